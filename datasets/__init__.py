@@ -1,0 +1,42 @@
+"""The TFDS builders, one a folder, and how to get one by its name."""
+
+import importlib
+import pkgutil
+
+from tagjax import examples, extraction
+from tagjax.errors import InputError
+
+
+def known() -> list[str]:
+    """Names of the builders."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
+
+
+def make_builder(
+    name: str,
+    data_dir: str,
+    manifest_dir: str | None = None,
+    audio_dir: str | None = None,
+    build: extraction.BuildConfig | None = None,
+) -> examples.ManifestBuilder:
+    """The builder of `NAME` or `NAME/CONFIG`.
+
+    Raises:
+      InputError: no such builder or config, or flags that it has no use for.
+    """
+    short, _, config = name.partition("/")
+    if short not in known():
+        raise InputError(f"unknown dataset {short!r}; one of {', '.join(known())}")
+    module = importlib.import_module(f"datasets.{short}.{short}_dataset_builder")
+    folders = {}
+    if issubclass(module.Builder, examples.FolderBuilder):
+        folders = {"manifest_dir": manifest_dir, "audio_dir": audio_dir}
+    elif manifest_dir or audio_dir:
+        raise InputError(f"{short} makes its own music; leave out --manifest_dir and --audio_dir")
+    configs = [each.name for each in module.Builder.BUILDER_CONFIGS]
+    own = getattr(module.Builder, "OWN_CONFIGS", False)
+    if own and not config:
+        raise InputError(f"{short} needs a name of your choice: --dataset={short}/NAME")
+    if config and not own and config not in configs:
+        raise InputError(f"{short} has no config {config!r}; one of {', '.join(configs)}")
+    return module.Builder(data_dir=data_dir, config=config or None, build=build, **folders)

@@ -1,11 +1,17 @@
 """What every launch program shares: how it starts, and how a user's mistake ends it."""
 
+import dataclasses
+import os
 import sys
+import types
+import typing
 from collections.abc import Callable
 
-from absl import app, logging
+from absl import app, flags, logging
 
 from tagjax.errors import InputError
+
+flags.disclaim_key_flags()  # Flags defined through this module belong to the program's --help.
 
 
 def run(main: Callable[[], None]) -> None:
@@ -26,5 +32,80 @@ def run(main: Callable[[], None]) -> None:
             return 2
         return 0
 
+    def parse(argv: list[str]) -> list[str]:
+        try:
+            return flags.FLAGS(argv)
+        except flags.Error as error:
+            print(f"error: {' '.join(str(error).split())}; see --help", file=sys.stderr)
+            sys.exit(2)
+
     logging.set_verbosity(logging.WARNING)
-    app.run(wrapped)
+    app.run(wrapped, flags_parser=parse)
+
+
+def _ints(value: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in value.split("x"))
+
+
+class _TupleParser(flags.ArgumentParser):
+    """`16,32` to (16, 32), and `2x2,3x4` to ((2, 2), (3, 4))."""
+
+    def __init__(self, nested: bool) -> None:
+        super().__init__()
+        self._nested = nested
+        self.syntactic_help = "2x2,3x4" if nested else "16,32"
+
+    def parse(self, argument: str | tuple) -> tuple:
+        if isinstance(argument, tuple):
+            return argument
+        try:
+            parts = [_ints(part) for part in argument.split(",")]
+        except ValueError:
+            raise ValueError(f"{argument!r} is not like {self.syntactic_help}") from None
+        return tuple(parts) if self._nested else tuple(part[0] for part in parts)
+
+
+def _attributes(config: type) -> dict[str, str]:
+    """What the `Attributes:` section of a docstring says of each field."""
+    texts: dict[str, str] = {}
+    name = ""
+    for line in (config.__doc__ or "").partition("Attributes:")[2].splitlines():
+        head, colon, rest = line.strip().partition(": ")
+        if colon and head.isidentifier() and line.startswith("      ") and line[6] != " ":
+            name, texts[head] = head, rest
+        elif name:
+            texts[name] = f"{texts[name]} {line.strip()}".strip()
+    return texts
+
+
+def config_flags(config: type) -> dict[str, flags.FlagHolder]:
+    """Defines a flag for each plain field of a config dataclass; None where it is not given."""
+    texts, types_of = _attributes(config), typing.get_type_hints(config)
+    defined = {}
+    for field in dataclasses.fields(config):
+        kind, text = types_of[field.name], texts.get(field.name, field.name)
+        if dataclasses.is_dataclass(kind):
+            continue
+        if isinstance(kind, types.UnionType):
+            kind = typing.get_args(kind)[0]
+        if typing.get_origin(kind) is tuple:
+            nested = typing.get_origin(typing.get_args(kind)[0]) is tuple
+            defined[field.name] = flags.DEFINE(_TupleParser(nested), field.name, None, text)
+            continue
+        define: dict[type, Callable[..., flags.FlagHolder]] = {
+            bool: flags.DEFINE_bool,
+            int: flags.DEFINE_integer,
+            float: flags.DEFINE_float,
+            str: flags.DEFINE_string,
+        }
+        defined[field.name] = define[kind](field.name, None, text)
+    return defined
+
+
+def cache_compilations(folder: str) -> None:
+    """Keeps compiled steps in `folder`, so that the next start is quicker; "": does not."""
+    if folder:
+        import jax
+
+        jax.config.update("jax_compilation_cache_dir", os.path.expanduser(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)

@@ -1,0 +1,14 @@
+"""discogs_split: the paper's Discogs experiments, from the authors' lists (sections 3.1, 3.2)."""
+
+import tensorflow_datasets as tfds
+
+from tagjax import examples
+
+
+class Builder(examples.FolderBuilder, skip_registration=True):
+    """250 tags of Discogs, and the same doubled; the lists name Deezer songs."""
+
+    BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS' own form)
+        tfds.core.BuilderConfig(name="taxonomy", description="250 tags, section 3.1."),
+        tfds.core.BuilderConfig(name="deduplication", description="500 tags, section 3.2."),
+    ]

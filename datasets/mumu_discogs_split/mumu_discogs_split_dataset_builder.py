@@ -1,0 +1,13 @@
+"""mumu_discogs_split: the paper's translation experiment, from the authors' lists (section 4)."""
+
+import tensorflow_datasets as tfds
+
+from tagjax import examples
+
+
+class Builder(examples.FolderBuilder, skip_registration=True):
+    """250 tags of Discogs and 211 of MuMu; the lists name Deezer songs."""
+
+    BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS' own form)
+        tfds.core.BuilderConfig(name="translation", description="461 tags, section 4."),
+    ]

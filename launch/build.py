@@ -1,0 +1,48 @@
+"""Manifest and audio to examples: builds a TFDS data set of log-mel excerpts.
+
+    python -m launch.build --dataset=synthetic_split/translation
+
+    python -m launch.build --dataset=catalogue_split/mine \\
+        --manifest_dir=data/manifests/mine --audio_dir=music
+
+Excerpts that cannot be decoded are skipped and listed with their reason in skipped.csv beside
+the examples. What is built already is not built again.
+"""
+
+import os
+
+from absl import flags
+
+import datasets
+from launch import program
+from tagjax import examples, extraction
+from tagjax.errors import InputError
+
+_DATASET = flags.DEFINE_string("dataset", "synthetic_split", "NAME or NAME/CONFIG to build.")
+_MANIFEST_DIR = flags.DEFINE_string("manifest_dir", None, "Folder with the manifest.")
+_AUDIO_DIR = flags.DEFINE_string("audio_dir", None, "Folder with the audio files.")
+_DATA_DIR = flags.DEFINE_string("data_dir", "data/tfds", "Folder for the built data sets.")
+_MEL_DTYPE = flags.DEFINE_string(
+    "mel_dtype", "float16", f"Type of the stored log-mels: {', '.join(extraction.MEL_DTYPES)}."
+)
+_WORKERS = flags.DEFINE_integer("workers", None, "Processes that decode; by default one a core.")
+
+
+def main() -> None:
+    """Flags to one data set."""
+    if _MEL_DTYPE.value not in extraction.MEL_DTYPES:
+        raise InputError(
+            f"--mel_dtype={_MEL_DTYPE.value}: one of {', '.join(extraction.MEL_DTYPES)}"
+        )
+    config = extraction.BuildConfig(mel_dtype=_MEL_DTYPE.value, workers=_WORKERS.value)
+    examples.prepare(
+        datasets.make_builder(
+            _DATASET.value, _DATA_DIR.value, _MANIFEST_DIR.value, _AUDIO_DIR.value, config
+        )
+    )
+
+
+if __name__ == "__main__":
+    # TFDS reads a source's metadata from the cloud unless it is told not to.
+    os.environ.setdefault("NO_GCE_CHECK", "true")
+    program.run(main)

@@ -1,0 +1,90 @@
+"""Examples to a run: trains the classifier and predicts the test split.
+
+    python -m launch.train --dataset=synthetic_split/translation --preset=small
+
+The same command again goes on where it stopped, or says that it is done. A data set made with
+folds is trained once a fold. Several processes: give each the same command and --coordinator,
+--num_processes, --process_id.
+"""
+
+import dataclasses
+import os
+import pathlib
+from typing import Any
+
+from absl import flags
+
+import datasets
+from launch import program
+from tagjax import loader, parallel, training
+from tagjax.augment import AugmentConfig
+from tagjax.errors import InputError
+from tagjax.model import ModelConfig
+
+_DATASET = flags.DEFINE_string("dataset", "synthetic_split", "NAME or NAME/CONFIG, as built.")
+_DATA_DIR = flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets.")
+_RUN_DIR = flags.DEFINE_string(
+    "run_dir", None, "Folder of the run; by default runs/NAME/CONFIG, after the data set."
+)
+_PRESET = flags.DEFINE_string(
+    "preset",
+    "paper",
+    f"Network and training; any field has its own flag too: {', '.join(training.PRESETS)}.",
+)
+_COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0.")
+_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Processes of the run.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is.")
+_CACHE_DIR = flags.DEFINE_string(
+    "compilation_cache", "~/.cache/tagjax", "Where compiled steps are kept; empty: nowhere."
+)
+_FIELDS = {
+    config: program.config_flags(config)
+    for config in (training.TrainConfig, ModelConfig, AugmentConfig)
+}
+
+
+def given(config: type) -> dict[str, Any]:
+    """The fields of a config class that the command line names."""
+    return {name: flag.value for name, flag in _FIELDS[config].items() if flag.value is not None}
+
+
+def config() -> training.TrainConfig:
+    """The preset with the fields that the command line names.
+
+    Raises:
+      InputError: no such preset, or a value that its field cannot have.
+    """
+    if _PRESET.value not in training.PRESETS:
+        raise InputError(f"unknown preset {_PRESET.value!r}; one of {', '.join(training.PRESETS)}")
+    base = training.PRESETS[_PRESET.value]
+    return dataclasses.replace(
+        base,
+        model=dataclasses.replace(base.model, **given(ModelConfig)),
+        augment=dataclasses.replace(base.augment, **given(AugmentConfig)),
+        **given(training.TrainConfig),
+    )
+
+
+def main() -> None:
+    """Flags to one run."""
+    wanted = config()
+    dataset = loader.find(_DATASET.value, _DATA_DIR.value, datasets.known())
+    program.cache_compilations(_CACHE_DIR.value)
+    parallel.initialise(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+    run_dir = pathlib.Path(_RUN_DIR.value or pathlib.Path("runs") / dataset.name)
+    results = training.run(wanted, dataset, run_dir)
+    if not parallel.is_leader():
+        return
+    for i, result in enumerate(results):
+        name = f"fold {i}: " if len(results) > 1 else ""
+        print(
+            f"{name}best of {result['epochs']} epochs is {result['best_epoch']}, "
+            f"validation loss {result['validation_loss']:.3f}"
+        )
+    print(f"trained and predicted: {run_dir}")
+    print(f"next: python -m launch.evaluate --run_dir={run_dir} --task=TASK")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("NO_GCE_CHECK", "true")
+    program.run(main)

@@ -1,0 +1,249 @@
+"""Catalogues of annotated tracks, and the truth tables that go with them.
+
+Readers of the files left of the manifest. A mistake in a file is an `InputError` that
+names file and row; the header is row 1.
+"""
+
+import dataclasses
+import graphlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from tagjax.errors import InputError
+from tagjax.files import PathLike, read_table
+
+SEPARATOR = "|"
+
+
+@dataclasses.dataclass(frozen=True)
+class Catalogue:
+    """Annotated tracks in one tag system; row i of every column is one track.
+
+    Attributes:
+      prefix: of the tag system, put before every tag of it in a manifest ("" for none).
+      track_id: unique in the catalogue; the same id in two catalogues is the same track.
+      artist_id: never empty; one name space over all catalogues.
+      album_id: "" for a track that is on no known album.
+      tags: the track's tags without prefix, at least one, none twice.
+    """
+
+    prefix: str
+    track_id: tuple[str, ...]
+    artist_id: tuple[str, ...]
+    album_id: tuple[str, ...]
+    tags: tuple[tuple[str, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Tracks:
+    """Where the audio is.
+
+    Attributes:
+      track_id: unique.
+      path: of the audio file, relative to the audio folder.
+      duration: float64 [n], seconds; NaN where it is unknown.
+    """
+
+    track_id: tuple[str, ...]
+    path: tuple[str, ...]
+    duration: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+
+def read_catalogue(path: PathLike, prefix: str = "") -> Catalogue:
+    """Reads a CSV file with the columns `track_id,artist_id,album_id,tags`.
+
+    Tags are separated by `|`; white space around a tag and repeats in a row are dropped.
+    The tracks of an album may be annotated differently, and `album_id` may be empty.
+
+    Raises:
+      InputError: a missing column, no rows, an empty id or tag, a track id that occurs twice.
+    """
+    table = read_table(path, ("track_id", "artist_id", "album_id", "tags"))
+    _check_ids(path, table["track_id"], "track_id")
+    _check_filled(path, table["artist_id"], "artist_id", "every track needs its artist")
+    intern: dict[str, str] = {}
+    tags = []
+    for row, cell in enumerate(table["tags"]):
+        names = [intern.setdefault(tag, tag) for tag in map(str.strip, cell.split(SEPARATOR))]
+        if "" in names:
+            raise InputError(
+                f"{_at(path, row)}: empty tag in tags={cell!r}; name it, or drop the track"
+            )
+        tags.append(tuple(dict.fromkeys(names)))
+    return Catalogue(
+        prefix,
+        tuple(table["track_id"]),
+        tuple(table["artist_id"]),
+        tuple(table["album_id"]),
+        tuple(tags),
+    )
+
+
+def read_tracks(path: PathLike) -> Tracks:
+    """Reads a CSV file with the columns `track_id,path`, and `duration_s` where it is known.
+
+    Further columns are not looked at. An empty `duration_s` is an unknown one.
+
+    Raises:
+      InputError: a missing column, no rows, an empty id or path, a track id that occurs
+        twice, or a duration that is not a positive number.
+    """
+    table = read_table(path, ("track_id", "path"))
+    _check_ids(path, table["track_id"], "track_id")
+    _check_filled(path, table["path"], "path", "every track needs its audio file")
+    cells = table.get("duration_s", [""] * len(table["path"]))
+    duration = np.empty(len(cells))
+    for row, cell in enumerate(cells):
+        try:
+            duration[row] = float(cell) if cell else np.nan
+        except ValueError:
+            duration[row] = -1.0
+        if cell and not 0.0 < duration[row] < np.inf:
+            raise InputError(
+                f"{_at(path, row)}: duration_s={cell!r} is not a positive number of seconds; "
+                "leave it empty if it is unknown"
+            )
+    return Tracks(tuple(table["track_id"]), tuple(table["path"]), duration)
+
+
+def read_taxonomy(path: PathLike, prefix: str = "") -> tuple[tuple[str, str], ...]:
+    """Reads true (style, genre) pairs of one tag system; a style may have several genres.
+
+    Args:
+      path: a CSV file with the columns `style,genre`.
+      prefix: of the tag system, put before every name.
+
+    Raises:
+      InputError: a missing column, no rows, an empty name, a repeated pair, a cycle.
+    """
+    columns = _truth_columns(path, ("style", "genre"))
+    pairs = _truth_rows(path, columns)
+    graph: dict[str, set[str]] = {}
+    for style, genre in pairs:
+        graph.setdefault(style, set()).add(genre)
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        cycle = error.args[1][::-1]
+        row = pairs.index((cycle[0], cycle[1]))
+        raise InputError(
+            f"{_at(path, row)}: the taxonomy goes in a circle: {' > '.join(cycle)}; "
+            "remove one of these pairs"
+        ) from None
+    return tuple((prefix + style, prefix + genre) for style, genre in pairs)
+
+
+def read_translation(
+    path: PathLike, prefixes: Sequence[str] = ()
+) -> tuple[tuple[str, str, str], ...]:
+    """Reads true (source, target, relation) triples between two tag systems.
+
+    Args:
+      path: a CSV file with the columns `source,target,relation`, tags with their prefixes;
+        or `X_tag,Y_tag,relation`, tags without, where `X:` and `Y:` are prefixes. The first
+        tag column is the source. Further columns are not looked at.
+      prefixes: of the tag systems.
+
+    Raises:
+      InputError: a missing column, no rows, an empty name, a repeated pair, a column named
+        after no prefix.
+    """
+    table = read_table(path, ("relation",))
+    names = [name for name in table if name.endswith("_tag")]
+    if "source" in table and "target" in table:
+        names, systems = ["source", "target"], ["", ""]
+    elif len(names) == 2:
+        systems = [name.removesuffix("_tag") + ":" for name in names]
+        for name, system in zip(names, systems, strict=True):
+            if system not in prefixes:
+                raise InputError(
+                    f"{path}:1: column {name!r} is of the tag system {system!r}, but the "
+                    f"prefixes are {', '.join(map(repr, prefixes)) or 'none'}"
+                )
+    else:
+        raise InputError(
+            f"{path}:1: expected the columns source,target,relation or X_tag,Y_tag,relation "
+            f"(X:, Y: prefixes); found {', '.join(table)}"
+        )
+    rows = _truth_rows(path, [table[name] for name in names])
+    _check_filled(path, table["relation"], "relation", "exact, broad, narrow, close or related")
+    return tuple(
+        (systems[0] + source, systems[1] + target, relation)
+        for (source, target), relation in zip(rows, table["relation"], strict=True)
+    )
+
+
+def read_duplicates(path: PathLike, prefixes: Sequence[str] = ("",)) -> tuple[tuple[str, str], ...]:
+    """Reads pairs of tags that are known to mean the same.
+
+    Args:
+      path: a CSV file with the columns `tag,duplicate`, tags with their prefixes; or with a
+        third column `system` (a prefix, with or without its colon), tags without.
+      prefixes: of the tag systems.
+
+    Raises:
+      InputError: a missing column, no rows, an empty name, a repeated pair, an unknown system.
+    """
+    table = read_table(path, ("tag", "duplicate"))
+    rows = _truth_rows(path, [table["tag"], table["duplicate"]])
+    systems = table.get("system", [""] * len(rows))
+    full = []
+    for row, ((tag, duplicate), system) in enumerate(zip(rows, systems, strict=True)):
+        prefix = system if system in prefixes or not system else f"{system}:"
+        if system and prefix not in prefixes:
+            raise InputError(
+                f"{_at(path, row)}: unknown system {system!r}; the prefixes are "
+                f"{', '.join(map(repr, prefixes))}"
+            )
+        full.append((prefix + tag, prefix + duplicate))
+    return tuple(full)
+
+
+def _at(path: PathLike, row: int) -> str:
+    """`file:row` of the row with this index, the header being row 1."""
+    return f"{path}:{row + 2}"
+
+
+def _check_filled(path: PathLike, column: Sequence[str], name: str, advice: str) -> None:
+    if not column:
+        raise InputError(f"{path}: has a header but no rows")
+    if not all(column):
+        raise InputError(f"{_at(path, column.index(''))}: empty {name}; {advice}")
+
+
+def _check_ids(path: PathLike, column: Sequence[str], name: str) -> None:
+    _check_filled(path, column, name, "every row needs one")
+    if len(set(column)) < len(column):
+        seen: dict[str, int] = {}
+        for row, value in enumerate(column):
+            if value in seen:
+                raise InputError(
+                    f"{_at(path, row)}: {name} {value!r} was already in row {seen[value] + 2}; "
+                    "keep one row a track"
+                )
+            seen[value] = row
+
+
+def _truth_columns(path: PathLike, names: Sequence[str]) -> list[list[str]]:
+    table = read_table(path, names)
+    return [table[name] for name in names]
+
+
+def _truth_rows(path: PathLike, columns: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+    """The two columns as pairs, none empty, none twice."""
+    for column in columns:
+        _check_filled(path, column, "tag", "name it, or drop the row")
+    pairs = list(zip(*columns, strict=True))
+    seen: set[tuple[str, str]] = set()
+    for row, pair in enumerate(pairs):
+        if pair in seen:
+            raise InputError(f"{_at(path, row)}: the pair {', '.join(pair)} occurs twice; drop one")
+        seen.add(pair)
+    return pairs

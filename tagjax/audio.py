@@ -1,0 +1,111 @@
+"""Decoding of excerpts: whatever libsndfile reads, only the seconds that are asked for."""
+
+import dataclasses
+import os
+
+import numpy as np
+import soundfile
+import soxr
+
+from tagjax import frontend
+
+MAX_CHANNELS = 64
+SAMPLE_RATES = (2_000, 768_000)
+
+
+class AudioError(Exception):
+    """A track that cannot be used; its message is the reason, in a few words."""
+
+
+@dataclasses.dataclass(frozen=True)
+class AudioConfig:
+    """How an excerpt is cut.
+
+    Attributes:
+      min_coverage: an excerpt with less sound than this share of its duration is refused
+        as too short; with more, it is padded with zeros at the end and counted as padded.
+      resampler: quality name of soxr.
+    """
+
+    min_coverage: float = 0.5
+    resampler: str = "HQ"
+
+
+def read_excerpt(
+    path: str | os.PathLike[str],
+    start: float,
+    duration: float,
+    sample_rate: int = 22050,
+    config: AudioConfig | None = None,
+) -> tuple[np.ndarray, bool]:
+    """Reads an excerpt as the paper does: channels summed, resampled (section 2.3).
+
+    Args:
+      path: an audio file in any format that libsndfile knows by its content.
+      start: seconds from the beginning of the track.
+      duration: seconds.
+      sample_rate: of the result, in Hz.
+      config: what to do with short audio.
+
+    Returns:
+      (float32 [round(duration * sample_rate)], whether zeros were added at its end).
+
+    Raises:
+      AudioError: not a file, not audio, no samples, non-finite samples, `start` past the
+        end, or too little sound after it.
+    """
+    config = config or AudioConfig()
+    if not os.path.exists(path):
+        raise AudioError("no such file")
+    if not os.path.isfile(path):
+        raise AudioError("not a file")
+    if os.path.getsize(path) == 0:
+        raise AudioError("empty file")
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate = file.samplerate
+            if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1] or file.channels > MAX_CHANNELS:
+                raise AudioError(f"implausible header: {rate} Hz, {file.channels} channels")
+            first = round(start * rate)
+            if first:
+                _seek(file, first, start)
+            audio = file.read(round(duration * rate), dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        reason = getattr(error, "error_string", str(error)).strip().rstrip(".")
+        if "does not exist" in reason:  # libsndfile's word for text that is named .mp3
+            reason = "Format not recognised"
+        raise AudioError(f"not decodable: {reason}") from None
+    if not len(audio):
+        raise AudioError(f"start {start:g} s is past the end" if first else "no samples")
+    mono = audio.sum(axis=1)
+    if not np.isfinite(mono).all():
+        raise AudioError("samples that are not finite numbers")
+    seconds = len(mono) / rate
+    if seconds < config.min_coverage * duration:
+        raise AudioError(f"too short: {seconds:.1f} s of sound for {duration:g} s")
+    if rate != sample_rate:
+        mono = soxr.resample(mono, rate, sample_rate, quality=config.resampler)
+    samples = round(duration * sample_rate)
+    padded = len(audio) < round(duration * rate)
+    return np.pad(mono[:samples], (0, max(0, samples - len(mono)))), padded
+
+
+def _seek(file: soundfile.SoundFile, first: int, start: float) -> None:
+    if file.frames <= first:
+        raise AudioError(
+            f"start {start:g} s is past the end at {file.frames / file.samplerate:.1f} s"
+        )
+    file.seek(first)
+
+
+def read_log_mel(
+    path: str | os.PathLike[str],
+    start: float,
+    duration: float,
+    front: frontend.FrontendConfig | None = None,
+    config: AudioConfig | None = None,
+) -> tuple[np.ndarray, bool]:
+    """`read_excerpt`, then `frontend.log_mel`: (float32 [frames, n_mels], padded)."""
+    front = front or frontend.FrontendConfig()
+    audio, padded = read_excerpt(path, start, duration, front.sample_rate, config)
+    return frontend.log_mel(audio, front), padded

@@ -1,0 +1,88 @@
+"""The front end of section 2.3: audio to log-compressed mel spectrogram, in NumPy."""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class FrontendConfig:
+    """How audio becomes the network's input.
+
+    The paper fixes `sample_rate`, `n_fft`, `hop_length`, `n_mels` and `log_gain`. It leaves
+    open, and BUILD_NOTES.md argues: `power` of the magnitude spectrum, the edges of the
+    filters (`fmin`, `fmax` in Hz; None is half the sample rate) and where the first
+    window lies (centred on sample 0 with zeros before it, which alone gives 646 frames).
+    """
+
+    sample_rate: int = 22050
+    n_fft: int = 1024
+    hop_length: int = 1024
+    n_mels: int = 96
+    log_gain: float = 10_000.0
+    power: float = 2.0
+    fmin: float = 0.0
+    fmax: float | None = None
+
+    def samples(self, duration: float) -> int:
+        """Number of samples of `duration` seconds."""
+        return round(duration * self.sample_rate)
+
+    def frames(self, duration: float) -> int:
+        """Number of frames of an excerpt of `duration` seconds: 646 for 30 s."""
+        return 1 + self.samples(duration) // self.hop_length
+
+
+def _hz_to_mel(hz: np.ndarray) -> np.ndarray:
+    """Slaney's mel scale: linear below 1 kHz, logarithmic above."""
+    hz = np.asarray(hz, np.float64)
+    log = 15.0 + 27.0 * np.log(np.maximum(hz, 1000.0) / 1000.0) / np.log(6.4)
+    return np.where(hz < 1000.0, hz * 3.0 / 200.0, log)
+
+
+def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
+    mel = np.asarray(mel, np.float64)
+    return np.where(mel < 15.0, mel * 200.0 / 3.0, 1000.0 * 6.4 ** ((mel - 15.0) / 27.0))
+
+
+@functools.lru_cache(maxsize=8)
+def mel_filters(config: FrontendConfig) -> np.ndarray:
+    """Triangular mel filters of unit area (Slaney), float32 [n_mels, n_fft // 2 + 1]."""
+    fmax = config.sample_rate / 2 if config.fmax is None else config.fmax
+    low, high = _hz_to_mel(np.array([config.fmin, fmax]))
+    edges = _mel_to_hz(np.linspace(low, high, config.n_mels + 2))
+    bins = np.linspace(0, config.sample_rate / 2, config.n_fft // 2 + 1)
+    rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
+    triangles = np.maximum(0.0, np.minimum(rising, falling))
+    return (triangles * (2.0 / (edges[2:] - edges[:-2]))[:, None]).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=8)
+def _window(n_fft: int) -> np.ndarray:
+    """Periodic Hann window."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
+
+
+def log_mel(audio: np.ndarray, config: FrontendConfig | None = None) -> np.ndarray:
+    """log(1 + C mel(|STFT|^power)), section 2.3.
+
+    Args:
+      audio: float32 [samples], mono at `config.sample_rate`.
+      config: the front end; the paper's if None.
+
+    Returns:
+      float32 [1 + samples // hop_length, n_mels], non-negative; 646 x 96 for 30 s.
+    """
+    config = config or FrontendConfig()
+    frames = 1 + len(audio) // config.hop_length
+    half = config.n_fft // 2
+    needed = (frames - 1) * config.hop_length + config.n_fft
+    padded = np.zeros(max(needed, half + len(audio)), np.float32)
+    padded[half : half + len(audio)] = audio
+    windows = np.lib.stride_tricks.sliding_window_view(padded, config.n_fft)
+    spectrum = np.fft.rfft(windows[: needed : config.hop_length][:frames] * _window(config.n_fft))
+    magnitude = np.abs(spectrum) ** np.float32(config.power)
+    mel = magnitude @ mel_filters(config).T
+    return np.log1p(np.float32(config.log_gain) * mel)

@@ -1,0 +1,230 @@
+"""Batches from examples on disk: which examples a batch holds is a function of its number.
+
+Nothing has to be remembered to resume: the batch of step k is the same whatever came
+before, and whatever the number of processes that share it.
+"""
+
+import concurrent.futures
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from tagjax.errors import InputError
+from tagjax.files import PathLike
+
+FIELDS = ("sng_id", "artist_id", "album_id", "tags")
+
+
+@dataclasses.dataclass(frozen=True)
+class LoaderConfig:
+    """How examples are fed.
+
+    Attributes:
+      batch_size: of the global batch.
+      seed: of the order.
+      resident_bytes: a part that is smaller stays in memory after the first reading.
+    """
+
+    batch_size: int = 32
+    seed: int = 0
+    resident_bytes: int = 8 << 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """A built data set on disk.
+
+    Attributes:
+      name: `builder/config`.
+      path: its version's folder.
+      tags: the vocabulary.
+      input_shape: (frames, mel bands).
+      parts: {part: number of examples}.
+      metadata: `experiment`, `systems`, `truth` and how it was built.
+      fingerprint: what tells it from another build: TFDS' checksums and sizes of its parts.
+    """
+
+    name: str
+    path: pathlib.Path
+    tags: tuple[str, ...]
+    input_shape: tuple[int, int]
+    parts: dict[str, int]
+    metadata: dict[str, Any]
+    fingerprint: dict[str, Any]
+
+
+def find(name: str, data_dir: PathLike, known: Iterable[str] = ()) -> Dataset:
+    """The built data set `builder/config`, or `builder` where it has one config.
+
+    Args:
+      name: as given by the user.
+      data_dir: TFDS' folder of data sets.
+      known: names of the builders that could make one, for the error's advice.
+
+    Raises:
+      InputError: unknown, or not built yet; the command that builds it is named.
+    """
+    import tensorflow_datasets as tfds
+
+    builder_name, _, config = name.partition("/")
+    root = pathlib.Path(data_dir)
+    built = sorted(path.parent for path in root.glob("*/*/*/dataset_info.json"))
+    fitting = [
+        path
+        for path in built
+        if path.parts[-3] == builder_name and (not config or path.parts[-2] == config)
+    ]
+    if not fitting:
+        names = sorted({*known, *("/".join(path.parts[-3:-1]) for path in built)})
+        if builder_name not in {n.partition("/")[0] for n in names}:
+            raise InputError(f"unknown dataset {name!r}; one of {', '.join(names)}")
+        raise InputError(
+            f"dataset {name!r} is not in {root}; "
+            f"build it: python -m launch.build --dataset={name} --data_dir={root}"
+        )
+    configs = sorted({path.parts[-2] for path in fitting})
+    if len(configs) > 1:
+        choices = ", ".join(f"{builder_name}/{c}" for c in configs)
+        raise InputError(f"dataset {name!r} has several configs; one of {choices}")
+    info = tfds.builder_from_directory(fitting[-1]).info
+    return Dataset(
+        name=f"{builder_name}/{configs[0]}",
+        path=fitting[-1],
+        tags=tuple(info.features["label"].names),
+        input_shape=tuple(info.features["mel"].shape),
+        parts={part: split.num_examples for part, split in info.splits.items()},
+        metadata=dict(info.metadata or {}),
+        fingerprint={
+            part: [split.num_examples, split.num_bytes] for part, split in info.splits.items()
+        },
+    )
+
+
+class Examples:
+    """Random access to some parts of a data set, one after the other."""
+
+    def __init__(self, dataset: Dataset, parts: Sequence[str], config: LoaderConfig) -> None:
+        """Opens the parts.
+
+        Raises:
+          InputError: the data set has no such part.
+        """
+        import tensorflow_datasets as tfds
+
+        missing = [part for part in parts if part not in dataset.parts]
+        if missing:
+            raise InputError(
+                f"dataset {dataset.name} has no part {missing[0]!r}; "
+                f"it has {', '.join(dataset.parts)}"
+            )
+        builder = tfds.builder_from_directory(dataset.path)
+        self._sources = [builder.as_data_source(part) for part in parts]
+        self._offsets = np.cumsum([0, *(len(source) for source in self._sources)])
+        self.part_names = tuple(parts)
+        self.relabel: np.ndarray | None = None
+        self._resident: list[dict[str, Any]] | None = None
+        example_bytes = 4 * dataset.input_shape[0] * dataset.input_shape[1]
+        if len(self) * example_bytes <= config.resident_bytes:
+            places = tqdm(
+                range(len(self)), f"read {'+'.join(parts)}", unit=" excerpts", leave=False
+            )
+            self._resident = [self._read(i) for i in places]
+
+    def __len__(self) -> int:
+        return int(self._offsets[-1])
+
+    def _read(self, index: int) -> dict[str, Any]:
+        part = int(np.searchsorted(self._offsets, index, side="right")) - 1
+        example = dict(self._sources[part][index - int(self._offsets[part])])
+        for field in FIELDS:
+            example[field] = example[field].decode()
+        example["part"] = self.part_names[part]
+        return example
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self._resident[index] if self._resident is not None else self._read(index)
+
+    def shuffle_labels(self, seed: int) -> None:
+        """Chance: deals the albums' labels out anew, each album keeping one label."""
+        albums, labels, first = [], [], {}
+        for i in range(len(self)):
+            example = self[i]
+            albums.append(example["album_id"] or example["sng_id"])
+            first.setdefault(albums[-1], int(example["label"]))
+        order = np.random.default_rng([seed, 1]).permutation(len(first))
+        dealt = dict(zip(first, np.array(list(first.values()))[order], strict=True))
+        labels = [dealt[album] for album in albums]
+        self.relabel = np.array(labels, np.int32)
+
+    def batch(self, indices: np.ndarray, positions: np.ndarray, weight: np.ndarray) -> dict:
+        """The examples at `indices` as a batch of `step.py`."""
+        chosen = [self[int(i)] for i in indices]
+        labels = (
+            np.array([example["label"] for example in chosen], np.int32)
+            if self.relabel is None
+            else self.relabel[indices]
+        )
+        return {
+            "mel": np.stack([example["mel"] for example in chosen]),
+            "label": labels,
+            "weight": weight.astype(np.float32),
+            "position": positions.astype(np.int32),
+        }
+
+
+@functools.lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, examples: int) -> np.ndarray:
+    return np.random.default_rng([seed, 0, epoch]).permutation(examples)
+
+
+def train_indices(seed: int, step: int, batch_size: int, examples: int) -> np.ndarray:
+    """Examples of the global batch of a step, int64 [batch_size].
+
+    The stream of batches goes through one permutation of all examples after the other, so
+    none is dropped and none comes twice before all have come.
+    """
+    places = np.arange(step * batch_size, (step + 1) * batch_size)
+    return np.array([_order(seed, int(p // examples), examples)[p % examples] for p in places])
+
+
+def train_batches(
+    examples: Examples, config: LoaderConfig, steps: range, share: slice
+) -> Iterator[dict]:
+    """This process's share of the batches of `steps`, each read while the one before is used."""
+
+    def load(step: int) -> dict:
+        indices = train_indices(config.seed, step, config.batch_size, len(examples))[share]
+        positions = np.arange(config.batch_size)[share]
+        return examples.batch(indices, positions, np.ones(len(indices)))
+
+    return _ahead(load, steps)
+
+
+def eval_batches(examples: Examples, config: LoaderConfig, share: slice) -> Iterator[dict]:
+    """This process's share of all examples in order; the last batch is padded with weight 0."""
+
+    def load(start: int) -> dict:
+        places = np.arange(start, start + config.batch_size)[share]
+        real = places < len(examples)
+        indices = np.where(real, places, len(examples) - 1)
+        return examples.batch(indices, np.arange(config.batch_size)[share], real)
+
+    return _ahead(load, range(0, len(examples), config.batch_size))
+
+
+def _ahead(load: Callable[[int], dict], numbers: range) -> Iterator[dict]:
+    """load(n) of each number, computed one ahead in a thread."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        coming = None
+        for number in numbers:
+            following = pool.submit(load, number)
+            if coming is not None:
+                yield coming.result()
+            coming = following
+        if coming is not None:
+            yield coming.result()

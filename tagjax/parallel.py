@@ -1,0 +1,137 @@
+"""Devices and processes: the one place where `jax.pmap` and `jax.distributed` are spelled.
+
+State has no device axis: it goes in replicated and comes out replicated. A batch is this
+process's share of the global batch, on the host; it is cut over the local devices here.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from tagjax import step as steps
+from tagjax.errors import InputError
+
+AXIS = "devices"
+
+
+def initialise(coordinator: str | None, num_processes: int | None, process_id: int | None) -> None:
+    """Joins the processes of a run (`jax.distributed`), before any other use of JAX.
+
+    Args:
+      coordinator: `host:port` of process 0; None: this process is alone.
+      num_processes: how many there are; None lets JAX ask the cluster.
+      process_id: which of them this is; None likewise.
+    """
+    if coordinator is not None:
+        jax.distributed.initialize(coordinator, num_processes, process_id)
+
+
+def is_leader() -> bool:
+    """Whether this is the process that prints and writes what only one may write."""
+    return jax.process_index() == 0
+
+
+def local_share(batch_size: int) -> slice:
+    """Places in a global batch of `batch_size` that belong to this process.
+
+    Raises:
+      InputError: the batch cannot be divided evenly over all devices.
+    """
+    if batch_size % jax.device_count():
+        raise InputError(
+            f"batch_size {batch_size} cannot be divided over {jax.device_count()} devices; "
+            f"take a multiple of it"
+        )
+    size = batch_size // jax.process_count()
+    return slice(jax.process_index() * size, (jax.process_index() + 1) * size)
+
+
+def _shard(batch: Any) -> Any:
+    """[b, ...] -> [local devices, b / local devices, ...]."""
+    count = jax.local_device_count()
+    return jax.tree.map(lambda x: x.reshape(count, x.shape[0] // count, *x.shape[1:]), batch)
+
+
+def train_step(
+    config: steps.StepConfig,
+) -> Callable[[steps.TrainState, dict], tuple[steps.TrainState, dict]]:
+    """`step.train_step` over all devices of all processes; the state given is consumed."""
+    mapped = jax.pmap(
+        functools.partial(steps.train_step, config=config, axis_name=AXIS),
+        axis_name=AXIS,
+        in_axes=(None, 0),
+        out_axes=(None, None),
+        donate_argnums=0,
+    )
+    return lambda state, batch: mapped(state, _shard(batch))
+
+
+def gradients(config: steps.StepConfig) -> Callable[[steps.TrainState, dict], Any]:
+    """`step.gradients` over all devices: the raw gradients of the global batch."""
+    mapped = jax.pmap(
+        functools.partial(steps.gradients, config=config, axis_name=AXIS),
+        axis_name=AXIS,
+        in_axes=(None, 0),
+        out_axes=(None, None, None),
+    )
+    return lambda state, batch: mapped(state, _shard(batch))
+
+
+def eval_step(config: steps.StepConfig) -> Callable[[steps.TrainState, dict], dict]:
+    """`step.eval_step` over all devices: sums over the global batch."""
+    mapped = jax.pmap(
+        functools.partial(steps.eval_step, config=config, axis_name=AXIS),
+        axis_name=AXIS,
+        in_axes=(None, 0),
+        out_axes=None,
+    )
+    return lambda state, batch: mapped(state, _shard(batch))
+
+
+def predict_step(config: steps.StepConfig) -> Callable[[steps.TrainState, dict], np.ndarray]:
+    """`step.predict_step` over the local devices: float32 [b, N_c] of this process's share."""
+    mapped = jax.pmap(
+        functools.partial(steps.predict_step, config=config), in_axes=(None, 0), out_axes=0
+    )
+
+    def predict(state: steps.TrainState, batch: dict) -> np.ndarray:
+        probabilities = np.asarray(mapped(state, _shard(batch)))
+        return probabilities.reshape(-1, probabilities.shape[-1])
+
+    return predict
+
+
+def gather(rows: np.ndarray) -> np.ndarray:
+    """This process's rows of a batch -> the rows of the global batch, on every process."""
+    if jax.process_count() == 1:
+        return rows
+    from jax.experimental import multihost_utils
+
+    return np.asarray(multihost_utils.process_allgather(rows, tiled=True))
+
+
+def barrier(name: str) -> None:
+    """Waits until every process is here."""
+    if jax.process_count() > 1:
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices(name)
+
+
+def to_global(tree: Any) -> Any:
+    """Host-local, replicated arrays as global ones, as Orbax wants them of several processes."""
+    if jax.process_count() == 1:
+        return tree
+    from orbax.checkpoint import utils
+
+    return jax.tree.map(utils.fully_replicated_host_local_array_to_global_array, tree)
+
+
+def to_local(tree: Any) -> Any:
+    """The inverse of `to_global`: each array as this process holds it."""
+    if jax.process_count() == 1:
+        return tree
+    return jax.tree.map(lambda x: x.addressable_data(0), tree)

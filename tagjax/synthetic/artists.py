@@ -1,0 +1,64 @@
+"""What distinguishes the artists of the synthetic music: the mean spectrum, not the style."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class ArtistSound:
+    """What an artist does to the mean spectrum, whatever the style.
+
+    Attributes:
+      tilt: dB an octave, around 1 kHz.
+      bells: (centre Hz, dB, width in octaves) of the equaliser.
+      brightness: added to the roll-off exponents of bass, chords and lead.
+      levels: dB of kick, snare, hat, bass, chords, lead.
+      ride: dB by which the level of each instrument wanders through a track.
+      loudness: dB of the whole.
+      drive: dB by which the whole is driven into saturation.
+      hiss: dB of the noise floor, relative to full scale.
+      room: seconds that notes and drums ring on.
+      key: semitones above C.
+      register: semitones added to chords and lead.
+      drum_pitch: factor on the frequencies of the drums.
+      tempo: 0..1, place in the style's tempo range.
+    """
+
+    tilt: float
+    bells: tuple[tuple[float, float, float], ...]
+    brightness: tuple[float, ...]
+    levels: tuple[float, ...]
+    ride: float
+    loudness: float
+    drive: float
+    hiss: float
+    room: float
+    key: int
+    register: int
+    drum_pitch: float
+    tempo: float
+
+
+def artist_sound(seed: int) -> ArtistSound:
+    """Draws the sound of one artist, a pure function of the seed."""
+    rng = np.random.default_rng([seed, 0x50])
+    bells = tuple(
+        (float(80 * 2 ** rng.uniform(0, 6.5)), float(rng.uniform(-14, 14)), float(width))
+        for width in rng.uniform(0.3, 1.5, size=5)
+    )
+    return ArtistSound(
+        tilt=float(rng.uniform(-5, 5)),
+        bells=bells,
+        brightness=tuple(float(x) for x in rng.uniform(-0.5, 0.8, size=3)),
+        levels=tuple(float(x) for x in rng.uniform(-8, 8, size=6)),
+        ride=float(rng.uniform(0, 7)),
+        loudness=float(rng.uniform(-14, 0)),
+        drive=float(rng.uniform(-6, 18)),
+        hiss=float(rng.uniform(-62, -38)),
+        room=float(0.02 * 10 ** rng.uniform(0, 1)),
+        key=int(rng.integers(12)),
+        register=int(rng.choice([-7, -5, 0, 0, 5, 7, 12])),
+        drum_pitch=float(2 ** rng.uniform(-0.6, 0.6)),
+        tempo=float(rng.uniform()),
+    )

@@ -1,0 +1,140 @@
+"""What the three tasks share: rank every query's candidates and sum up."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tagjax import metrics
+from tagjax.similarity import Similarity
+from tagjax.tasks.results import Table
+
+RANKED = ("query", "rank", "candidate", "similarity", "relevant")
+OUTCOME = (
+    "query",
+    "found",
+    "similarity",
+    "truth",
+    "truth_rank",
+    "truth_similarity",
+    "second_is_truth",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Query:
+    """One tag to rank others for.
+
+    Attributes:
+      tag: its index in the similarity.
+      candidates: indices, int [M]; the tag itself is left out of them. Queries may share the
+        array.
+      relevant: indices of the true ones among the candidates, int [R], without the tag.
+    """
+
+    tag: int
+    candidates: npt.NDArray[np.int64]
+    relevant: npt.NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranking:
+    """Queries ranked; those without relevant candidate are only listed.
+
+    Attributes:
+      answered: tags of the Q queries that have a relevant candidate.
+      first_rank: float [Q], rank of the first relevant candidate, infinite if never found.
+      precision: float [Q], average precision.
+      unanswerable: tags of the other queries.
+      ranked: the nearest candidates of every query, in the order of rank, ties with the
+        irrelevant first and then by name; similarity and rank of a NaN are None.
+      outcomes: a row an answered query: the candidate found first, and the truth found first.
+    """
+
+    answered: tuple[str, ...]
+    first_rank: npt.NDArray[np.float64]
+    precision: npt.NDArray[np.float64]
+    unanswerable: tuple[str, ...]
+    ranked: Table
+    outcomes: Table
+
+    def summary(self, among: set[str] | None = None) -> dict[str, metrics.Summary]:
+        """HR@1, HR@2, MAP and MRR of all answered queries, or of those `among` some tags."""
+        keep = np.array([among is None or tag in among for tag in self.answered], dtype=bool)
+        return metrics.summarise(self.first_rank[keep], self.precision[keep])
+
+    def errors(self) -> Table:
+        """The outcomes whose first match is not the truth."""
+        rank = OUTCOME.index("truth_rank")
+        return Table(OUTCOME, tuple(row for row in self.outcomes.rows if row[rank] != 1))
+
+
+def rank(similarity: Similarity, queries: Sequence[Query], listed: int) -> Ranking:
+    """Ranks the candidates of each query by similarity.
+
+    Args:
+      similarity: of N tags.
+      queries: in the order to report them.
+      listed: candidates to list a query, the nearest.
+    """
+    tags = similarity.tags
+    by_name = np.empty(len(tags), dtype=np.int64)
+    by_name[np.array(sorted(range(len(tags)), key=tags.__getitem__), dtype=np.int64)] = np.arange(
+        len(tags)
+    )
+    answered, ranks, precisions, unanswerable, ranked, outcomes = [], [], [], [], [], []
+    for query in queries:
+        scores = np.full(len(tags), np.nan)
+        scores[query.candidates] = similarity.matrix[query.tag, query.candidates]
+        scores[query.tag] = np.nan
+        relevant = np.zeros(len(tags), dtype=bool)
+        relevant[query.relevant] = True
+        nearest = _nearest(query, scores, relevant, by_name, listed)
+        name = tags[query.tag]
+        for place, i in enumerate(nearest, start=1):
+            known = not np.isnan(scores[i])
+            score = float(scores[i]) if known else None
+            ranked.append((name, place if known else None, tags[i], score, bool(relevant[i])))
+        if len(query.relevant) == 0:
+            unanswerable.append(name)
+            continue
+        first, precision = metrics.score_query(scores, query.relevant)
+        answered.append(name)
+        ranks.append(first)
+        precisions.append(precision)
+        found = nearest[0] if not np.isnan(scores[nearest[0]]) else None
+        own = scores[query.relevant]
+        order = np.lexsort((by_name[query.relevant], np.where(np.isnan(own), np.inf, -own)))
+        truth = query.relevant[order[0]]
+        hit = bool(np.isfinite(first))
+        outcomes.append(
+            (
+                name,
+                tags[found] if found is not None else None,
+                float(scores[found]) if found is not None else None,
+                tags[truth],
+                int(first) if hit else None,
+                float(scores[truth]) if hit else None,
+                first == 2,
+            )
+        )
+    return Ranking(
+        tuple(answered),
+        np.array(ranks, dtype=np.float64),
+        np.array(precisions, dtype=np.float64),
+        tuple(unanswerable),
+        Table(RANKED, tuple(ranked)),
+        Table(OUTCOME, tuple(outcomes)),
+    )
+
+
+def _nearest(query: Query, scores, relevant, by_name, listed: int) -> npt.NDArray[np.int64]:
+    candidates = query.candidates[query.candidates != query.tag]
+    key = np.where(np.isnan(scores[candidates]), np.inf, -scores[candidates])
+    listed = max(listed, 1)  # the first is needed for the outcome
+    if len(candidates) > listed:
+        near = key <= np.partition(key, listed - 1)[listed - 1]
+        candidates, key = candidates[near], key[near]
+    order = np.lexsort((by_name[candidates], relevant[candidates], key))
+    return candidates[order[:listed]]

@@ -1,0 +1,439 @@
+"""Training a run from its configuration to its predictions (section 2.3).
+
+A run directory holds `config.json` (what the run is), `checkpoints/`, `metrics.jsonl` and
+`tensorboard/`, `result.json` once training has ended, and `predictions/`. The same call on
+it goes on where it stopped, or says that it is done. With folds, each fold is such a
+directory below it, and `predictions/` are those of all folds.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import pathlib
+import time
+from typing import Any
+
+import jax
+import numpy as np
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from tagjax import files, loader, parallel, predictions, step
+from tagjax.augment import AugmentConfig
+from tagjax.checkpoints import Checkpoints
+from tagjax.errors import InputError
+from tagjax.model import PRESETS as MODELS
+from tagjax.model import ModelConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """What a run is, beside its data set.
+
+    Attributes:
+      model: shape of the network.
+      augment: random changes of the input.
+      batch_size: of the global batch, over all devices and processes.
+      max_epochs: at most so many.
+      patience: epochs without a better validation loss before training stops.
+      min_epochs: early stopping waits for so many epochs.
+      precision: `float32` or `bfloat16`.
+      learning_rate: of Adadelta.
+      rho: of Adadelta.
+      epsilon: of Adadelta.
+      label_smoothing: share of the target spread over all tags.
+      seed: of everything random.
+      shuffle_labels: deal the labels out at random: a run that shows chance.
+    """
+
+    model: ModelConfig = MODELS["paper"]
+    augment: AugmentConfig = AugmentConfig()
+    batch_size: int = 32
+    max_epochs: int = 100
+    patience: int = 10
+    min_epochs: int = 1
+    precision: str = "float32"
+    learning_rate: float = 1.0
+    rho: float = 0.95
+    epsilon: float = 1e-7
+    label_smoothing: float = 0.0
+    seed: int = 0
+    shuffle_labels: bool = False
+
+
+PRESETS = {
+    "paper": TrainConfig(),
+    "small": TrainConfig(model=MODELS["small"], epsilon=1e-6, max_epochs=30, patience=5),
+}
+"""Networks of `model.PRESETS` with what suits them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """Which parts of the data set are learnt from, watched for early stopping, predicted."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    predict: tuple[str, ...]
+
+
+def parts_of(dataset: loader.Dataset, fold: int | None = None) -> Parts:
+    """The parts of a run, or of one fold of it.
+
+    Fold k of K is predicted by a model that learnt from the others; of these fold k + 1
+    (modulo K) is kept for early stopping.
+
+    Raises:
+      InputError: the data set has not these parts.
+    """
+    names = dataset.parts
+    if fold is None:
+        missing = [part for part in ("train", "validation", "test") if part not in names]
+        if missing:
+            raise InputError(f"dataset {dataset.name} has no part {missing[0]!r}: {list(names)}")
+        predict = tuple(part for part in ("test", "overlap") if part in names)
+        return Parts(("train",), ("validation",), predict)
+    count = folds_of(dataset)
+    validation = (fold + 1) % count
+    learnt = [k for k in range(count) if k not in (fold, validation)]
+    train = [f"fold_{k}{suffix}" for k in learnt for suffix in ("", "_upsampled")]
+    predict = (f"fold_{fold}", f"fold_{fold}_overlap")
+    return Parts(
+        tuple(part for part in train if part in names),
+        (f"fold_{validation}",),
+        tuple(part for part in predict if part in names),
+    )
+
+
+def folds_of(dataset: loader.Dataset) -> int:
+    """Number of folds of a data set; 0 if it has train, validation and test instead."""
+    return sum(part.removeprefix("fold_").isdigit() for part in dataset.parts)
+
+
+def step_config(config: TrainConfig, num_tags: int) -> step.StepConfig:
+    """The part of a run's configuration that its steps depend on."""
+    return step.StepConfig(
+        num_tags=num_tags,
+        **{
+            field.name: getattr(config, field.name)
+            for field in dataclasses.fields(step.StepConfig)
+            if field.name != "num_tags"
+        },
+    )
+
+
+def identity(config: TrainConfig, dataset: loader.Dataset, parts: Parts) -> dict[str, Any]:
+    """What `config.json` holds: whatever another run would differ in."""
+    return {
+        "dataset": dataset.name,
+        "fingerprint": dataset.fingerprint,
+        "tags": list(dataset.tags),
+        "metadata": dataset.metadata,
+        "parts": dataclasses.asdict(parts),
+        "train": dataclasses.asdict(config),
+    }
+
+
+def _differences(a: Any, b: Any, name: str = "") -> list[str]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        keys = [*a, *(key for key in b if key not in a)]
+        return [
+            line
+            for key in keys
+            for line in _differences(a.get(key), b.get(key), f"{name}.{key}" if name else key)
+        ]
+    if a == b:
+        return []
+    if isinstance(a, list) and isinstance(b, list) and len(str(a)) + len(str(b)) > 80:
+        return [f"{name}: {len(a)} entries there, {len(b)} here, not the same"]
+    return [f"{name}: {a!r} there, {b!r} here"]
+
+
+def claim(run_dir: pathlib.Path, what: dict[str, Any]) -> None:
+    """Writes `config.json`, or checks that the one there is the same.
+
+    Raises:
+      InputError: the directory is of another run; the differences are named.
+    """
+    path = run_dir / "config.json"
+    what = json.loads(json.dumps(what))
+    if path.exists():
+        lines = _differences(files.read_json(path), what)
+        if lines:
+            shown = "; ".join(lines[:4]) + (f"; and {len(lines) - 4} more" if lines[4:] else "")
+            raise InputError(f"{run_dir} is of another run ({shown}); name another --run_dir")
+    elif parallel.is_leader():
+        files.write_json(path, what)
+
+
+class _Log:
+    """Metrics of each epoch, to a plain file and to TensorBoard; the leader's alone."""
+
+    def __init__(self, run_dir: pathlib.Path, first_step: int) -> None:
+        self._path = run_dir / "metrics.jsonl"
+        self._board = None
+        if not parallel.is_leader():
+            return
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        kept = [line for line in lines if json.loads(line)["step"] <= first_step]
+        with files.atomic_path(self._path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in kept))
+        board = str(run_dir / "tensorboard")
+        self._board = SummaryWriter(board, purge_step=first_step + 1)
+
+    def write(self, metrics: dict[str, float]) -> None:
+        if self._board is None:
+            return
+        with self._path.open("a") as file:
+            file.write(json.dumps(metrics) + "\n")
+        for name, value in metrics.items():
+            if name not in ("step", "epoch"):
+                self._board.add_scalar(name, value, metrics["step"])
+
+    def close(self) -> None:
+        if self._board is not None:
+            self._board.close()
+
+
+@dataclasses.dataclass
+class _Progress:
+    """What early stopping remembers; saved with each checkpoint."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_loss: float = float("inf")
+
+    def update(self, loss: float) -> None:
+        self.epoch += 1
+        if loss < self.best_loss:
+            self.best_epoch, self.best_loss = self.epoch, loss
+
+    def ended(self, config: TrainConfig) -> bool:
+        waited = self.epoch - self.best_epoch >= config.patience
+        return self.epoch >= config.max_epochs or (waited and self.epoch >= config.min_epochs)
+
+
+def evaluate(
+    state: step.TrainState, examples: loader.Examples, run: step.StepConfig, batch_size: int
+) -> dict[str, float]:
+    """Mean `loss` and `accuracy` over all examples, each counted once."""
+    mapped = _mapped_eval(run)
+    totals = dict.fromkeys(("loss", "correct", "examples"), 0.0)
+    config = loader.LoaderConfig(batch_size=batch_size)
+    for batch in loader.eval_batches(examples, config, parallel.local_share(batch_size)):
+        for name, value in mapped(state, batch).items():
+            totals[name] += float(value)
+    return {
+        "loss": totals["loss"] / totals["examples"],
+        "accuracy": totals["correct"] / totals["examples"],
+    }
+
+
+_mapped_eval = functools.lru_cache(maxsize=2)(parallel.eval_step)
+
+
+def _epoch(
+    state: step.TrainState,
+    batches: Any,
+    mapped: Any,
+    bar: tqdm,
+    batch_size: int,
+) -> tuple[step.TrainState, dict[str, float]]:
+    """Trains over `batches`; the sums stay on the device until the epoch ends."""
+    sums: list[dict[str, jax.Array]] = []
+    for batch in batches:
+        state, counts = mapped(state, batch)
+        sums.append(counts)
+        if len(sums) > 1:  # One step runs while the next batch is fetched.
+            jax.block_until_ready(sums[-2])
+        bar.update(batch_size)
+    totals = {name: sum(float(each[name]) for each in sums) for name in sums[0]}
+    return state, {
+        "train_loss": totals["loss"] / totals["examples"],
+        "train_accuracy": totals["correct"] / totals["examples"],
+    }
+
+
+def train(
+    config: TrainConfig, dataset: loader.Dataset, parts: Parts, run_dir: pathlib.Path
+) -> dict[str, Any]:
+    """Trains one model to early stopping, or goes on with it.
+
+    Args:
+      config: the run's configuration.
+      dataset: what it learns from.
+      parts: which parts of it.
+      run_dir: made if absent; gets the files named at this module's head but predictions.
+
+    Returns:
+      The content of `result.json`: `epochs`, `best_epoch`, `best_step`, `validation_loss`,
+      `seconds` of this call.
+
+    Raises:
+      InputError: `run_dir` is of another run, a part is missing, the batch size cannot be
+        divided over the devices, or a loss is not a finite number.
+    """
+    share = parallel.local_share(config.batch_size)
+    claim(run_dir, identity(config, dataset, parts))
+    if (run_dir / "result.json").exists():
+        return files.read_json(run_dir / "result.json")
+    load = loader.LoaderConfig(config.batch_size, config.seed)
+    learnt = loader.Examples(dataset, parts.train, load)
+    watched = loader.Examples(dataset, parts.validation, load)
+    if config.shuffle_labels:
+        learnt.shuffle_labels(config.seed)
+        watched.shuffle_labels(config.seed)
+    run = step_config(config, len(dataset.tags))
+    frames = config.augment.crop_frames or dataset.input_shape[0]
+    state = step.initial_state(run, (min(frames, dataset.input_shape[0]), dataset.input_shape[1]))
+    progress = _Progress()
+    steps_per_epoch = max(1, len(learnt) // config.batch_size)
+    started = time.time()
+    with contextlib.closing(Checkpoints(run_dir / "checkpoints")) as checkpoints:
+        if checkpoints.newest is not None:
+            state, record = checkpoints.restore(checkpoints.newest, state)
+            progress = _Progress(**record)
+        log = _Log(run_dir, int(state.step))
+        mapped = parallel.train_step(run)
+        while not progress.ended(config):
+            first = progress.epoch * steps_per_epoch
+            numbers = range(first, first + steps_per_epoch)
+            with tqdm(
+                total=steps_per_epoch * config.batch_size,
+                desc=f"epoch {progress.epoch + 1}/{config.max_epochs}",
+                unit=" excerpts",
+                disable=not parallel.is_leader(),
+                mininterval=1.0,
+            ) as bar:
+                epoch_started = time.time()
+                batches = loader.train_batches(learnt, load, numbers, share)
+                state, metrics = _epoch(state, batches, mapped, bar, config.batch_size)
+                seconds = time.time() - epoch_started
+                watched_metrics = evaluate(state, watched, run, config.batch_size)
+                loss = watched_metrics["loss"]
+                bar.set_postfix_str(
+                    f"loss {metrics['train_loss']:.3f}, validation {loss:.3f} "
+                    f"({100 * watched_metrics['accuracy']:.1f} % right)"
+                )
+            if not np.isfinite([metrics["train_loss"], loss]).all():
+                raise InputError(
+                    f"{run_dir}: the loss is not finite in epoch {progress.epoch + 1}; the "
+                    f"last checkpoint is of step {checkpoints.newest}"
+                )
+            progress.update(loss)
+            log.write(
+                {
+                    "step": int(state.step),
+                    "epoch": progress.epoch,
+                    **metrics,
+                    "validation_loss": loss,
+                    "validation_accuracy": watched_metrics["accuracy"],
+                    "examples_per_second": steps_per_epoch * config.batch_size / seconds,
+                }
+            )
+            checkpoints.save(state, dataclasses.asdict(progress), loss)
+        log.close()
+        result = {
+            "epochs": progress.epoch,
+            "best_epoch": progress.best_epoch,
+            "best_step": checkpoints.best,
+            "validation_loss": progress.best_loss,
+            "seconds": round(time.time() - started, 1),
+        }
+    if parallel.is_leader():
+        files.write_json(run_dir / "result.json", result)
+    return result
+
+
+def restore_best(
+    config: TrainConfig, dataset: loader.Dataset, run_dir: pathlib.Path
+) -> step.TrainState:
+    """The state with the least validation loss of a run."""
+    like = step.initial_state(step_config(config, len(dataset.tags)), dataset.input_shape)
+    with contextlib.closing(Checkpoints(run_dir / "checkpoints")) as checkpoints:
+        if checkpoints.best is None:
+            raise InputError(f"{run_dir}: no checkpoint; train first: python -m launch.train")
+        return checkpoints.restore(checkpoints.best, like)[0]
+
+
+def predict(
+    config: TrainConfig,
+    dataset: loader.Dataset,
+    parts: Parts,
+    run_dir: pathlib.Path,
+) -> None:
+    """Writes `predictions/` of the parts to be predicted, by the best checkpoint.
+
+    Does nothing where they are already there.
+    """
+    folder = run_dir / "predictions"
+    if folder.exists():
+        return
+    state = restore_best(config, dataset, run_dir)
+    examples = loader.Examples(dataset, parts.predict, loader.LoaderConfig())
+    run = step_config(config, len(dataset.tags))
+    mapped = parallel.predict_step(run)
+    batch_size = config.batch_size
+    load = loader.LoaderConfig(batch_size=batch_size)
+    batches = loader.eval_batches(examples, load, parallel.local_share(batch_size))
+    with contextlib.ExitStack() as stack:
+        writer = None
+        if parallel.is_leader():
+            writer = stack.enter_context(predictions.writing(folder, dataset.tags, len(examples)))
+            kernel = np.asarray(state.params["tags"]["kernel"])
+            with (
+                files.atomic_path(run_dir / "fw_kernel.npy") as temporary,
+                temporary.open("wb") as file,
+            ):
+                np.save(file, kernel, allow_pickle=False)
+        bar = tqdm(
+            total=len(examples),
+            desc=f"predict {'+'.join(parts.predict)}",
+            unit=" excerpts",
+            disable=writer is None,
+        )
+        stack.enter_context(bar)
+        for number, batch in enumerate(batches):
+            rows = parallel.gather(mapped(state, batch))
+            first = number * batch_size
+            count = min(batch_size, len(examples) - first)
+            if writer is not None:
+                for i in range(count):
+                    example = examples[first + i]
+                    writer.add(
+                        rows[i],
+                        [
+                            example["sng_id"],
+                            dataset.tags[int(example["label"])],
+                            *(example[name] for name in ("part", "artist_id", "album_id", "tags")),
+                        ],
+                    )
+            bar.update(count)
+    parallel.barrier("predicted")
+
+
+def run(config: TrainConfig, dataset: loader.Dataset, run_dir: pathlib.Path) -> list[dict]:
+    """Trains and predicts a run, or every fold of it.
+
+    Returns:
+      `result.json` of each model.
+    """
+    count = folds_of(dataset)
+    if not count:
+        parts = parts_of(dataset)
+        result = train(config, dataset, parts, run_dir)
+        predict(config, dataset, parts, run_dir)
+        return [result]
+    every = Parts((), (), tuple(f"fold_{k}" for k in range(count)))
+    claim(run_dir, identity(config, dataset, every))
+    results, folders = [], []
+    for fold in range(count):
+        folder = run_dir / f"fold_{fold}"
+        parts = parts_of(dataset, fold)
+        results.append(train(config, dataset, parts, folder))
+        predict(config, dataset, parts, folder)
+        folders.append(folder / "predictions")
+    if parallel.is_leader() and not (run_dir / "predictions").exists():
+        predictions.merge(folders, run_dir / "predictions")
+    return results

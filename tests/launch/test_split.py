@@ -1,0 +1,107 @@
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tagjax import manifest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def split(*arguments):
+    command = [sys.executable, "-m", "launch.split", *map(str, arguments)]
+    environment = {**os.environ, "COLUMNS": "80"}
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def tables(tmp_path):
+    rows = [f"t{k:02},r{k},l{k},{'rock' if k % 2 else 'soul|genre:rnb'}" for k in range(40)]
+    text = "\n".join(["track_id,artist_id,album_id,tags", *rows]) + "\n"
+    (tmp_path / "a.csv").write_text(text)
+    lines = [f"t{k:02},audio/t{k:02}.mp3,200" for k in range(40)]
+    (tmp_path / "tracks.csv").write_text("\n".join(["track_id,path,duration_s", *lines]) + "\n")
+    return tmp_path
+
+
+def test_the_corpus_from_flags_to_a_manifest_with_truth(shared, tmp_path):
+    corpus = shared / "corpus"
+    done = split(
+        "--experiment=translation",
+        f"--annotations={corpus}/annotations_a.csv,{corpus}/annotations_b.csv",
+        "--prefix=a:,b:",
+        f"--tracks={corpus}/tracks.csv",
+        f"--taxonomy={corpus}/taxonomy_a.csv,{corpus}/taxonomy_b.csv",
+        f"--translation={corpus}/translation.csv",
+        f"--duplicates={corpus}/duplicates.csv",
+        "--folds=5",
+        f"--out={tmp_path}/m",
+    )
+    assert done.returncode == 0, done.stderr
+    made = manifest.read_manifest(tmp_path / "m")
+    assert made.experiment == "translation"
+    assert made.systems == ("a:", "b:")
+    assert made.folds == 5
+    assert made.truth["duplicates"] == (("a:bossa nova", "a:bossanova"),)
+    assert ("b:polka", "b:genre:oldtime") in made.truth["taxonomy"]
+    assert ("b:argentine", "a:tango", "exact") in made.truth["translation"]
+    assert made.parts["fold_4"].path[0].startswith("audio/")
+    assert "fold_4_overlap" in done.stdout
+    assert "overlap tracks: 81" in done.stdout
+
+
+def test_flags_reach_the_sampling_and_the_same_command_gives_the_same_files(tables):
+    flags = [f"--annotations={tables}/a.csv", f"--tracks={tables}/tracks.csv", "--seed=7"]
+    flags += ["--top_tags=2", "--seg_duration=12.5", "--max_excerpts_per_track=0", "--upsample="]
+    outs = []
+    for _ in range(2):
+        assert split(*flags, f"--out={tables}/m").returncode == 0
+        outs.append({path.name: path.read_bytes() for path in (tables / "m").iterdir()})
+    assert outs[0] == outs[1]
+    assert set(outs[0]) == {"train.csv", "validation.csv", "test.csv", "split.json"}
+    made = manifest.read_manifest(tables / "m")
+    assert made.seed == 7
+    assert made.config["max_excerpts_per_track"] is None
+    assert made.config["upsample"] == []
+    assert made.parts["train"].seg_duration.tolist() == [12.5] * len(made.parts["train"])
+    done = split(*flags, f"--out={tables}/m", "--min_shift=2")
+    assert done.returncode == 2
+    assert "min_shift=1.0, not 2.0" in done.stderr
+    assert split(*flags, f"--out={tables}/m", "--min_shift=2", "--overwrite").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--annotations="], "--annotations"),
+        (["--out="], "--out"),
+        (["--experiment=taxonomie"], "valid: taxonomy, translation, deduplication"),
+        (["--experiment=translation"], "two catalogues"),
+        (["--prefix=a:,b:"], "--prefix=a:,b:"),
+        (["--annotations={0}/a.csv,{0}/a.csv"], "need as many prefixes (such as a:,b:)"),
+        (["--annotations={0}/none.csv"], "none.csv: no such file"),
+        (["--taxonomy={0}/tax.csv"], "--taxonomy: none of its pairs"),
+        (["--experiment=deduplication", "--duplicates=x.csv"], "makes its own truth"),
+        (["--train=0.9"], "sum to 1"),
+        (["stray"], "unexpected argument 'stray'"),
+    ],
+)
+def test_a_mistake_ends_in_one_line_and_exit_code_2(tables, arguments, message):
+    (tables / "tax.csv").write_text("style,genre\nsole,genre:rnb\n")
+    flags = [f"--annotations={tables}/a.csv", f"--out={tables}/m"]
+    done = split(*flags, *(argument.format(tables) for argument in arguments))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tables / "m").exists()
+
+
+def test_help_says_how_and_lists_the_choices():
+    text = split("--help").stdout
+    assert "--annotations=a.csv,b.csv --prefix=a:,b:" in text
+    assert "taxonomy, translation, deduplication" in text
+    assert "commonest, max_occurrences" in text

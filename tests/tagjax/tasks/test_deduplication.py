@@ -1,0 +1,144 @@
+"""Tag deduplication."""
+
+import itertools
+
+import hypothesis
+import numpy as np
+import pytest
+import sklearn.metrics
+from hypothesis import strategies as st
+
+from tagjax.errors import InputError
+from tagjax.similarity import Similarity
+from tagjax.tasks import deduplication
+from tagjax.tasks.results import Config
+
+TAGS = tuple(f"{name}_{half}" for name in ("ska", "dub", "emo", "genre:rock") for half in (1, 2))
+
+
+def random(n, seed=0, levels=None):
+    rng = np.random.default_rng(seed)
+    values = rng.random((n, n)) if levels is None else rng.integers(levels, size=(n, n)) / levels
+    matrix = np.triu(values, 1) + np.triu(values, 1).T
+    np.fill_diagonal(matrix, 1)
+    return matrix
+
+
+def test_a_perfect_similarity_is_one():
+    matrix = np.kron(np.eye(4), np.ones((2, 2)))
+    result = deduplication.evaluate(Similarity(TAGS, matrix))
+    assert {value["mean"] for value in result.metrics.values()} == {1}
+    assert {value["n"] for value in result.metrics.values()} == {8}
+    assert result.errors.rows == ()
+
+
+@hypothesis.given(st.integers(0, 200), st.sampled_from([None, 4]))
+@hypothesis.settings(max_examples=30, deadline=None)
+def test_both_maps_are_scikit_learns_with_and_without_the_tag_itself(seed, levels):
+    matrix = random(8, seed, levels) * 0.9  # below the tag itself
+    np.fill_diagonal(matrix, 1)
+    result = deduplication.evaluate(Similarity(TAGS, matrix))
+    truth = np.kron(np.eye(4), np.ones((2, 2))).astype(int)
+    with_itself = sklearn.metrics.label_ranking_average_precision_score(truth, matrix)
+    others = ~np.eye(8, dtype=bool)
+    without = sklearn.metrics.label_ranking_average_precision_score(
+        truth[others].reshape(8, 7), matrix[others].reshape(8, 7)
+    )
+    assert result.metrics["map"]["mean"] == pytest.approx(without)
+    assert result.metrics["mrr"]["mean"] == pytest.approx(without)
+    assert result.metrics["map_self_included"]["mean"] == pytest.approx(with_itself)
+
+
+def test_the_order_of_tags_does_not_matter():
+    matrix = random(8)
+    order = np.random.default_rng(1).permutation(8)
+    one = deduplication.evaluate(Similarity(TAGS, matrix))
+    other = deduplication.evaluate(
+        Similarity(tuple(TAGS[i] for i in order), matrix[np.ix_(order, order)])
+    )
+    for key, value in one.metrics.items():
+        assert other.metrics[key] == pytest.approx(value)
+    assert set(other.errors.rows) == set(one.errors.rows)
+    assert other.tables["suspected"] == one.tables["suspected"]
+
+
+def test_tags_without_other_half_are_candidates_but_no_queries():
+    tags = ("ska_1", "ska_2", "lone_1", "plain")
+    matrix = np.full((4, 4), 0.1)
+    matrix[0, 3] = matrix[3, 0] = 0.9
+    result = deduplication.evaluate(Similarity(tags, matrix))
+    assert result.metrics["hr@1"]["n"] == 2
+    assert result.unanswerable == ("lone_1", "plain")
+    assert result.errors.rows[0][:3] == ("ska_1", "plain", 0.9)
+    assert any("lone_1, plain" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("pairs", [1, 3, 5, 100])
+def test_suspected_pairs_are_the_highest_of_all_but_the_halves(pairs):
+    n = 600  # more than one block of rows
+    names = [f"t{i:03}" for i in range(n // 2)]
+    tags = tuple(f"{name}_{half}" for name in names for half in (1, 2))
+    matrix = random(n, 3)
+    table = deduplication.suspected(Similarity(tags, matrix), pairs)
+    blocks = matrix.reshape(n // 2, 2, n // 2, 2).max(axis=(1, 3))
+    expected = sorted(
+        ((names[i], names[j], blocks[i, j]) for i, j in itertools.combinations(range(n // 2), 2)),
+        key=lambda row: -row[2],
+    )
+    assert list(table.rows) == expected[:pairs]
+
+
+def test_suspected_pairs_ignore_nan_and_may_be_fewer():
+    matrix = random(3)
+    matrix[1] = matrix[:, 1] = np.nan
+    table = deduplication.suspected(Similarity(("c", "b", "a"), matrix), 10)
+    assert table.rows == (("a", "c", matrix[0, 2]),)
+
+
+def test_known_duplicates_are_ranked_without_the_other_half():
+    tags = ("bossa nova_1", "bossa nova_2", "bossanova_1", "bossanova_2", "samba_1", "samba_2")
+    matrix = np.full((6, 6), 0.1)
+    matrix[0, 1] = matrix[1, 0] = 0.95  # the other half, out of the contest
+    matrix[0, 3] = matrix[3, 0] = 0.9
+    matrix[1, 4] = matrix[4, 1] = 0.8
+    matrix[1, 2] = matrix[2, 1] = 0.7
+    result = deduplication.evaluate(
+        Similarity(tags, matrix), [("bossa nova", "bossanova"), ("dub", "dubb")]
+    )
+    rows = {row[0]: row for row in result.tables["listed"].rows}
+    assert rows["bossa nova_1"] == ("bossa nova_1", "bossanova_2", 1, 0.9)
+    assert rows["bossa nova_2"] == ("bossa nova_2", "bossanova_1", 2, 0.7)
+    assert set(rows) == set(tags[:4])
+    assert result.extra["listed"]["hr@1"] == {
+        "mean": 0.75,
+        "ci95": pytest.approx(1.96 * np.sqrt(0.75 * 0.25 / 4)),
+        "n": 4,
+    }
+    assert any("dub/dubb" in note for note in result.notes)
+
+
+def test_lists_keep_to_their_length():
+    config = Config(listed=3, pairs=2)
+    result = deduplication.evaluate(Similarity(TAGS, random(8)), config=config)
+    assert len(result.ranked.rows) == 8 * 3
+    assert len(result.tables["suspected"].rows) == 2
+    full = deduplication.evaluate(Similarity(TAGS, random(8)))
+    assert full.metrics == result.metrics
+    assert [row for row in full.ranked.rows if row[1] <= 3] == list(result.ranked.rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tag,duplicate\na,\n", ":2: empty cell"),
+        ("tag,duplicate\na,b\na,a\n", ":3: 'a' is given as its own"),
+        ("tag,other\na,b\n", "'duplicate' is missing"),
+    ],
+)
+def test_bad_tables_are_refused(tmp_path, text, message):
+    path = tmp_path / "d.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        deduplication.read_duplicates(path)
+    path.write_text("tag,duplicate\na,b\n")
+    assert deduplication.read_duplicates(path) == (("a", "b"),)

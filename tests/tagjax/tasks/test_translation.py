@@ -1,0 +1,181 @@
+"""Tag translation."""
+
+import hypothesis
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import strategies as st
+
+from tagjax.errors import InputError
+from tagjax.similarity import Similarity
+from tagjax.tasks import translation
+from tagjax.tasks.results import Config
+from tagjax.tasks.translation import Relation
+
+SYSTEMS = ("", "mumu:")
+TAGS = ("bop", "r and b", "genre:rock", "dub", "mumu:bebop", "mumu:r&b", "mumu:rock", "mumu:dub")
+
+
+def matrix_of(cross):
+    """A similarity whose first half are the targets: cross is [sources, targets]."""
+    n = len(cross)
+    matrix = np.eye(2 * n)
+    matrix[n:, :n], matrix[:n, n:] = cross, np.transpose(cross)
+    return Similarity(TAGS, matrix)
+
+
+CROSS = np.array(
+    [
+        [0.90, 0.10, 0.20, 0.30],  # bebop: bop, another name
+        [0.11, 0.80, 0.21, 0.31],  # r&b
+        [0.12, 0.13, 0.70, 0.32],  # rock
+        [0.14, 0.85, 0.22, 0.05],  # dub: r and b
+    ]
+)
+
+
+def test_string_matching_stands_in_for_a_missing_truth():
+    result = translation.evaluate(matrix_of(CROSS), None, SYSTEMS)
+    assert result.extra["truth"] == "string_match"
+    assert result.metrics["hr@1"]["n"] == 3
+    assert result.metrics["hr@1"]["mean"] == pytest.approx(2 / 3)
+    assert result.unanswerable == ("mumu:bebop",)
+    assert result.errors.rows == (("mumu:dub", "r and b", 0.85, "dub", 4, 0.05, False),)
+    # Every source has its list, also where nothing is known of it.
+    assert ("mumu:bebop", 1, "bop", 0.9, False) in result.ranked.rows
+    assert len(result.ranked.rows) == 16
+
+
+def test_a_table_of_truth_counts_all_but_related():
+    truth = [
+        Relation("mumu:bebop", "bop", "narrow"),
+        Relation("mumu:dub", "r and b", "related"),
+        Relation("mumu:dub", "dub", "exact"),
+        Relation("mumu:rock", "genre:rock", "related"),
+        Relation("mumu:gone", "dub", "exact"),
+    ]
+    result = translation.evaluate(matrix_of(CROSS), truth, SYSTEMS)
+    assert result.extra["truth"] == "table"
+    assert result.metrics["hr@1"] == {"mean": 0.5, "ci95": pytest.approx(0.693, abs=1e-3), "n": 2}
+    assert result.unanswerable == ("mumu:r&b", "mumu:rock")
+    assert any("mumu:gone" in note for note in result.notes)
+    every = Config(relations=translation.RELATIONS)
+    assert translation.evaluate(matrix_of(CROSS), truth, SYSTEMS, config=every).metrics["hr@1"] == {
+        "mean": 1,
+        "ci95": 0,
+        "n": 3,
+    }
+
+
+def test_table_4_takes_each_targets_nearest_source_and_drops_agreeing_names():
+    result = translation.evaluate(matrix_of(CROSS), None, SYSTEMS)
+    # dub's nearest is rock; rock's own nearest agrees in name and is dropped, as is no other.
+    assert result.tables["nearest"].rows == (
+        ("mumu:bebop", "bop", 0.90),
+        ("mumu:dub", "r and b", 0.85),
+        ("mumu:rock", "dub", 0.32),
+    )
+    assert result.tables["same_name"].rows == (
+        ("mumu:dub", "dub", 0.05),
+        ("mumu:rock", "genre:rock", 0.70),
+        ("mumu:r&b", "r and b", 0.80),
+    )
+    one = translation.evaluate(matrix_of(CROSS), None, SYSTEMS, config=Config(top=1))
+    assert len(one.tables["nearest"].rows) == 1
+
+
+def test_equally_near_sources_are_taken_by_name():
+    cross = CROSS.copy()
+    cross[3, 0] = 0.90  # dub is as near to bop as bebop is
+    rows = translation.evaluate(matrix_of(cross), None, SYSTEMS).tables["nearest"].rows
+    assert rows[0] == ("mumu:bebop", "bop", 0.90)
+
+
+def test_a_perfect_translation_is_one():
+    truth = [Relation(f"mumu:{x}", y) for x, y in (("bebop", "bop"), ("dub", "dub"))]
+    result = translation.evaluate(matrix_of(np.eye(4)), truth, SYSTEMS)
+    assert {value["mean"] for value in result.metrics.values()} == {1}
+
+
+def test_direction_follows_the_truth_or_the_config():
+    reverse = translation.evaluate(matrix_of(CROSS), [Relation("bop", "mumu:bebop")], SYSTEMS)
+    assert reverse.ranked.rows[0] == ("bop", 1, "mumu:bebop", 0.9, True)
+    chosen = translation.evaluate(matrix_of(CROSS), None, SYSTEMS, config=Config(source=""))
+    assert chosen.ranked.rows[0][0] == "bop"
+    with pytest.raises(InputError, match="'x:'"):
+        translation.evaluate(matrix_of(CROSS), None, SYSTEMS, config=Config(source="x:"))
+    with pytest.raises(InputError, match="two systems"):
+        translation.evaluate(matrix_of(CROSS), None, ("",))
+
+
+def test_a_tag_without_data_is_missed_and_not_listed():
+    cross = CROSS.copy()
+    cross[1] = np.nan
+    result = translation.evaluate(matrix_of(cross), None, SYSTEMS)
+    assert ("mumu:r&b", None, None, "r and b", None, None, False) in result.errors.rows
+    assert all(row[0] != "mumu:r&b" for row in result.tables["same_name"].rows)
+
+
+@hypothesis.given(st.integers(0, 1000))
+@hypothesis.settings(max_examples=30, deadline=None)
+def test_rank_correlation_is_scipys(seed):
+    rng = np.random.default_rng(seed)
+    one, other = rng.integers(0, 6, (2, 5, 7)).astype(float)
+    other[rng.random((5, 7)) < 0.2] = np.nan
+    both = ~np.isnan(other)
+    got = translation.spearman(one, other)
+    assert got["pairs"] == both.sum()
+    assert got["spearman"] == pytest.approx(
+        scipy.stats.spearmanr(one[both], other[both]).statistic, nan_ok=True
+    )
+
+
+def test_rank_correlation_of_nothing_or_a_constant_is_none():
+    assert translation.spearman(np.ones((2, 2)), np.eye(2))["spearman"] is None
+    empty = translation.spearman(np.full((2, 2), np.nan), np.eye(2))
+    assert empty == {"spearman": None, "pairs": 0}
+
+
+def test_rank_correlation_of_very_many_pairs_is_sampled():
+    rng = np.random.default_rng(0)
+    one = rng.random((300, 300))
+    other = one + rng.random((300, 300))
+    whole = translation.spearman(one, other)
+    part = translation.spearman(one, other, limit=20_000)
+    assert (whole["pairs"], part["pairs"]) == (90_000, 20_000)
+    assert part["spearman"] == pytest.approx(whole["spearman"], abs=0.02)
+
+
+def test_pairs_only_one_similarity_finds():
+    audio = np.array([[0.9, 0.5, 0.1], [0.1, 0.2, 0.3], [0.4, 0.3, 0.2]])
+    cooccurrence = np.array([[0.0, 0.1, 0.2], [0.1, 0.2, 0.3], [np.nan] * 3])
+    names = (["x", "y", "z"], ["a", "b", "c"])
+    assert translation.one_sided(audio, cooccurrence, names, depth=1).rows == (
+        ("x", "a", "audio", 0.9, 1, 0.0, 3),
+        ("x", "c", "cooccurrence", 0.1, 3, 0.2, 1),
+    )
+    assert translation.one_sided(audio, cooccurrence, names, depth=3).rows == ()
+
+
+def test_audio_and_cooccurrence_are_compared_whatever_their_order():
+    other = matrix_of(CROSS).reordered(TAGS[::-1])
+    result = translation.evaluate(matrix_of(CROSS), None, SYSTEMS, cooccurrence=other)
+    assert result.extra["agreement"] == {"spearman": pytest.approx(1), "pairs": 16}
+    assert result.tables["one_sided"].rows == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("source,target,relation\nb:x,,exact\n", ":2: empty tag"),
+        ("source,target,relation\nb:x,a:x,exact\nb:x,a:y,same\n", ":3: unknown relation 'same'"),
+        ("source,target\nb:x,a:x\n", "'relation' is missing"),
+    ],
+)
+def test_bad_tables_are_refused(tmp_path, text, message):
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        translation.read_translation(path)
+    path.write_text("source,target,relation\nb:x,a:x,broad\n")
+    assert translation.read_translation(path) == (Relation("b:x", "a:x", "broad"),)

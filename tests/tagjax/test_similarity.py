@@ -1,0 +1,179 @@
+"""Similarity and embedding files: the release's forms, round trips, and refusals."""
+
+import zipfile
+
+import hypothesis
+import hypothesis.extra.numpy
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import strategies as st
+
+from tagjax import similarity
+from tagjax.errors import InputError
+from tagjax.similarity import Similarity
+
+
+def write(path, text):
+    path.write_text(text, encoding="utf-8", newline="")
+    return path
+
+
+@pytest.mark.parametrize("corner", ["", "tag", '""'])
+def test_index_header_and_column_order_are_free(tmp_path, corner):
+    path = write(tmp_path / "s.csv", f"{corner},b,c,a\na,0.2,0.3,1\nb,1,0.4,0.2\nc,0.4,1,0.3\n")
+    got = similarity.read_similarity(path)
+    assert got.tags == ("a", "b", "c")
+    np.testing.assert_array_equal(got.matrix, [[1, 0.2, 0.3], [0.2, 1, 0.4], [0.3, 0.4, 1]])
+    again = got.reordered(["c", "a"])
+    np.testing.assert_array_equal(again.matrix, [[1, 0.3], [0.3, 1]])
+
+
+def test_a_byte_order_mark_and_crlf_are_fine(tmp_path):
+    path = write(tmp_path / "s.csv", '\ufeff,"folk, world",b\r\n"folk, world",1,0\r\nb,0,1\r\n')
+    assert similarity.read_similarity(path).tags == ("folk, world", "b")
+
+
+@pytest.mark.parametrize("cell", ["", "nan", "NaN"])
+def test_a_tag_without_data_is_nan(tmp_path, cell):
+    n = cell
+    path = write(tmp_path / "s.csv", f",a,b,c\na,1,{n},0.5\nb,{n},{n},{n}\nc,0.5,{n},1\n")
+    matrix = similarity.read_similarity(path).matrix
+    assert np.isnan(matrix[1]).all()
+    assert np.isnan(matrix[:, 1]).all()
+    assert matrix[0, 2] == 0.5
+
+
+NAMES = st.lists(
+    st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1).filter(
+        lambda s: s.strip()
+    ),
+    min_size=1,
+    max_size=6,
+    unique=True,
+)
+
+
+@hypothesis.given(NAMES, st.data())
+@hypothesis.settings(max_examples=40, deadline=None)
+def test_what_is_written_is_read_to_the_last_digit(tmp_path_factory, names, data):
+    n = len(names)
+    values = data.draw(hypothesis.extra.numpy.arrays(np.float64, (n, n), elements=st.floats(-1, 1)))
+    matrix = np.triu(values) + np.triu(values, 1).T
+    if n > 2:
+        matrix[0] = matrix[:, 0] = np.nan
+    path = tmp_path_factory.mktemp("s") / "s.csv"
+    similarity.write_similarity(path, Similarity(tuple(names), matrix))
+    got = similarity.read_similarity(path)
+    assert got.tags == tuple(names)
+    np.testing.assert_array_equal(got.matrix, matrix)
+
+
+def test_the_releases_own_pandas_lines_read_it(tmp_path):
+    matrix = np.array([[1, 0.123456789012, np.nan], [0.123456789012, 1, np.nan], [np.nan] * 3])
+    tags = ("heavy metal", "thrash", "renaissance")
+    similarity.write_similarity(
+        similarity.similarity_path(tmp_path, "fw"), Similarity(tags, matrix)
+    )
+    table = pd.read_csv(tmp_path / "fw_tag_similarity.csv", index_col=0)
+    assert table.loc["heavy metal", "thrash"] == 0.123456789012
+    assert table.loc["renaissance"].isna().all()
+    similarity.write_embedding(
+        similarity.embedding_path(tmp_path, "fw"), ["acid jazz", "b"], np.arange(6.0).reshape(3, 2)
+    )
+    table = pd.read_csv(tmp_path / "fw_tag_embedding.csv")
+    assert list(table["acid jazz"]) == [0, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty"),
+        (",a,b\na,1,0\n", "not square: 1 rows and 2 columns"),
+        (",a\na,1\nb,1\n", ":3: tag 'b' has a row but no column"),
+        (",a,b\na,1,0\nc,0,1\n", ":3: tag 'c' has a row but no column"),
+        (",a,a\na,1,0\na,0,1\n", ":1: tag 'a' occurs twice"),
+        (",a,b\na,1,0\na,1,0\n", ":3: tag 'a' occurs twice"),
+        (",a,b\na,1,0\nb,0,1\nb,0,1\n", ":4: more rows"),
+        (",a,\na,1,0\n,0,1\n", ":1: an empty tag"),
+        (",a,b\na,1,x\nb,0,1\n", ":2: 'x' under 'b'"),
+        (",a,b\na,1,inf\nb,0,1\n", ":2: 'inf' under 'b'"),
+        (",a,b,c\na,1,0\nb,0,1,0\nc,0,0,1\n", ":2: 3 cells"),
+        (",a,b,c\na,1,,0\nb,0,1,0\nc,0,0,1\n", ":2: no number under 'b'"),
+        (",a,b\na,1,0.5\nb,0.4,1\n", ":2: not symmetric: 0.5 under 'b'"),
+        ("a,b\n0.1,0.2\n0.3,0.4\n", ":2: tag '0.1' has a row but no column"),
+    ],
+)
+def test_faulty_files_are_refused_in_one_line(tmp_path, text, message):
+    path = write(tmp_path / "s.csv", text)
+    with pytest.raises(InputError, match=message) as caught:
+        similarity.read_similarity(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_other_encodings_are_refused(tmp_path):
+    path = tmp_path / "s.csv"
+    path.write_bytes(",musique concrète\nmusique concrète,1\n".encode("latin-1"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        similarity.read_similarity(path)
+    with pytest.raises(InputError, match="no such file"):
+        similarity.read_similarity(tmp_path / "absent.csv")
+
+
+def test_a_folder_gives_what_it_holds_in_one_order(tmp_path):
+    write(tmp_path / "fdist_tag_similarity.csv", "tag,b,a\nb,1,0.5\na,0.5,1\n")
+    write(tmp_path / "fw_tag_similarity.csv", ",a,b\na,1,0.25\nb,0.25,1\n")
+    found = similarity.read_similarities(tmp_path)
+    assert list(found) == ["fw", "fdist"]
+    assert found["fdist"].tags == ("a", "b")
+    assert found["fdist"].matrix[0, 1] == 0.5
+
+
+def test_a_folder_without_or_with_differing_files_is_refused(tmp_path):
+    with pytest.raises(InputError, match="holds none of fw_tag_similarity"):
+        similarity.read_similarities(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        similarity.read_similarities(tmp_path / "absent")
+    write(tmp_path / "fw_tag_similarity.csv", ",a,b\na,1,0\nb,0,1\n")
+    write(tmp_path / "fc_tag_similarity.csv", ",a,c\na,1,0\nc,0,1\n")
+    with pytest.raises(InputError, match="'b' is in one only") as caught:
+        similarity.read_similarities(tmp_path)
+    assert "fw_tag_similarity.csv" in str(caught.value)
+    assert "fc_tag_similarity.csv" in str(caught.value)
+
+
+def test_embeddings_survive_in_float32_and_zipped(tmp_path):
+    vectors = np.random.default_rng(0).random((5, 3), dtype=np.float32)
+    vectors[:, 1] = np.nan
+    path = tmp_path / "fm_tag_embedding.csv"
+    similarity.write_embedding(path, ["a", "b", "c"], vectors)
+    tags, got = similarity.read_embedding(path)
+    assert tags == ("a", "b", "c")
+    np.testing.assert_array_equal(got.astype(np.float32), vectors)
+    with zipfile.ZipFile(tmp_path / "fm.csv.zip", "w") as archive:
+        archive.write(path, path.name)
+    np.testing.assert_array_equal(similarity.read_embedding(tmp_path / "fm.csv.zip")[1], got)
+
+
+def test_a_sample_of_rows_is_seeded_and_in_order(tmp_path):
+    rows = np.arange(100.0)[:, None]
+    samples = []
+    for seed in (0, 0, 1):
+        similarity.write_embedding(tmp_path / "e.csv", ["a"], rows, max_rows=20, seed=seed)
+        samples.append(similarity.read_embedding(tmp_path / "e.csv")[1][:, 0])
+    np.testing.assert_array_equal(samples[0], samples[1])
+    assert (samples[0] != samples[2]).any()
+    assert (np.diff(samples[0]) > 0).all()
+    assert len(samples[0]) == 20
+    similarity.write_embedding(tmp_path / "e.csv", ["a"], rows, max_rows=1000)
+    assert len(similarity.read_embedding(tmp_path / "e.csv")[1]) == 100
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("a,b\n", "no row"), ("a,a\n1,2\n", "'a' occurs twice"), ("a,b\n1,z\n", ":2: 'z' under 'b'")],
+)
+def test_faulty_embeddings_are_refused(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        similarity.read_embedding(write(tmp_path / "e.csv", text))

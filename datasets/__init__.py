@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 
 from tagjax import examples, extraction
 from tagjax.errors import InputError
@@ -35,8 +36,11 @@ def make_builder(
         raise InputError(f"{short} makes its own music; leave out --manifest_dir and --audio_dir")
     configs = [each.name for each in module.Builder.BUILDER_CONFIGS]
     own = getattr(module.Builder, "OWN_CONFIGS", False)
-    if own and not config:
-        raise InputError(f"{short} needs a name of your choice: --dataset={short}/NAME")
+    if own and not re.fullmatch(r"\w[\w.+-]*", config):
+        raise InputError(
+            f"{short} needs a name of your choice of letters, digits, '_', '.', '+' and '-': "
+            f"--dataset={short}/NAME"
+        )
     if config and not own and config not in configs:
         raise InputError(f"{short} has no config {config!r}; one of {', '.join(configs)}")
     return module.Builder(data_dir=data_dir, config=config or None, build=build, **folders)

@@ -13,9 +13,8 @@ import os
 
 from absl import flags
 
-import datasets
 from launch import program
-from tagjax import examples, extraction
+from tagjax import extraction
 from tagjax.errors import InputError
 
 _DATASET = flags.DEFINE_string("dataset", "synthetic_split", "NAME or NAME/CONFIG to build.")
@@ -25,7 +24,9 @@ _DATA_DIR = flags.DEFINE_string("data_dir", "data/tfds", "Folder for the built d
 _MEL_DTYPE = flags.DEFINE_string(
     "mel_dtype", "float16", f"Type of the stored log-mels: {', '.join(extraction.MEL_DTYPES)}."
 )
-_WORKERS = flags.DEFINE_integer("workers", None, "Processes that decode; by default one a core.")
+_WORKERS = flags.DEFINE_integer(
+    "workers", None, "Processes that decode; by default one a core.", lower_bound=1
+)
 
 
 def main() -> None:
@@ -34,6 +35,10 @@ def main() -> None:
         raise InputError(
             f"--mel_dtype={_MEL_DTYPE.value}: one of {', '.join(extraction.MEL_DTYPES)}"
         )
+    # Not above: every worker imports this program, and has no use for TFDS.
+    import datasets
+    from tagjax import examples
+
     config = extraction.BuildConfig(mel_dtype=_MEL_DTYPE.value, workers=_WORKERS.value)
     examples.prepare(
         datasets.make_builder(

@@ -6,6 +6,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable
+from typing import Any
 
 from absl import app, flags, logging
 
@@ -60,6 +61,8 @@ class _TupleParser(flags.ArgumentParser):
             return argument
         try:
             parts = [_ints(part) for part in argument.split(",")]
+            if any((len(part) > 1) != self._nested for part in parts):
+                raise ValueError
         except ValueError:
             raise ValueError(f"{argument!r} is not like {self.syntactic_help}") from None
         return tuple(parts) if self._nested else tuple(part[0] for part in parts)
@@ -88,6 +91,9 @@ def config_flags(config: type) -> dict[str, flags.FlagHolder]:
             continue
         if isinstance(kind, types.UnionType):
             kind = typing.get_args(kind)[0]
+        if kind == tuple[str, ...]:
+            defined[field.name] = flags.DEFINE_list(field.name, None, text)
+            continue
         if typing.get_origin(kind) is tuple:
             nested = typing.get_origin(typing.get_args(kind)[0]) is tuple
             defined[field.name] = flags.DEFINE(_TupleParser(nested), field.name, None, text)
@@ -100,6 +106,12 @@ def config_flags(config: type) -> dict[str, flags.FlagHolder]:
         }
         defined[field.name] = define[kind](field.name, None, text)
     return defined
+
+
+def given(fields: dict[str, flags.FlagHolder]) -> dict[str, Any]:
+    """The fields of `config_flags` that the command line names, lists as tuples."""
+    values = {name: flag.value for name, flag in fields.items() if flag.value is not None}
+    return {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
 
 
 def cache_compilations(folder: str) -> None:

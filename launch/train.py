@@ -10,7 +10,6 @@ folds is trained once a fold. Several processes: give each the same command and 
 import dataclasses
 import os
 import pathlib
-from typing import Any
 
 from absl import flags
 
@@ -31,6 +30,7 @@ _PRESET = flags.DEFINE_string(
     "paper",
     f"Network and training; any field has its own flag too: {', '.join(training.PRESETS)}.",
 )
+_FOLD = flags.DEFINE_integer("fold", None, "Of a data set with folds, train this one alone.")
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Processes of the run.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is.")
@@ -41,11 +41,6 @@ _FIELDS = {
     config: program.config_flags(config)
     for config in (training.TrainConfig, ModelConfig, AugmentConfig)
 }
-
-
-def given(config: type) -> dict[str, Any]:
-    """The fields of a config class that the command line names."""
-    return {name: flag.value for name, flag in _FIELDS[config].items() if flag.value is not None}
 
 
 def config() -> training.TrainConfig:
@@ -59,9 +54,9 @@ def config() -> training.TrainConfig:
     base = training.PRESETS[_PRESET.value]
     return dataclasses.replace(
         base,
-        model=dataclasses.replace(base.model, **given(ModelConfig)),
-        augment=dataclasses.replace(base.augment, **given(AugmentConfig)),
-        **given(training.TrainConfig),
+        model=dataclasses.replace(base.model, **program.given(_FIELDS[ModelConfig])),
+        augment=dataclasses.replace(base.augment, **program.given(_FIELDS[AugmentConfig])),
+        **program.given(_FIELDS[training.TrainConfig]),
     )
 
 
@@ -72,14 +67,14 @@ def main() -> None:
     program.cache_compilations(_CACHE_DIR.value)
     parallel.initialise(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     run_dir = pathlib.Path(_RUN_DIR.value or pathlib.Path("runs") / dataset.name)
-    results = training.run(wanted, dataset, run_dir)
+    results = training.run(wanted, dataset, run_dir, _FOLD.value)
     if not parallel.is_leader():
         return
     for i, result in enumerate(results):
-        name = f"fold {i}: " if len(results) > 1 else ""
+        name = f"model {i + 1}: " if len(results) > 1 else ""
         print(
             f"{name}best of {result['epochs']} epochs is {result['best_epoch']}, "
-            f"validation loss {result['validation_loss']:.3f}"
+            f"loss {result['loss']:.3f}"
         )
     print(f"trained and predicted: {run_dir}")
     print(f"next: python -m launch.evaluate --run_dir={run_dir} --task=TASK")

@@ -11,6 +11,10 @@ from tagjax import frontend
 
 MAX_CHANNELS = 64
 SAMPLE_RATES = (2_000, 768_000)
+_PREROLL = 0.1
+"""Seconds decoded before an excerpt and thrown away: MP3 needs two frames to get going."""
+LOUDEST = 1e12
+"""Larger samples, which no recording has, would overflow in a float32 power spectrum."""
 
 
 class AudioError(Exception):
@@ -51,8 +55,8 @@ def read_excerpt(
       (float32 [round(duration * sample_rate)], whether zeros were added at its end).
 
     Raises:
-      AudioError: not a file, not audio, no samples, non-finite samples, `start` past the
-        end, or too little sound after it.
+      AudioError: not a file, not audio, no samples, samples that are not finite or beyond
+        `LOUDEST`, `start` past the end, or too little sound after it.
     """
     config = config or AudioConfig()
     if not os.path.exists(path):
@@ -67,9 +71,14 @@ def read_excerpt(
             if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1] or file.channels > MAX_CHANNELS:
                 raise AudioError(f"implausible header: {rate} Hz, {file.channels} channels")
             first = round(start * rate)
+            early = min(first, round(_PREROLL * rate))
             if first:
-                _seek(file, first, start)
-            audio = file.read(round(duration * rate), dtype="float32", always_2d=True)
+                _check_start(file, first, start)
+                file.seek(first - early)
+            wanted = round(duration * rate)
+            audio = file.read(early + wanted, dtype="float32", always_2d=True)[early:]
+    except TypeError:  # soundfile wants to be told what is in a .raw file
+        raise AudioError("not decodable: no header") from None
     except (soundfile.LibsndfileError, RuntimeError) as error:
         reason = getattr(error, "error_string", str(error)).strip().rstrip(".")
         if "does not exist" in reason:  # libsndfile's word for text that is named .mp3
@@ -78,24 +87,22 @@ def read_excerpt(
     if not len(audio):
         raise AudioError(f"start {start:g} s is past the end" if first else "no samples")
     mono = audio.sum(axis=1)
-    if not np.isfinite(mono).all():
-        raise AudioError("samples that are not finite numbers")
+    if not np.abs(mono).max() <= LOUDEST:  # NaN is not <= anything
+        raise AudioError("samples that are not finite numbers, or absurdly large")
     seconds = len(mono) / rate
     if seconds < config.min_coverage * duration:
         raise AudioError(f"too short: {seconds:.1f} s of sound for {duration:g} s")
     if rate != sample_rate:
         mono = soxr.resample(mono, rate, sample_rate, quality=config.resampler)
     samples = round(duration * sample_rate)
-    padded = len(audio) < round(duration * rate)
-    return np.pad(mono[:samples], (0, max(0, samples - len(mono)))), padded
+    return np.pad(mono[:samples], (0, max(0, samples - len(mono)))), len(audio) < wanted
 
 
-def _seek(file: soundfile.SoundFile, first: int, start: float) -> None:
+def _check_start(file: soundfile.SoundFile, first: int, start: float) -> None:
     if file.frames <= first:
         raise AudioError(
             f"start {start:g} s is past the end at {file.frames / file.samplerate:.1f} s"
         )
-    file.seek(first)
 
 
 def read_log_mel(

@@ -33,22 +33,20 @@ class AugmentConfig:
 def _mask(key: jax.Array, length: int, widest: int) -> jax.Array:
     """bool [length], False on one random run of at most `widest` places."""
     width_key, start_key = jax.random.split(key)
-    width = jax.random.randint(width_key, (), 0, widest + 1)
+    width = jax.random.randint(width_key, (), 0, min(widest, length) + 1)
     start = jax.random.randint(start_key, (), 0, length - width + 1)
     places = jnp.arange(length)
     return (places < start) | (places >= start + width)
 
 
-def augment_one(
-    key: jax.Array, mel: jax.Array, config: AugmentConfig, log_gain: float = 10_000.0
-) -> jax.Array:
+def augment_one(key: jax.Array, mel: jax.Array, config: AugmentConfig) -> jax.Array:
     """Augments one example.
 
     Args:
       key: PRNG key of this example at this step.
-      mel: float [frames, bands], log(1 + log_gain x) of mel power x.
+      mel: float [frames, bands], log(1 + C x) of mel power x (section 2.3); whatever C, a
+        gain g makes of m the value log(1 + g (e^m - 1)).
       config: what to change, and how much.
-      log_gain: C of section 2.3, to reach the power under the logarithm.
 
     Returns:
       float32 [crop_frames or frames, bands].
@@ -63,8 +61,7 @@ def augment_one(
         gain = config.gain_db * jax.random.uniform(keys[1], (), minval=-1, maxval=1)
         tilt = config.tilt_db * jax.random.uniform(keys[2], (), minval=-1, maxval=1)
         decibel = gain + tilt * jnp.linspace(-0.5, 0.5, bands)
-        power = jnp.expm1(mel) / log_gain * 10 ** (decibel / 10)
-        mel = jnp.log1p(log_gain * power)
+        mel = jnp.log1p(10 ** (decibel / 10) * jnp.expm1(mel))
     if config.shift_bands:
         shift = jax.random.randint(keys[3], (), -config.shift_bands, config.shift_bands + 1)
         padded = jnp.pad(mel, ((0, 0), (config.shift_bands, config.shift_bands)), mode="edge")

@@ -72,13 +72,23 @@ def fm(probabilities: npt.ArrayLike, occurrences: npt.ArrayLike, rows: int = 102
     p, m = _matrix(np.asanyarray(probabilities), "probabilities"), fdist(occurrences)
     if len(p) != len(m):
         raise ValueError(f"{len(p)} rows of probabilities but {len(m)} rows of occurrences")
-    total = np.zeros((p.shape[1], m.shape[1]))
-    count = np.zeros(m.shape[1])
-    for p_rows, m_rows in zip(chunks_of(p, rows), chunks_of(m, rows), strict=True):
-        total += p_rows.T @ m_rows
-        count += m_rows.sum(axis=0)
-    total /= np.maximum(count, 1)
-    return total
+    return fm_of(chunks_of(p, rows), chunks_of(m, rows))
+
+
+def fm_of(probabilities: Iterable[npt.ArrayLike], occurrences: Iterable[npt.ArrayLike]) -> Array:
+    """As `fm`, of matrices that come in chunks of equally many rows.
+
+    Raises:
+      ValueError: no chunk at all, or more of one than of the other.
+    """
+    total, count = None, None
+    for p_chunk, m_chunk in zip(probabilities, occurrences, strict=True):
+        p, m = np.asarray(p_chunk, np.float64), np.asarray(m_chunk, np.float64)
+        total = p.T @ m + (0.0 if total is None else total)
+        count = m.sum(axis=0) + (0.0 if count is None else count)
+    if total is None or count is None:
+        raise ValueError("no rows to sum")
+    return total / np.maximum(count, 1)
 
 
 def fdist(occurrences: npt.ArrayLike) -> npt.NDArray:

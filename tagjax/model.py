@@ -53,6 +53,11 @@ class ModelConfig:
         ):
             if value not in known:
                 raise InputError(f"model: {name} {value!r} is unknown; one of {', '.join(known)}")
+        if min(*self.filters, self.gru_units) < 1:
+            raise InputError("model: filters and gru_units must be at least 1")
+        for name, rate in (("conv_dropout", self.conv_dropout), ("gru_dropout", self.gru_dropout)):
+            if not 0 <= rate < 1:
+                raise InputError(f"model: {name} {rate} must be in [0, 1)")
 
 
 def keras_hard_sigmoid(x: jax.Array) -> jax.Array:
@@ -69,7 +74,11 @@ GATES: dict[str, Callable[[jax.Array], jax.Array]] = {
 PRESETS: dict[str, ModelConfig] = {
     "paper": ModelConfig(),
     "small": ModelConfig(
-        filters=(8, 16, 32, 64), gru_units=64, batch_norm_momentum=0.9, gru_dropout=0.3
+        filters=(8, 32, 64, 128),
+        pools=((2, 4), (3, 4), (2, 3), (3, 2)),
+        gru_units=128,
+        batch_norm_momentum=0.9,
+        gru_dropout=0.3,
     ),
 }
 
@@ -235,9 +244,21 @@ class TagClassifier(nn.Module):
             x = Dropout(config.conv_dropout)(x, positions)
         x = x.reshape(x.shape[0], x.shape[1], -1)
         x = GRU(config.gru_units, GATES[config.recurrent_activation], self.dtype, name="gru")(x)
-        self.sow("intermediates", "gru", x)
+        self.sow("intermediates", "hidden", x)
         x = Dropout(config.gru_dropout)(x, positions)
         return nn.Dense(self.num_tags, dtype=jnp.float32, name="tags")(x.astype(jnp.float32))
+
+
+def check_input(config: ModelConfig, input_shape: Sequence[int]) -> None:
+    """Whether anything is left of an input (frames, mel bands) after the poolings.
+
+    Raises:
+      InputError: nothing is.
+    """
+    for axis, name in ((0, "frames"), (1, "mel bands")):
+        least = math.prod(pool[axis] for pool in config.pools)
+        if input_shape[axis] < least:
+            raise InputError(f"model: {input_shape[axis]} {name} are fewer than pooling's {least}")
 
 
 def init(
@@ -254,10 +275,13 @@ def init(
     Raises:
       InputError: the input is too small for the poolings.
     """
-    for axis, name in ((0, "frames"), (1, "mel bands")):
-        least = math.prod(pool[axis] for pool in config.pools)
-        if input_shape[axis] < least:
-            raise InputError(f"model: {input_shape[axis]} {name} are fewer than pooling's {least}")
-    # Of the recorded intermediates nothing is kept.
-    variables = TagClassifier(num_tags, config).init(key, jnp.zeros((1, *input_shape)))
-    return {name: variables[name] for name in ("params", "batch_stats") if name in variables}
+    check_input(config, input_shape)
+
+    # Compiled, so that of the network nothing runs but what fills its variables; it runs once,
+    # so optimising it would take longer than it saves.
+    @functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+    def fresh(key: jax.Array) -> dict:
+        variables = TagClassifier(num_tags, config).init(key, jnp.zeros((1, *input_shape)))
+        return {name: variables[name] for name in ("params", "batch_stats") if name in variables}
+
+    return fresh(key)

@@ -24,9 +24,18 @@ def initialise(coordinator: str | None, num_processes: int | None, process_id: i
       coordinator: `host:port` of process 0; None: this process is alone.
       num_processes: how many there are; None lets JAX ask the cluster.
       process_id: which of them this is; None likewise.
+
+    Raises:
+      InputError: the three do not go together.
     """
-    if coordinator is not None:
+    if coordinator is None:
+        if num_processes is not None or process_id is not None:
+            raise InputError("num_processes and process_id need a coordinator, host:port")
+        return
+    try:
         jax.distributed.initialize(coordinator, num_processes, process_id)
+    except ValueError as error:
+        raise InputError(f"coordinator {coordinator}: {error}") from None
 
 
 def is_leader() -> bool:
@@ -55,50 +64,54 @@ def _shard(batch: Any) -> Any:
     return jax.tree.map(lambda x: x.reshape(count, x.shape[0] // count, *x.shape[1:]), batch)
 
 
+def _over_devices(function: Callable, out_axes: Any, donate: bool = False) -> Callable:
+    """Maps function(state, batch, axis_name=...) over all devices.
+
+    A lone device needs no map: there the function is compiled as it is, which XLA's CPU
+    backend runs nearly twice as fast as the same function under `pmap`.
+    """
+    donated = (0,) if donate else ()
+    if jax.device_count() == 1:
+        return jax.jit(functools.partial(function, axis_name=None), donate_argnums=donated)
+    mapped = jax.pmap(
+        functools.partial(function, axis_name=AXIS),
+        axis_name=AXIS,
+        in_axes=(None, 0),
+        out_axes=out_axes,
+        donate_argnums=donated,
+    )
+    return lambda state, batch: mapped(state, _shard(batch))
+
+
 def train_step(
     config: steps.StepConfig,
 ) -> Callable[[steps.TrainState, dict], tuple[steps.TrainState, dict]]:
     """`step.train_step` over all devices of all processes; the state given is consumed."""
-    mapped = jax.pmap(
-        functools.partial(steps.train_step, config=config, axis_name=AXIS),
-        axis_name=AXIS,
-        in_axes=(None, 0),
-        out_axes=(None, None),
-        donate_argnums=0,
-    )
-    return lambda state, batch: mapped(state, _shard(batch))
+    step = functools.partial(steps.train_step, config=config)
+    return _over_devices(step, (None, None), donate=True)
 
 
 def gradients(config: steps.StepConfig) -> Callable[[steps.TrainState, dict], Any]:
     """`step.gradients` over all devices: the raw gradients of the global batch."""
-    mapped = jax.pmap(
-        functools.partial(steps.gradients, config=config, axis_name=AXIS),
-        axis_name=AXIS,
-        in_axes=(None, 0),
-        out_axes=(None, None, None),
-    )
-    return lambda state, batch: mapped(state, _shard(batch))
+    return _over_devices(functools.partial(steps.gradients, config=config), (None, None, None))
 
 
 def eval_step(config: steps.StepConfig) -> Callable[[steps.TrainState, dict], dict]:
     """`step.eval_step` over all devices: sums over the global batch."""
-    mapped = jax.pmap(
-        functools.partial(steps.eval_step, config=config, axis_name=AXIS),
-        axis_name=AXIS,
-        in_axes=(None, 0),
-        out_axes=None,
-    )
-    return lambda state, batch: mapped(state, _shard(batch))
+    return _over_devices(functools.partial(steps.eval_step, config=config), None)
 
 
 def predict_step(config: steps.StepConfig) -> Callable[[steps.TrainState, dict], np.ndarray]:
     """`step.predict_step` over the local devices: float32 [b, N_c] of this process's share."""
-    mapped = jax.pmap(
-        functools.partial(steps.predict_step, config=config), in_axes=(None, 0), out_axes=0
-    )
+
+    def step(state: steps.TrainState, batch: dict, axis_name: str | None) -> jax.Array:
+        del axis_name  # Rows do not depend on one another.
+        return steps.predict_step(state, batch, config)
+
+    mapped = _over_devices(step, 0)
 
     def predict(state: steps.TrainState, batch: dict) -> np.ndarray:
-        probabilities = np.asarray(mapped(state, _shard(batch)))
+        probabilities = np.asarray(mapped(state, batch))
         return probabilities.reshape(-1, probabilities.shape[-1])
 
     return predict

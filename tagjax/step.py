@@ -18,9 +18,11 @@ import jax.numpy as jnp
 import optax
 
 from tagjax import augment as augmentation
+from tagjax.errors import InputError
 from tagjax.model import ModelConfig, TagClassifier, init
 
 Batch = dict[str, jax.Array]
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,7 @@ class StepConfig:
       augment: random changes of the input.
       precision: dtype of the computation, `float32` or `bfloat16`.
       learning_rate: of Adadelta [32].
+      decay_steps: the learning rate falls to 0 over so many steps, as a half cosine; 0: never.
       rho: decay of Adadelta's averages.
       epsilon: of Adadelta; it sets the size of the first steps.
       label_smoothing: share of the target that is spread over all tags.
@@ -44,10 +47,19 @@ class StepConfig:
     augment: augmentation.AugmentConfig = augmentation.AugmentConfig()
     precision: str = "float32"
     learning_rate: float = 1.0
+    decay_steps: int = 0
     rho: float = 0.95
     epsilon: float = 1e-7
     label_smoothing: float = 0.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise InputError(
+                f"precision {self.precision!r} is unknown; one of {', '.join(PRECISIONS)}"
+            )
+        if not 0 <= self.label_smoothing < 1:
+            raise InputError(f"label_smoothing {self.label_smoothing} must be in [0, 1)")
 
 
 @flax.struct.dataclass
@@ -67,7 +79,10 @@ def network(config: StepConfig, axis_name: str | None = None) -> TagClassifier:
 
 def optimiser(config: StepConfig) -> optax.GradientTransformation:
     """Adadelta; optax has no default learning rate, and without one it ascends."""
-    return optax.adadelta(config.learning_rate, rho=config.rho, eps=config.epsilon)
+    rate: float | optax.Schedule = config.learning_rate
+    if config.decay_steps:
+        rate = optax.cosine_decay_schedule(config.learning_rate, config.decay_steps)
+    return optax.adadelta(rate, rho=config.rho, eps=config.epsilon)
 
 
 def initial_state(config: StepConfig, input_shape: tuple[int, int] = (646, 96)) -> TrainState:

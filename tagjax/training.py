@@ -38,6 +38,10 @@ class TrainConfig:
       max_epochs: at most so many.
       patience: epochs without a better validation loss before training stops.
       min_epochs: early stopping waits for so many epochs.
+      early_stopping: stop by the validation loss and predict with the best epoch (the paper);
+        if not, all `max_epochs` are trained and the last one predicts, and folds need no
+        validation fold, so that a small catalogue loses no data to it.
+      decay: the learning rate falls to 0 over `max_epochs` (half a cosine).
       precision: `float32` or `bfloat16`.
       learning_rate: of Adadelta.
       rho: of Adadelta.
@@ -53,6 +57,8 @@ class TrainConfig:
     max_epochs: int = 100
     patience: int = 10
     min_epochs: int = 1
+    early_stopping: bool = True
+    decay: bool = False
     precision: str = "float32"
     learning_rate: float = 1.0
     rho: float = 0.95
@@ -65,8 +71,19 @@ class TrainConfig:
 PRESETS = {
     "paper": TrainConfig(),
     "small": TrainConfig(model=MODELS["small"], epsilon=1e-6, max_epochs=30, patience=5),
+    "catalogue": TrainConfig(
+        model=MODELS["small"],
+        augment=AugmentConfig(
+            crop_frames=216, gain_db=6.0, tilt_db=12.0, shift_bands=2, mask_bands=12
+        ),
+        epsilon=1e-6,
+        max_epochs=16,
+        early_stopping=False,
+        decay=True,
+        label_smoothing=0.1,
+    ),
 }
-"""Networks of `model.PRESETS` with what suits them."""
+"""`paper`; `small`, which learns on a CPU; `catalogue`, for a few thousand tracks and folds."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,11 +95,13 @@ class Parts:
     predict: tuple[str, ...]
 
 
-def parts_of(dataset: loader.Dataset, fold: int | None = None) -> Parts:
+def parts_of(
+    dataset: loader.Dataset, fold: int | None = None, early_stopping: bool = True
+) -> Parts:
     """The parts of a run, or of one fold of it.
 
     Fold k of K is predicted by a model that learnt from the others; of these fold k + 1
-    (modulo K) is kept for early stopping.
+    (modulo K) is kept for early stopping, if there is to be any.
 
     Raises:
       InputError: the data set has not these parts.
@@ -95,13 +114,13 @@ def parts_of(dataset: loader.Dataset, fold: int | None = None) -> Parts:
         predict = tuple(part for part in ("test", "overlap") if part in names)
         return Parts(("train",), ("validation",), predict)
     count = folds_of(dataset)
-    validation = (fold + 1) % count
-    learnt = [k for k in range(count) if k not in (fold, validation)]
+    validation = [(fold + 1) % count] if early_stopping else []
+    learnt = [k for k in range(count) if k not in (fold, *validation)]
     train = [f"fold_{k}{suffix}" for k in learnt for suffix in ("", "_upsampled")]
     predict = (f"fold_{fold}", f"fold_{fold}_overlap")
     return Parts(
         tuple(part for part in train if part in names),
-        (f"fold_{validation}",),
+        tuple(f"fold_{k}" for k in validation),
         tuple(part for part in predict if part in names),
     )
 
@@ -111,14 +130,15 @@ def folds_of(dataset: loader.Dataset) -> int:
     return sum(part.removeprefix("fold_").isdigit() for part in dataset.parts)
 
 
-def step_config(config: TrainConfig, num_tags: int) -> step.StepConfig:
+def step_config(config: TrainConfig, num_tags: int, steps_per_epoch: int = 0) -> step.StepConfig:
     """The part of a run's configuration that its steps depend on."""
     return step.StepConfig(
         num_tags=num_tags,
+        decay_steps=config.max_epochs * steps_per_epoch if config.decay else 0,
         **{
             field.name: getattr(config, field.name)
             for field in dataclasses.fields(step.StepConfig)
-            if field.name != "num_tags"
+            if field.name not in ("num_tags", "decay_steps")
         },
     )
 
@@ -210,7 +230,7 @@ class _Progress:
             self.best_epoch, self.best_loss = self.epoch, loss
 
     def ended(self, config: TrainConfig) -> bool:
-        waited = self.epoch - self.best_epoch >= config.patience
+        waited = config.early_stopping and self.epoch - self.best_epoch >= config.patience
         return self.epoch >= config.max_epochs or (waited and self.epoch >= config.min_epochs)
 
 
@@ -267,8 +287,8 @@ def train(
       run_dir: made if absent; gets the files named at this module's head but predictions.
 
     Returns:
-      The content of `result.json`: `epochs`, `best_epoch`, `best_step`, `validation_loss`,
-      `seconds` of this call.
+      The content of `result.json`: `epochs`, `best_epoch`, the `step` whose checkpoint
+      predicts, the least `loss` (of validation, if there is any), `seconds` of this call.
 
     Raises:
       InputError: `run_dir` is of another run, a part is missing, the batch size cannot be
@@ -280,15 +300,16 @@ def train(
         return files.read_json(run_dir / "result.json")
     load = loader.LoaderConfig(config.batch_size, config.seed)
     learnt = loader.Examples(dataset, parts.train, load)
-    watched = loader.Examples(dataset, parts.validation, load)
+    watched = loader.Examples(dataset, parts.validation, load) if parts.validation else None
     if config.shuffle_labels:
         learnt.shuffle_labels(config.seed)
-        watched.shuffle_labels(config.seed)
-    run = step_config(config, len(dataset.tags))
+        if watched is not None:
+            watched.shuffle_labels(config.seed)
+    steps_per_epoch = _steps_per_epoch(config, dataset, parts)
+    run = step_config(config, len(dataset.tags), steps_per_epoch)
     frames = config.augment.crop_frames or dataset.input_shape[0]
     state = step.initial_state(run, (min(frames, dataset.input_shape[0]), dataset.input_shape[1]))
     progress = _Progress()
-    steps_per_epoch = max(1, len(learnt) // config.batch_size)
     started = time.time()
     with contextlib.closing(Checkpoints(run_dir / "checkpoints")) as checkpoints:
         if checkpoints.newest is not None:
@@ -310,12 +331,13 @@ def train(
                 batches = loader.train_batches(learnt, load, numbers, share)
                 state, metrics = _epoch(state, batches, mapped, bar, config.batch_size)
                 seconds = time.time() - epoch_started
-                watched_metrics = evaluate(state, watched, run, config.batch_size)
-                loss = watched_metrics["loss"]
-                bar.set_postfix_str(
-                    f"loss {metrics['train_loss']:.3f}, validation {loss:.3f} "
-                    f"({100 * watched_metrics['accuracy']:.1f} % right)"
-                )
+                shown = f"loss {metrics['train_loss']:.3f}"
+                if watched is not None:
+                    seen = evaluate(state, watched, run, config.batch_size)
+                    metrics |= {f"validation_{name}": value for name, value in seen.items()}
+                    shown += f", validation {seen['loss']:.3f} ({100 * seen['accuracy']:.1f} %)"
+                bar.set_postfix_str(shown)
+            loss = metrics.get("validation_loss", metrics["train_loss"])
             if not np.isfinite([metrics["train_loss"], loss]).all():
                 raise InputError(
                     f"{run_dir}: the loss is not finite in epoch {progress.epoch + 1}; the "
@@ -327,8 +349,6 @@ def train(
                     "step": int(state.step),
                     "epoch": progress.epoch,
                     **metrics,
-                    "validation_loss": loss,
-                    "validation_accuracy": watched_metrics["accuracy"],
                     "examples_per_second": steps_per_epoch * config.batch_size / seconds,
                 }
             )
@@ -337,8 +357,8 @@ def train(
         result = {
             "epochs": progress.epoch,
             "best_epoch": progress.best_epoch,
-            "best_step": checkpoints.best,
-            "validation_loss": progress.best_loss,
+            "step": checkpoints.best if config.early_stopping else checkpoints.newest,
+            "loss": progress.best_loss,
             "seconds": round(time.time() - started, 1),
         }
     if parallel.is_leader():
@@ -346,15 +366,26 @@ def train(
     return result
 
 
-def restore_best(
-    config: TrainConfig, dataset: loader.Dataset, run_dir: pathlib.Path
+def _steps_per_epoch(config: TrainConfig, dataset: loader.Dataset, parts: Parts) -> int:
+    examples = sum(dataset.parts.get(part, 0) for part in parts.train)
+    return max(1, examples // config.batch_size)
+
+
+def restore(
+    config: TrainConfig, dataset: loader.Dataset, parts: Parts, run_dir: pathlib.Path
 ) -> step.TrainState:
-    """The state with the least validation loss of a run."""
-    like = step.initial_state(step_config(config, len(dataset.tags)), dataset.input_shape)
+    """The state of a finished run that predicts: of its best epoch, or of its last one.
+
+    Raises:
+      InputError: the run is not finished, or its checkpoint is unusable.
+    """
+    path = run_dir / "result.json"
+    if not path.exists():
+        raise InputError(f"{run_dir}: not trained to its end; go on: python -m launch.train")
+    run = step_config(config, len(dataset.tags), _steps_per_epoch(config, dataset, parts))
     with contextlib.closing(Checkpoints(run_dir / "checkpoints")) as checkpoints:
-        if checkpoints.best is None:
-            raise InputError(f"{run_dir}: no checkpoint; train first: python -m launch.train")
-        return checkpoints.restore(checkpoints.best, like)[0]
+        like = step.initial_state(run, dataset.input_shape)
+        return checkpoints.restore(files.read_json(path)["step"], like)[0]
 
 
 def predict(
@@ -370,7 +401,7 @@ def predict(
     folder = run_dir / "predictions"
     if folder.exists():
         return
-    state = restore_best(config, dataset, run_dir)
+    state = restore(config, dataset, parts, run_dir)
     examples = loader.Examples(dataset, parts.predict, loader.LoaderConfig())
     run = step_config(config, len(dataset.tags))
     mapped = parallel.predict_step(run)
@@ -413,13 +444,27 @@ def predict(
     parallel.barrier("predicted")
 
 
-def run(config: TrainConfig, dataset: loader.Dataset, run_dir: pathlib.Path) -> list[dict]:
+def run(
+    config: TrainConfig, dataset: loader.Dataset, run_dir: pathlib.Path, only: int | None = None
+) -> list[dict[str, Any]]:
     """Trains and predicts a run, or every fold of it.
+
+    Args:
+      config: the run's configuration.
+      dataset: what it learns from.
+      run_dir: see this module's head.
+      only: of a data set with folds, trains this one alone; the others may be trained
+        elsewhere, and the call that finds all done joins their predictions.
 
     Returns:
       `result.json` of each model.
+
+    Raises:
+      InputError: as `train`; or there is no fold `only`.
     """
     count = folds_of(dataset)
+    if only is not None and not 0 <= only < count:
+        raise InputError(f"--fold={only}: dataset {dataset.name} has {count} folds")
     if not count:
         parts = parts_of(dataset)
         result = train(config, dataset, parts, run_dir)
@@ -427,13 +472,14 @@ def run(config: TrainConfig, dataset: loader.Dataset, run_dir: pathlib.Path) -> 
         return [result]
     every = Parts((), (), tuple(f"fold_{k}" for k in range(count)))
     claim(run_dir, identity(config, dataset, every))
-    results, folders = [], []
-    for fold in range(count):
+    results = []
+    for fold in range(count) if only is None else [only]:
         folder = run_dir / f"fold_{fold}"
-        parts = parts_of(dataset, fold)
+        parts = parts_of(dataset, fold, config.early_stopping)
         results.append(train(config, dataset, parts, folder))
         predict(config, dataset, parts, folder)
-        folders.append(folder / "predictions")
-    if parallel.is_leader() and not (run_dir / "predictions").exists():
+    folders = [run_dir / f"fold_{fold}" / "predictions" for fold in range(count)]
+    done = all(folder.exists() for folder in folders)
+    if done and parallel.is_leader() and not (run_dir / "predictions").exists():
         predictions.merge(folders, run_dir / "predictions")
     return results

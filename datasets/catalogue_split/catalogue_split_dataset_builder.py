@@ -3,7 +3,7 @@
 from tagjax import examples
 
 
-class Builder(examples.FolderBuilder, skip_registration=True):
+class Builder(examples.FolderBuilder):
     """A config of this builder is whatever name the user gives a manifest."""
 
     OWN_CONFIGS = True

@@ -5,9 +5,10 @@ import tensorflow_datasets as tfds
 from tagjax import examples
 
 
-class Builder(examples.FolderBuilder, skip_registration=True):
+class Builder(examples.FolderBuilder):
     """250 tags of Discogs and 211 of MuMu; the lists name Deezer songs."""
 
+    HOMEPAGE = "https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags"
     BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS' own form)
         tfds.core.BuilderConfig(name="translation", description="461 tags, section 4."),
     ]

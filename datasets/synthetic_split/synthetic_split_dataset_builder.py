@@ -6,28 +6,25 @@ import functools
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tagjax import annotations, examples, sampling, synthetic
+from tagjax import annotations, examples, extraction, synthetic
+from tagjax.sampling import SamplingConfig, make_manifest
 
-SAMPLING = sampling.SamplingConfig(seg_duration=10.0, max_excerpts_per_track=2, seed=1)
+SAMPLING = SamplingConfig(seg_duration=10.0, max_excerpts_per_track=2, seed=1)
 
 
 @dataclasses.dataclass
 class SyntheticSplitConfig(tfds.core.BuilderConfig):
     """An experiment on the catalogues of a `SyntheticConfig`."""
 
+    experiment: str = ""
+    """`taxonomy`, `deduplication` or `translation`; the name of the config if it is empty."""
     catalogue: synthetic.SyntheticConfig = synthetic.SyntheticConfig()
-    sampling: sampling.SamplingConfig = SAMPLING
+    sampling: SamplingConfig = SAMPLING
     systems: tuple[tuple[str, str], ...] = (("a", ""),)
     """(system of the catalogue, prefix of its tags) of those that take part."""
 
 
-def _render(
-    path: str, start: float, duration: float, config: synthetic.SyntheticConfig
-) -> tuple[np.ndarray, bool]:
-    return synthetic.render_excerpt(config, path, start, duration), False
-
-
-class Builder(examples.ManifestBuilder, skip_registration=True):
+class Builder(examples.ManifestBuilder):
     """Renders the excerpts; nothing is read or downloaded."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -46,6 +43,7 @@ class Builder(examples.ManifestBuilder, skip_registration=True):
     def source(self) -> examples.Source:
         """Annotations of the systems to a manifest, as `launch.split` makes one."""
         config = self.builder_config
+        experiment = config.experiment or config.name
         made = synthetic.make_catalogue(config.catalogue)
         prefixes = dict(config.systems)
         catalogues = [
@@ -63,9 +61,9 @@ class Builder(examples.ManifestBuilder, skip_registration=True):
             tuple(track.track_id for track in made.tracks),
             np.array([track.duration for track in made.tracks]),
         )
-        manifest = sampling.make_manifest(catalogues, tracks, config.sampling, config.name)
+        manifest = make_manifest(catalogues, tracks, config.sampling, experiment)
         truth = dict(manifest.truth)
-        if config.name != "deduplication":
+        if experiment != "deduplication":
             truth["taxonomy"] = [
                 (prefix + style, prefix + genre)
                 for system, prefix in config.systems
@@ -76,11 +74,12 @@ class Builder(examples.ManifestBuilder, skip_registration=True):
                 for system, tag, duplicate in made.duplicates
                 if system in prefixes
             ]
-        if config.name == "translation":
+        if experiment == "translation":
             truth["translation"] = [
                 ("b:" + source, "a:" + target, relation)
                 for source, target, relation in made.translation
             ]
         manifest = dataclasses.replace(manifest, truth=truth)
-        read = functools.partial(_render, config=config.catalogue)
+        render = functools.partial(synthetic.render_excerpt, config.catalogue)
+        read = functools.partial(extraction.rendered, render=render)
         return examples.manifest_source(manifest, read, f"synthetic, seed {config.catalogue.seed}")

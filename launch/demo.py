@@ -1,0 +1,61 @@
+"""The whole walk on the embedded data: music, examples, training, all three tasks.
+
+    python -m launch.demo
+
+Two classifiers are trained: one on both tag systems together, from which taxonomy and
+translation are read, and one on a system whose tags were split in two, for deduplication.
+What is done already is not done again.
+"""
+
+import dataclasses
+import os
+import pathlib
+import time
+
+from absl import flags
+
+import datasets
+from launch import program
+from tagjax import evaluation, examples, loader, runs, training
+
+_DATA_DIR = flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets.")
+_RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of the runs.")
+_EPOCHS = flags.DEFINE_integer("max_epochs", 12, "Epochs of each training.")
+
+TASKS = {
+    "translation": ("taxonomy", "translation"),
+    "deduplication": ("deduplication",),
+}
+"""{config of synthetic_split: the tasks that its run answers}."""
+
+
+def main() -> None:
+    """Everything in its order, each stage as its own program would do it."""
+    started = time.time()
+    config = dataclasses.replace(
+        training.PRESETS["small"], max_epochs=_EPOCHS.value, decay=True, patience=_EPOCHS.value
+    )
+    program.cache_compilations("~/.cache/tagjax")
+    summary: list[str] = []
+    for number, (name, tasks) in enumerate(TASKS.items(), 1):
+        full = f"synthetic_split/{name}"
+        print(f"\n[{number}/{len(TASKS)}] {full}: examples", flush=True)
+        examples.prepare(datasets.make_builder(full, _DATA_DIR.value))
+        print(f"\n[{number}/{len(TASKS)}] {full}: training", flush=True)
+        run_dir = pathlib.Path(_RUNS_DIR.value) / full
+        training.run(config, loader.find(full, _DATA_DIR.value), run_dir)
+        for task in tasks:
+            source = evaluation.from_run(
+                runs.read(run_dir), "overlap" if task == "translation" else "all"
+            )
+            lines: list[str] = []
+            truth = evaluation.Truth()
+            evaluation.evaluate(task, source, truth, run_dir / task, echo=lines.append)
+            summary += ["", *lines]
+    print("\n".join(summary))
+    print(f"\nEverything took {time.time() - started:.0f} s.")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("NO_GCE_CHECK", "true")
+    program.run(main)

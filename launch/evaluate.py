@@ -1,0 +1,93 @@
+"""A run, or a folder of similarities, to the paper's tasks: metrics, lists and figures.
+
+    python -m launch.evaluate --task=translation
+
+    python -m launch.evaluate --task=taxonomy --similarity_dir=release/taxonomy_learning
+
+Without --run_dir or --similarity_dir it takes the newest run under runs/ that suits the task.
+The truth is the run's own, unless a flag names another; taxonomy falls back to Discogs's, and
+translation to tags of the same name.
+"""
+
+import os
+import pathlib
+
+from absl import flags
+
+from launch import program
+from tagjax import annotations, evaluation, runs, tasks
+from tagjax.errors import InputError
+
+_TASK = flags.DEFINE_string("task", "taxonomy", f"One of {', '.join(tasks.TASKS)}.")
+_RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run.")
+_RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where the newest run is looked for.")
+_SIMILARITY_DIR = flags.DEFINE_string(
+    "similarity_dir", None, "Folder with {fw,fc,fm,fdist}_tag_similarity.csv, instead of a run."
+)
+_OUT = flags.DEFINE_string(
+    "out", None, "Folder for the results; by default RUN_DIR/TASK, or results/NAME/TASK."
+)
+_TAXONOMY = flags.DEFINE_string("taxonomy", None, "Truth table style,genre.")
+_TRANSLATION = flags.DEFINE_string("translation", None, "Truth table source,target,relation.")
+_DUPLICATES = flags.DEFINE_string("duplicates", None, "Truth table tag,duplicate.")
+_SYSTEMS = flags.DEFINE_list("systems", None, "Prefixes of the tag systems, such as a:,b:")
+_ANNOTATIONS = flags.DEFINE_string(
+    "annotations", None, "Table track_id,artist_id,album_id,tags with tags the run never saw: fm."
+)
+_PREFIX = flags.DEFINE_string("prefix", "", "Prefix of the tags of --annotations.")
+_FDIST = flags.DEFINE_string(
+    "fdist_of",
+    None,
+    "Tracks that fdist counts: all, or overlap (those in both catalogues); by default overlap "
+    "for translation, all otherwise.",
+)
+_EXPERIMENTS = {
+    "taxonomy": ("taxonomy", "translation"),
+    "deduplication": ("deduplication",),
+    "translation": ("translation",),
+}
+_CONFIG = program.config_flags(tasks.Config)
+
+
+def _run() -> runs.Run:
+    if _RUN_DIR.value:
+        return runs.read(_RUN_DIR.value)
+    experiments = _EXPERIMENTS[_TASK.value]
+    command = f"python -m launch.train --dataset=synthetic_split/{experiments[0]} --preset=small"
+    path = runs.find(_RUNS_DIR.value, experiments, command)
+    print(f"run: {path}")
+    return runs.read(path)
+
+
+def main() -> None:
+    """Flags to one task."""
+    task = _TASK.value
+    if task not in tasks.TASKS:
+        raise InputError(f"unknown task {task!r}; one of {', '.join(tasks.TASKS)}")
+    if _FDIST.value not in (None, "all", "overlap"):
+        raise InputError(f"--fdist_of={_FDIST.value}: one of all, overlap")
+    if _SIMILARITY_DIR.value:
+        for flag in (_RUN_DIR, _ANNOTATIONS, _FDIST):
+            if flag.value:
+                raise InputError(f"--{flag.name} has no use beside --similarity_dir; leave it out")
+        source = evaluation.from_folder(_SIMILARITY_DIR.value)
+        name = pathlib.Path(_SIMILARITY_DIR.value).absolute().name
+        out = _OUT.value or f"results/{name}/{task}"
+    else:
+        run = _run()
+        new = None
+        if _ANNOTATIONS.value:
+            new = annotations.read_catalogue(_ANNOTATIONS.value, _PREFIX.value)
+        default = "overlap" if task == "translation" else "all"
+        source = evaluation.from_run(run, _FDIST.value or default, new)
+        out = _OUT.value or str(run.path / (f"{task}_new_tags" if new else task))
+    truth = evaluation.Truth(
+        taxonomy=_TAXONOMY.value, translation=_TRANSLATION.value, duplicates=_DUPLICATES.value
+    )
+    config = tasks.Config(**program.given(_CONFIG))
+    evaluation.evaluate(task, source, truth, pathlib.Path(out), _SYSTEMS.value, config)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("NO_GCE_CHECK", "true")
+    program.run(main)

@@ -1,0 +1,282 @@
+import subprocess
+import sys
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+import tensorflow_datasets as tfds
+
+import datasets
+from tagjax import examples, files, manifest
+from tagjax.errors import InputError
+from tagjax.extraction import BuildConfig
+
+RELEASE = ("sng_id", "label", "seg_start", "seg_duration")
+FULL = (*RELEASE, "artist_id", "album_id", "tags", "path")
+PARTS = {"train": range(0, 12), "validation": range(12, 15), "test": range(15, 18)}
+ONE = BuildConfig(workers=1)
+
+
+def sound(k, seconds=3.0, rate=22050):
+    rng = np.random.default_rng(k)
+    time = np.arange(round(rate * seconds)) / rate
+    return 0.3 * np.sin(2 * np.pi * (100 + 50 * k) * time) + rng.normal(0, 0.05, len(time))
+
+
+def write_parts(folder, parts=PARTS, columns=FULL, tags="a:rock|a:genre:rock", duration="2"):
+    for name, tracks in parts.items():
+        cells = [
+            (f"{k}", tags.split("|")[0], "0.5", duration, f"r{k}", f"l{k}", tags, f"x/{k}.flac")
+            for k in tracks
+        ]
+        files.write_table(folder / f"{name}.csv", columns, [row[: len(columns)] for row in cells])
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    """A manifest and its audio: 18 tracks of 3 s, two of them broken."""
+    (tmp_path / "audio" / "x").mkdir(parents=True)
+    write_parts(tmp_path / "manifest")
+    for k in range(18):
+        path = tmp_path / "audio" / "x" / f"{k}.flac"
+        soundfile.write(path, sound(k, rate=44100), 44100)
+    (tmp_path / "audio" / "x" / "3.flac").write_text("no audio")
+    (tmp_path / "audio" / "x" / "16.flac").unlink()
+    return tmp_path
+
+
+def builder(root, build=ONE, name="mine", **kwargs):
+    folders = {"manifest_dir": root / "manifest", "audio_dir": root / "audio"} | kwargs
+    return datasets.make_builder(
+        f"catalogue_split/{name}", str(root / "data"), build=build, **folders
+    )
+
+
+def read(made, part):
+    return {
+        example["sng_id"].decode(): example
+        for example in tfds.builder_from_directory(made.data_dir).as_data_source(part)
+    }
+
+
+def test_what_cannot_be_decoded_is_skipped_counted_and_listed(catalogue, capsys):
+    made = builder(catalogue)
+    examples.prepare(made)
+    assert made.counts == {
+        "train": {"written": 11, "padded": 0, "skipped": 1},
+        "validation": {"written": 3, "padded": 0, "skipped": 0},
+        "test": {"written": 2, "padded": 0, "skipped": 1},
+    }
+    skipped = files.read_table(f"{made.data_dir}/skipped.csv", ())
+    assert skipped["part"] == ["train", "test"]
+    assert skipped["path"] == ["x/3.flac", "x/16.flac"]
+    assert skipped["sng_id"] == ["3", "16"]
+    assert skipped["reason"] == ["not decodable: Format not recognised", "no such file"]
+    assert files.read_json(f"{made.data_dir}/build.json")["parts"] == made.counts
+    assert set(read(made, "train")) == {str(k) for k in range(12)} - {"3"}
+    text = capsys.readouterr().out
+    assert "skipped 1: no such file" in text
+    assert "skipped.csv" in text
+
+
+def test_the_mel_is_librosas_of_the_file(catalogue):
+    path = catalogue / "audio" / "x" / "13.flac"
+    soundfile.write(path, sound(13), 22050)
+    made = builder(catalogue)
+    made.download_and_prepare()
+    found = read(made, "validation")["13"]
+    audio = soundfile.read(path, dtype="float32")[0][11025 : 11025 + 44100]
+    mel = librosa.feature.melspectrogram(
+        y=audio, sr=22050, n_fft=1024, hop_length=1024, n_mels=96, pad_mode="constant"
+    )
+    assert found["mel"].dtype == np.float16
+    assert found["mel"].shape == (44, 96)
+    # A float16 has 11 bits.
+    np.testing.assert_allclose(found["mel"], np.log1p(1e4 * mel).T, rtol=2**-11 + 1e-4)
+
+
+def test_an_example_says_what_the_manifest_says(catalogue):
+    made = builder(catalogue, BuildConfig(workers=1, mel_dtype="float32"))
+    made.download_and_prepare()
+    found = read(made, "test")["15"]
+    names = made.info.features["label"].names
+    assert names == ["a:genre:rock", "a:rock"]
+    assert names[found["label"]] == "a:rock"
+    assert found["artist_id"] == b"r15"
+    assert found["album_id"] == b"l15"
+    assert found["tags"] == b"a:rock|a:genre:rock"
+    assert found["seg_start"] == 0.5
+    assert found["padded"] == False  # noqa: E712 (a NumPy bool)
+    assert found["mel"].dtype == np.float32
+
+
+def test_examples_do_not_depend_on_the_number_of_workers(catalogue):
+    write_parts(catalogue / "manifest", {**PARTS, "train": range(0, 12)})
+    made = [
+        builder(catalogue, BuildConfig(workers=n), name=f"with{n}", audio_dir=catalogue / "audio")
+        for n in (1, 2)
+    ]
+    for each in made:
+        each.download_and_prepare()
+    for part in PARTS:
+        one, two = (
+            list(tfds.builder_from_directory(each.data_dir).as_data_source(part)) for each in made
+        )
+        assert len(one) == len(two) > 0
+        for first, second in zip(one, two, strict=True):
+            assert first.keys() == second.keys()
+            for key in first:
+                np.testing.assert_array_equal(first[key], second[key])
+
+
+def test_short_tracks_are_padded_and_counted(catalogue):
+    soundfile.write(catalogue / "audio" / "x" / "12.flac", sound(12, 2.0), 22050)
+    made = builder(catalogue)
+    made.download_and_prepare()
+    assert made.counts["validation"] == {"written": 3, "padded": 1, "skipped": 0}
+    found = read(made, "validation")
+    assert [key for key in found if found[key]["padded"]] == ["12"]
+
+
+def test_the_released_lists_find_their_audio_by_name(tmp_path):
+    write_parts(tmp_path / "manifest", {"train": [1, 2, 3]}, RELEASE, tags="Rock")
+    for path in ("1.wav", "a/2.flac", "a/b/3.ogg"):
+        (tmp_path / "audio" / path).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "audio" / path, sound(1), 22050)
+    for cover in ("1.jpg", "a/2.txt", "a/2.xml", "a/b/3.cue"):
+        (tmp_path / "audio" / cover).write_text("not the music")
+    (tmp_path / "audio" / "a" / "1.mp3").mkdir()
+    made = builder(tmp_path)
+    made.download_and_prepare()
+    assert made.skipped == []
+    found = read(made, "train")
+    assert set(found) == {"1", "2", "3"}
+    assert found["1"]["artist_id"] == found["1"]["tags"] == b""
+    assert made.info.metadata["multi_label"] is False
+    assert made.info.metadata["systems"] == [""]
+
+
+def test_metadata_survive(catalogue):
+    made = manifest.read_manifest(catalogue / "manifest")
+    truth = {"taxonomy": (("a:rock", "a:genre:rock"),), "translation": (("b:x", "a:y", "exact"),)}
+    full = manifest.Manifest(made.parts, "translation", ("a:", "b:"), 3, 0, {"k": 1}, {}, truth)
+    for path in (catalogue / "manifest").iterdir():
+        path.unlink()
+    (catalogue / "manifest").rmdir()
+    manifest.write_manifest(catalogue / "manifest", full)
+    first = builder(catalogue)
+    first.download_and_prepare()
+    metadata = tfds.builder_from_directory(first.data_dir).info.metadata
+    assert metadata["experiment"] == "translation"
+    assert metadata["systems"] == ["a:", "b:"]
+    assert metadata["truth"]["taxonomy"] == [["a:rock", "a:genre:rock"]]
+    assert metadata["truth"]["translation"] == [["b:x", "a:y", "exact"]]
+    assert metadata["multi_label"] is True
+    assert metadata["sampling"] == {"k": 1}
+    assert metadata["build"]["front"]["n_mels"] == 96
+    assert metadata["build"]["mel_dtype"] == "float16"
+
+
+def test_an_empty_part_is_left_out(catalogue):
+    write_parts(catalogue / "manifest", {"overlap": []})
+    made = builder(catalogue)
+    made.download_and_prepare()
+    assert set(made.info.splits) == set(PARTS)
+
+
+def test_nothing_is_left_where_a_part_cannot_be_decoded(catalogue):
+    for k in PARTS["validation"]:
+        (catalogue / "audio" / "x" / f"{k}.flac").write_text("no audio")
+    made = builder(catalogue)
+    with pytest.raises(InputError, match=r"validation.csv:2: .*x/12.flac: not decodable") as caught:
+        examples.prepare(made)
+    assert "\n" not in str(caught.value)
+    assert [path for path in (catalogue / "data").rglob("*") if path.is_file()] == []
+    assert not (catalogue / "data" / "catalogue_split" / "mine" / "1.0.0").exists()
+
+
+def test_an_unfinished_build_is_done_again(catalogue, monkeypatch):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    first = builder(catalogue)
+    monkeypatch.setattr(first, "_generate_examples", stop)
+    with pytest.raises(KeyboardInterrupt):
+        examples.prepare(first)
+    assert [path for path in (catalogue / "data").rglob("*") if path.is_file()] == []
+    # One that was killed leaves its temporary folder; it must not count as built.
+    killed = catalogue / "data" / "catalogue_split" / "mine" / "incomplete.ABC_1.0.0"
+    killed.mkdir(parents=True)
+    (killed / "metadata.json").write_text("{}")
+    examples.prepare(builder(catalogue))
+    assert len(read(builder(catalogue), "train")) == 11
+
+
+def test_what_is_built_stays_and_what_differs_is_refused(catalogue, capsys):
+    examples.prepare(builder(catalogue))
+    before = {path: path.stat().st_mtime_ns for path in (catalogue / "data").rglob("*")}
+    examples.prepare(builder(catalogue))
+    assert "is built already" in capsys.readouterr().out
+    with pytest.raises(InputError, match="was built from another --mel_dtype"):
+        builder(catalogue, BuildConfig(mel_dtype="float32"))
+    write_parts(catalogue / "manifest", tags="b:soul")
+    with pytest.raises(InputError, match="was built from another manifest"):
+        builder(catalogue)
+    assert before == {path: path.stat().st_mtime_ns for path in (catalogue / "data").rglob("*")}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda root: write_parts(root / "manifest", tags=" rock"), "train.csv:2: tag ' rock' has"),
+        (lambda root: write_parts(root / "manifest", tags="a\nb"), "line break"),
+        (
+            lambda root: write_parts(root / "manifest", {"test": [15]}, duration="3"),
+            "test.csv:2: seg_duration is 3 s, before it 2 s",
+        ),
+        (lambda root: write_parts(root / "manifest", dict.fromkeys(PARTS, ())), "no excerpts"),
+        (
+            lambda root: (root / "audio" / "x").rename(root / "audio" / "y"),
+            "train.csv:2: no x/0.flac in",
+        ),
+        (lambda root: (root / "audio").rename(root / "elsewhere"), "audio: no such folder"),
+        (lambda root: (root / "manifest").rename(root / "elsewhere"), "manifest: no such folder"),
+    ],
+)
+def test_a_mistake_is_named_before_anything_is_decoded(catalogue, change, message):
+    change(catalogue)
+    with pytest.raises(InputError) as caught:
+        builder(catalogue)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (catalogue / "data").exists()
+
+
+def test_builds_and_reads_without_tensorflow(catalogue):
+    code = f"""
+import sys
+class Hiding:
+    def __init__(self, finder):
+        self.finder = finder
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+    def find_spec(self, name, *args):
+        if name.partition(".")[0] != "tensorflow":
+            return self.finder.find_spec(name, *args)
+sys.meta_path[:] = map(Hiding, sys.meta_path)
+import datasets
+from tagjax import examples
+from tagjax.extraction import BuildConfig
+made = datasets.make_builder(
+    "catalogue_split/mine", {str(catalogue / "data")!r}, {str(catalogue / "manifest")!r},
+    {str(catalogue / "audio")!r}, BuildConfig(workers=1),
+)
+examples.prepare(made)
+import tensorflow_datasets as tfds
+source = tfds.builder_from_directory(made.data_dir).as_data_source("train")
+print(len(source), source[3]["mel"].shape, "tensorflow" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "11 (44, 96) False"

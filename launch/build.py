@@ -27,6 +27,11 @@ _MEL_DTYPE = flags.DEFINE_string(
 _WORKERS = flags.DEFINE_integer(
     "workers", None, "Processes that decode; by default one a core.", lower_bound=1
 )
+_SKIP_MISSING = flags.DEFINE_bool(
+    "skip_missing",
+    False,
+    "List excerpts whose file is not there, or ends before they start, instead of stopping.",
+)
 
 
 def main() -> None:
@@ -39,7 +44,9 @@ def main() -> None:
     import datasets
     from tagjax import examples
 
-    config = extraction.BuildConfig(mel_dtype=_MEL_DTYPE.value, workers=_WORKERS.value)
+    config = extraction.BuildConfig(
+        mel_dtype=_MEL_DTYPE.value, workers=_WORKERS.value, skip_missing=_SKIP_MISSING.value
+    )
     examples.prepare(
         datasets.make_builder(
             _DATASET.value, _DATA_DIR.value, _MANIFEST_DIR.value, _AUDIO_DIR.value, config

@@ -20,7 +20,7 @@ from tagjax import evaluation, examples, loader, runs, training
 
 _DATA_DIR = flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets.")
 _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of the runs.")
-_EPOCHS = flags.DEFINE_integer("max_epochs", 12, "Epochs of each training.")
+_EPOCHS = flags.DEFINE_integer("max_epochs", 10, "Epochs of each training.")
 
 TASKS = {
     "translation": ("taxonomy", "translation"),
@@ -32,9 +32,7 @@ TASKS = {
 def main() -> None:
     """Everything in its order, each stage as its own program would do it."""
     started = time.time()
-    config = dataclasses.replace(
-        training.PRESETS["small"], max_epochs=_EPOCHS.value, decay=True, patience=_EPOCHS.value
-    )
+    config = dataclasses.replace(training.PRESETS["demo"], max_epochs=_EPOCHS.value)
     program.cache_compilations("~/.cache/tagjax")
     summary: list[str] = []
     for number, (name, tasks) in enumerate(TASKS.items(), 1):

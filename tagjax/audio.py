@@ -21,6 +21,13 @@ class AudioError(Exception):
     """A track that cannot be used; its message is the reason, in a few words."""
 
 
+class NoSuchExcerptError(AudioError):
+    """There is no such file, or it says that it ends before the excerpt starts.
+
+    The mistake is the manifest's and not the file's.
+    """
+
+
 @dataclasses.dataclass(frozen=True)
 class AudioConfig:
     """How an excerpt is cut.
@@ -60,7 +67,7 @@ def read_excerpt(
     """
     config = config or AudioConfig()
     if not os.path.exists(path):
-        raise AudioError("no such file")
+        raise NoSuchExcerptError("no such file")
     if not os.path.isfile(path):
         raise AudioError("not a file")
     if os.path.getsize(path) == 0:
@@ -100,7 +107,7 @@ def read_excerpt(
 
 def _check_start(file: soundfile.SoundFile, first: int, start: float) -> None:
     if file.frames <= first:
-        raise AudioError(
+        raise NoSuchExcerptError(
             f"start {start:g} s is past the end at {file.frames / file.samplerate:.1f} s"
         )
 

@@ -14,6 +14,11 @@ from tagjax.step import TrainState
 KEEP_NEWEST = 2
 
 
+def _rank(metrics: dict[str, Any]) -> tuple[float, int]:
+    """The less, the better; of equal losses the first, as early stopping has it."""
+    return metrics["validation_loss"], metrics["step"]
+
+
 class Checkpoints:
     """Orbax checkpoints under a run directory, each with a small record of the training."""
 
@@ -22,14 +27,12 @@ class Checkpoints:
         policy = preservation_policy.AnyPreservationPolicy(
             [
                 preservation_policy.LatestN(KEEP_NEWEST),
-                preservation_policy.BestN(
-                    get_metric_fn=lambda metrics: metrics["validation_loss"], reverse=True, n=1
-                ),
+                preservation_policy.BestN(get_metric_fn=_rank, reverse=True, n=1),
             ]
         )
         options = ocp.CheckpointManagerOptions(
             preservation_policy=policy,
-            best_fn=lambda metrics: metrics["validation_loss"],
+            best_fn=_rank,
             best_mode="min",
             enable_async_checkpointing=False,
         )
@@ -43,7 +46,7 @@ class Checkpoints:
                 state=ocp.args.StandardSave(parallel.to_global(state)),
                 record=ocp.args.JsonSave(record),
             ),
-            metrics={"validation_loss": validation_loss},
+            metrics={"validation_loss": validation_loss, "step": int(state.step)},
         )
 
     @property

@@ -101,7 +101,8 @@ def evaluate(
     """
     known = source.metadata.get("truth", {})
     every = next(iter(source.similarities.values())).tags
-    prefixes = systems or source.metadata.get("systems") or tags.detect_systems(every)
+    recorded = source.metadata.get("systems", [""])
+    prefixes = systems or (recorded if recorded != [""] else tags.detect_systems(every))
     taxonomy = _taxonomy(truth, source.metadata)
     pairs = [tuple(pair) for pair in known.get("duplicates", [])]
     if truth.duplicates is not None:

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from tagjax import extraction, files, manifest
 from tagjax.errors import InputError
+from tagjax.sampling import EXPERIMENTS
 
 _SUFFIXES = {"opus", "oga", "mp2", "aif", *map(str.lower, soundfile.available_formats())}
 """Of audio files; a track's cover or lyrics may have its name too."""
@@ -120,6 +121,13 @@ def folder_source(
         }
     for name, part in parts.items():
         paths = part.path or ()
+        absent = [i for i, path in enumerate(paths) if path and not (root / path).is_file()]
+        if absent and len(absent) < len(paths) and not config.skip_missing:
+            raise InputError(
+                f"{pathlib.Path(manifest_dir) / name}.csv:{absent[0] + 2}: no file "
+                f"{paths[absent[0]]} in {root} (one of {len(absent)} rows of this part without "
+                "their file); mend it, or go on without such by --skip_missing"
+            )
         if paths and not any(path and (root / path).is_file() for path in paths):
             first = paths[0] or f"{part.sng_id[0]}.*"
             raise InputError(
@@ -233,7 +241,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
     def _info(self) -> tfds.core.DatasetInfo:
         source = self._source
         frames = self.build.front.frames(source.duration)
-        made_with = dataclasses.asdict(self.build) | {"workers": None}
+        made_with = dataclasses.asdict(self.build) | {"workers": None, "skip_missing": None}
         metadata = {**source.metadata, "build": made_with}
         _check_same(pathlib.Path(self.data_path), metadata)
         return self.dataset_info_from_configs(
@@ -278,8 +286,13 @@ class ManifestBuilder(  # type: ignore[call-arg]
         for i, outcome in enumerate(progress):
             start = float(excerpts.seg_start[i])
             if outcome.mel is None:
-                counts["skipped"] += 1
                 path = jobs[i][0]
+                if outcome.mistaken and not self.build.skip_missing:
+                    raise InputError(
+                        f"{self._source.metadata['manifest']}/{part}.csv:{i + 2}: {path}: "
+                        f"{outcome.reason}; mend the row, or go on without such by --skip_missing"
+                    )
+                counts["skipped"] += 1
                 self.skipped.append((part, excerpts.sng_id[i], start, path, outcome.reason))
                 continue
             counts["written"] += 1
@@ -347,7 +360,10 @@ class FolderBuilder(ManifestBuilder, skip_registration=True):  # type: ignore[ca
                 f"{folder}: no such folder; put the lists train.csv, validation.csv, test.csv "
                 "there, make them by launch.split, or name another folder by --manifest_dir"
             )
-        return folder_source(folder, self._audio_dir or f"data/audio/{self.name}", self.build)
+        source = folder_source(folder, self._audio_dir or f"data/audio/{self.name}", self.build)
+        known = source.metadata["experiment"] or (config if config in EXPERIMENTS else "")
+        metadata = {**source.metadata, "experiment": known}
+        return dataclasses.replace(source, metadata=metadata)
 
 
 def _check_same(folder: pathlib.Path, metadata: Mapping[str, Any]) -> None:

@@ -38,22 +38,34 @@ class BuildConfig:
       front: the front end.
       decode: how excerpts are cut from files.
       mel_dtype: of the stored log-mel, `float16` or `float32`.
+      skip_missing: list excerpts whose file is not there, or ends before they start, among
+        the skipped; if not, the first one ends the build, as the manifest is wrong. Tracks of
+        lists without a `path` column are looked up by name and may always be missing.
       workers: processes that decode; None is one a core.
     """
 
     front: frontend.FrontendConfig = frontend.FrontendConfig()
     decode: audio.AudioConfig = audio.AudioConfig()
     mel_dtype: str = "float16"
+    skip_missing: bool = False
     workers: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one excerpt: its log-mel, or the reason why there is none."""
+    """What became of one excerpt: its log-mel, or the reason why there is none.
+
+    Attributes:
+      mel: [frames, n_mels] of `BuildConfig.mel_dtype`, or None.
+      padded: whether zeros were added at its end.
+      reason: why there is none.
+      mistaken: whether the manifest asks for what is not there, rather than the file being bad.
+    """
 
     mel: np.ndarray | None
     padded: bool = False
     reason: str = ""
+    mistaken: bool = False
 
 
 def read_file(
@@ -86,7 +98,8 @@ def _compute(jobs: list[Job], read: Reader, config: BuildConfig) -> list[Outcome
             try:
                 samples, padded = read(path, start, duration)
             except audio.AudioError as error:
-                outcomes.append(Outcome(None, reason=str(error)))
+                mistaken = isinstance(error, audio.NoSuchExcerptError)
+                outcomes.append(Outcome(None, reason=str(error), mistaken=mistaken))
                 continue
             mel = frontend.log_mel(samples, config.front).astype(MEL_DTYPES[config.mel_dtype])
             outcomes.append(Outcome(mel, padded))

@@ -46,7 +46,7 @@ class Dataset:
       input_shape: (frames, mel bands).
       parts: {part: number of examples}.
       metadata: `experiment`, `systems`, `truth` and how it was built.
-      fingerprint: what tells it from another build: TFDS' checksums and sizes of its parts.
+      fingerprint: what tells it from another build: {part: [examples, bytes]}.
     """
 
     name: str
@@ -151,15 +151,15 @@ class Examples:
 
     def shuffle_labels(self, seed: int) -> None:
         """Chance: deals the albums' labels out anew, each album keeping one label."""
-        albums, labels, first = [], [], {}
+        albums: list[str] = []
+        first: dict[str, int] = {}
         for i in range(len(self)):
             example = self[i]
             albums.append(example["album_id"] or example["sng_id"])
             first.setdefault(albums[-1], int(example["label"]))
         order = np.random.default_rng([seed, 1]).permutation(len(first))
         dealt = dict(zip(first, np.array(list(first.values()))[order], strict=True))
-        labels = [dealt[album] for album in albums]
-        self.relabel = np.array(labels, np.int32)
+        self.relabel = np.array([dealt[album] for album in albums], np.int32)
 
     def batch(self, indices: np.ndarray, positions: np.ndarray, weight: np.ndarray) -> dict:
         """The examples at `indices` as a batch of `step.py`."""

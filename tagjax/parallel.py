@@ -83,6 +83,7 @@ def _over_devices(function: Callable, out_axes: Any, donate: bool = False) -> Ca
     return lambda state, batch: mapped(state, _shard(batch))
 
 
+@functools.lru_cache(maxsize=4)
 def train_step(
     config: steps.StepConfig,
 ) -> Callable[[steps.TrainState, dict], tuple[steps.TrainState, dict]]:
@@ -91,16 +92,19 @@ def train_step(
     return _over_devices(step, (None, None), donate=True)
 
 
+@functools.lru_cache(maxsize=4)
 def gradients(config: steps.StepConfig) -> Callable[[steps.TrainState, dict], Any]:
     """`step.gradients` over all devices: the raw gradients of the global batch."""
     return _over_devices(functools.partial(steps.gradients, config=config), (None, None, None))
 
 
+@functools.lru_cache(maxsize=4)
 def eval_step(config: steps.StepConfig) -> Callable[[steps.TrainState, dict], dict]:
     """`step.eval_step` over all devices: sums over the global batch."""
     return _over_devices(functools.partial(steps.eval_step, config=config), None)
 
 
+@functools.lru_cache(maxsize=4)
 def predict_step(config: steps.StepConfig) -> Callable[[steps.TrainState, dict], np.ndarray]:
     """`step.predict_step` over the local devices: float32 [b, N_c] of this process's share."""
 

@@ -10,7 +10,7 @@ import dataclasses
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -94,12 +94,13 @@ def read(folder: PathLike) -> Predictions:
     folder = pathlib.Path(folder)
     excerpts = read_table(folder / "excerpts.csv", COLUMNS)
     try:
-        tags = tuple((folder / "tags.txt").read_text(encoding="utf-8").splitlines())
+        text = (folder / "tags.txt").read_text(encoding="utf-8")
+        tags = tuple(text.removesuffix("\n").split("\n"))
         arrays = [
             np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             for name in ("probabilities", "occurrences")
         ]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{folder}: {error}") from None
     for name, array in zip(("probabilities", "occurrences"), arrays, strict=True):
         if array.shape != (len(excerpts["sng_id"]), len(tags)):
@@ -129,7 +130,7 @@ def merge(folders: Sequence[PathLike], folder: PathLike) -> None:
 
 
 def occurrences_of(
-    track_ids: Sequence[str], annotations: dict[str, Sequence[str]]
+    track_ids: Sequence[str], annotations: Mapping[str, Sequence[str]]
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """M for another annotation of the predicted tracks, with tags the classifier never saw.
 

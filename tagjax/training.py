@@ -8,7 +8,6 @@ directory below it, and `predictions/` are those of all folds.
 
 import contextlib
 import dataclasses
-import functools
 import json
 import pathlib
 import time
@@ -24,7 +23,7 @@ from tagjax.augment import AugmentConfig
 from tagjax.checkpoints import Checkpoints
 from tagjax.errors import InputError
 from tagjax.model import PRESETS as MODELS
-from tagjax.model import ModelConfig
+from tagjax.model import ModelConfig, check_input
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +66,25 @@ class TrainConfig:
     seed: int = 0
     shuffle_labels: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "max_epochs", "patience"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} {getattr(self, name)} must be at least 1")
+        step_config(self, num_tags=1)  # Refuses what is wrong in the rest.
+
+
+def step_config(config: TrainConfig, num_tags: int, steps_per_epoch: int = 0) -> step.StepConfig:
+    """The part of a run's configuration that its steps depend on."""
+    return step.StepConfig(
+        num_tags=num_tags,
+        decay_steps=config.max_epochs * steps_per_epoch if config.decay else 0,
+        **{
+            field.name: getattr(config, field.name)
+            for field in dataclasses.fields(step.StepConfig)
+            if field.name not in ("num_tags", "decay_steps")
+        },
+    )
+
 
 PRESETS = {
     "paper": TrainConfig(),
@@ -79,6 +97,14 @@ PRESETS = {
         epsilon=1e-6,
         max_epochs=16,
         early_stopping=False,
+        decay=True,
+        label_smoothing=0.1,
+    ),
+    "demo": TrainConfig(
+        model=MODELS["small"],
+        augment=AugmentConfig(gain_db=6.0, tilt_db=12.0, mask_bands=12, shift_bands=1),
+        epsilon=1e-6,
+        max_epochs=10,
         decay=True,
         label_smoothing=0.1,
     ),
@@ -107,6 +133,7 @@ def parts_of(
       InputError: the data set has not these parts.
     """
     names = dataset.parts
+    predict: tuple[str, ...]
     if fold is None:
         missing = [part for part in ("train", "validation", "test") if part not in names]
         if missing:
@@ -116,6 +143,11 @@ def parts_of(
     count = folds_of(dataset)
     validation = [(fold + 1) % count] if early_stopping else []
     learnt = [k for k in range(count) if k not in (fold, *validation)]
+    if not learnt:
+        raise InputError(
+            f"dataset {dataset.name} has {count} folds, too few to learn from: "
+            "split it into more, or train without early stopping"
+        )
     train = [f"fold_{k}{suffix}" for k in learnt for suffix in ("", "_upsampled")]
     predict = (f"fold_{fold}", f"fold_{fold}_overlap")
     return Parts(
@@ -128,19 +160,6 @@ def parts_of(
 def folds_of(dataset: loader.Dataset) -> int:
     """Number of folds of a data set; 0 if it has train, validation and test instead."""
     return sum(part.removeprefix("fold_").isdigit() for part in dataset.parts)
-
-
-def step_config(config: TrainConfig, num_tags: int, steps_per_epoch: int = 0) -> step.StepConfig:
-    """The part of a run's configuration that its steps depend on."""
-    return step.StepConfig(
-        num_tags=num_tags,
-        decay_steps=config.max_epochs * steps_per_epoch if config.decay else 0,
-        **{
-            field.name: getattr(config, field.name)
-            for field in dataclasses.fields(step.StepConfig)
-            if field.name not in ("num_tags", "decay_steps")
-        },
-    )
 
 
 def identity(config: TrainConfig, dataset: loader.Dataset, parts: Parts) -> dict[str, Any]:
@@ -196,7 +215,8 @@ class _Log:
         if not parallel.is_leader():
             return
         lines = self._path.read_text().splitlines() if self._path.exists() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= first_step]
+        whole = [line for line in lines if line.endswith("}")]  # The last may be cut off.
+        kept = [line for line in whole if json.loads(line)["step"] <= first_step]
         with files.atomic_path(self._path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in kept))
         board = str(run_dir / "tensorboard")
@@ -238,7 +258,7 @@ def evaluate(
     state: step.TrainState, examples: loader.Examples, run: step.StepConfig, batch_size: int
 ) -> dict[str, float]:
     """Mean `loss` and `accuracy` over all examples, each counted once."""
-    mapped = _mapped_eval(run)
+    mapped = parallel.eval_step(run)
     totals = dict.fromkeys(("loss", "correct", "examples"), 0.0)
     config = loader.LoaderConfig(batch_size=batch_size)
     for batch in loader.eval_batches(examples, config, parallel.local_share(batch_size)):
@@ -248,9 +268,6 @@ def evaluate(
         "loss": totals["loss"] / totals["examples"],
         "accuracy": totals["correct"] / totals["examples"],
     }
-
-
-_mapped_eval = functools.lru_cache(maxsize=2)(parallel.eval_step)
 
 
 def _epoch(
@@ -307,8 +324,7 @@ def train(
             watched.shuffle_labels(config.seed)
     steps_per_epoch = _steps_per_epoch(config, dataset, parts)
     run = step_config(config, len(dataset.tags), steps_per_epoch)
-    frames = config.augment.crop_frames or dataset.input_shape[0]
-    state = step.initial_state(run, (min(frames, dataset.input_shape[0]), dataset.input_shape[1]))
+    state = step.initial_state(run, _shown(config, dataset))
     progress = _Progress()
     started = time.time()
     with contextlib.closing(Checkpoints(run_dir / "checkpoints")) as checkpoints:
@@ -364,6 +380,12 @@ def train(
     if parallel.is_leader():
         files.write_json(run_dir / "result.json", result)
     return result
+
+
+def _shown(config: TrainConfig, dataset: loader.Dataset) -> tuple[int, int]:
+    """(frames, mel bands) of what the network learns from."""
+    frames, bands = dataset.input_shape
+    return min(config.augment.crop_frames or frames, frames), bands
 
 
 def _steps_per_epoch(config: TrainConfig, dataset: loader.Dataset, parts: Parts) -> int:
@@ -462,6 +484,9 @@ def run(
     Raises:
       InputError: as `train`; or there is no fold `only`.
     """
+    # Before anything is written: what another flag would mend.
+    parallel.local_share(config.batch_size)
+    check_input(config.model, _shown(config, dataset))
     count = folds_of(dataset)
     if only is not None and not 0 <= only < count:
         raise InputError(f"--fold={only}: dataset {dataset.name} has {count} folds")
@@ -470,6 +495,7 @@ def run(
         result = train(config, dataset, parts, run_dir)
         predict(config, dataset, parts, run_dir)
         return [result]
+    parts_of(dataset, 0, config.early_stopping)
     every = Parts((), (), tuple(f"fold_{k}" for k in range(count)))
     claim(run_dir, identity(config, dataset, every))
     results = []

@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+import numpy as np
 import pytest
 
 # Before JAX is imported: four devices on the CPU, so that what is spread over devices is tested
@@ -25,3 +26,65 @@ def shared() -> pathlib.Path:
     if not path.is_dir():
         pytest.skip("no shared folder beside the checkout (set TAGJAX_SHARED)")
     return path
+
+
+TINY_TAGS = ("blues", "jazz", "rock")
+
+
+@pytest.fixture(scope="session")
+def make_tiny():
+    """make_tiny(folder, parts): builds `tiny/tiny` there and returns its `loader.Dataset`.
+
+    Examples of 12 frames and 8 mel bands, three tags with a loud band each; two excerpts an
+    album, an artist an album; every sng_id occurs once.
+    """
+
+    def make(folder, parts, seed=0):
+        import tensorflow_datasets as tfds
+
+        from tagjax import examples, extraction, frontend, loader
+
+        build = extraction.BuildConfig(front=frontend.FrontendConfig(n_mels=8))
+
+        class Tiny(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+            """Tiny."""
+
+            VERSION = tfds.core.Version("1.0.0")
+            BUILDER_CONFIGS = (tfds.core.BuilderConfig(name="tiny"),)
+
+            def _info(self):
+                return self.dataset_info_from_configs(
+                    features=examples.features(TINY_TAGS, 12, build),
+                    metadata=tfds.core.MetadataDict(
+                        {"experiment": "taxonomy", "systems": [""], "truth": {}}
+                    ),
+                )
+
+            def _split_generators(self, dl_manager):
+                starts = np.cumsum([0, *parts.values()])
+                return {
+                    part: self._generate_examples(range(start, start + count))
+                    for (part, count), start in zip(parts.items(), starts, strict=False)
+                }
+
+            def _generate_examples(self, numbers):
+                for k in numbers:
+                    label = k // 2 % 3
+                    mel = np.random.default_rng([seed, k]).uniform(0, 1, (12, 8))
+                    mel[:, 2 * label : 2 * label + 2] += 1.5
+                    yield k, {
+                        "mel": mel.astype(np.float16),
+                        "label": label,
+                        "sng_id": f"s{k}",
+                        "artist_id": f"r{k // 2}",
+                        "album_id": f"l{k // 2}",
+                        "tags": "|".join(sorted({TINY_TAGS[label], "rock"})),
+                        "seg_start": 0.0,
+                        "padded": False,
+                    }
+
+        tfds.disable_progress_bar()
+        Tiny(config="tiny", data_dir=str(folder), file_format="array_record").download_and_prepare()
+        return loader.find("tiny", folder)
+
+    return make

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 from tagjax import annotations, examples, extraction, synthetic
 from tagjax.sampling import SamplingConfig, make_manifest
 
-SAMPLING = SamplingConfig(seg_duration=10.0, max_excerpts_per_track=2, seed=1)
+SAMPLING = SamplingConfig(seg_duration=10.0, upsample=(), seed=1)
 
 
 @dataclasses.dataclass

@@ -45,7 +45,7 @@ class SyntheticConfig:
     """
 
     seed: int = 1
-    tracks: int = 1700
+    tracks: int = 2600
     album_tracks: int = 4
     artist_albums: int = 3
     palette: tuple[float, float, float] = (0.5, 0.35, 0.15)

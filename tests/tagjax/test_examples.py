@@ -15,7 +15,7 @@ from tagjax.extraction import BuildConfig
 RELEASE = ("sng_id", "label", "seg_start", "seg_duration")
 FULL = (*RELEASE, "artist_id", "album_id", "tags", "path")
 PARTS = {"train": range(0, 12), "validation": range(12, 15), "test": range(15, 18)}
-ONE = BuildConfig(workers=1)
+ONE = BuildConfig(workers=1, skip_missing=True)
 
 
 def sound(k, seconds=3.0, rate=22050):
@@ -97,7 +97,7 @@ def test_the_mel_is_librosas_of_the_file(catalogue):
 
 
 def test_an_example_says_what_the_manifest_says(catalogue):
-    made = builder(catalogue, BuildConfig(workers=1, mel_dtype="float32"))
+    made = builder(catalogue, BuildConfig(workers=1, mel_dtype="float32", skip_missing=True))
     made.download_and_prepare()
     found = read(made, "test")["15"]
     names = made.info.features["label"].names
@@ -114,7 +114,12 @@ def test_an_example_says_what_the_manifest_says(catalogue):
 def test_examples_do_not_depend_on_the_number_of_workers(catalogue):
     write_parts(catalogue / "manifest", {**PARTS, "train": range(0, 12)})
     made = [
-        builder(catalogue, BuildConfig(workers=n), name=f"with{n}", audio_dir=catalogue / "audio")
+        builder(
+            catalogue,
+            BuildConfig(workers=n, skip_missing=True),
+            name=f"with{n}",
+            audio_dir=catalogue / "audio",
+        )
         for n in (1, 2)
     ]
     for each in made:
@@ -219,7 +224,7 @@ def test_what_is_built_stays_and_what_differs_is_refused(catalogue, capsys):
     examples.prepare(builder(catalogue))
     assert "is built already" in capsys.readouterr().out
     with pytest.raises(InputError, match="was built from another --mel_dtype"):
-        builder(catalogue, BuildConfig(mel_dtype="float32"))
+        builder(catalogue, BuildConfig(mel_dtype="float32", skip_missing=True))
     write_parts(catalogue / "manifest", tags="b:soul")
     with pytest.raises(InputError, match="was built from another manifest"):
         builder(catalogue)
@@ -270,7 +275,7 @@ from tagjax import examples
 from tagjax.extraction import BuildConfig
 made = datasets.make_builder(
     "catalogue_split/mine", {str(catalogue / "data")!r}, {str(catalogue / "manifest")!r},
-    {str(catalogue / "audio")!r}, BuildConfig(workers=1),
+    {str(catalogue / "audio")!r}, BuildConfig(workers=1, skip_missing=True),
 )
 examples.prepare(made)
 import tensorflow_datasets as tfds
@@ -280,3 +285,21 @@ print(len(source), source[3]["mel"].shape, "tensorflow" in sys.modules)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "11 (44, 96) False"
+
+
+def test_a_row_whose_file_is_absent_stops_the_build_before_it_begins(catalogue):
+    with pytest.raises(InputError, match=r"test\.csv:3: no file x/16\.flac .*--skip_missing"):
+        builder(catalogue, BuildConfig(workers=1))
+    assert not (catalogue / "data").exists()
+
+
+def test_a_start_past_the_end_stops_the_build_and_leaves_nothing(catalogue):
+    path = catalogue / "manifest" / "validation.csv"
+    text = path.read_text().replace("13,a:rock,0.5", "13,a:rock,77")
+    assert ",77," in text
+    path.write_text(text)
+    soundfile.write(catalogue / "audio" / "x" / "16.flac", sound(16), 22050)
+    made = builder(catalogue, BuildConfig(workers=1))
+    with pytest.raises(InputError, match=r"validation\.csv:\d+: x/13\.flac: start 77 s is past"):
+        examples.prepare(made)
+    assert not [file for file in (catalogue / "data").rglob("*") if file.is_file()]

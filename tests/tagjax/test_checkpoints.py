@@ -1,0 +1,93 @@
+"""Checkpoints: what is kept, what is best, and exact round trips."""
+
+import contextlib
+import shutil
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tagjax.checkpoints import Checkpoints
+from tagjax.errors import InputError
+from tagjax.step import TrainState
+
+
+def state(step, size=3, name="w"):
+    rng = np.random.default_rng(step)
+    return TrainState(
+        step=jnp.asarray(step, jnp.int32),
+        params={name: jnp.asarray(rng.normal(size=size), jnp.float32)},
+        batch_stats={},
+        opt_state=({"e": jnp.asarray(rng.normal(size=size), jnp.float32)},),
+    )
+
+
+def save_all(folder, losses):
+    with contextlib.closing(Checkpoints(folder)) as checkpoints:
+        for k, loss in enumerate(losses):
+            checkpoints.save(state(10 * (k + 1)), {"epoch": k + 1, "best_loss": loss}, loss)
+
+
+def kept(folder):
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+
+
+def test_a_state_comes_back_to_the_last_bit(tmp_path):
+    save_all(tmp_path / "c", [0.5, 0.1 + 0.2])
+    with contextlib.closing(Checkpoints(tmp_path / "c")) as checkpoints:
+        got, record = checkpoints.restore(20, state(0))
+    wanted = state(20)
+    assert int(got.step) == 20
+    np.testing.assert_array_equal(got.params["w"], wanted.params["w"])
+    np.testing.assert_array_equal(got.opt_state[0]["e"], wanted.opt_state[0]["e"])
+    assert got.params["w"].dtype == jnp.float32
+    assert record == {"epoch": 2, "best_loss": 0.1 + 0.2}
+
+
+@pytest.mark.parametrize(
+    ("losses", "best", "steps"),
+    [
+        ([3.0, 1.0, 2.0, 2.5, 2.0], 20, [20, 40, 50]),
+        ([3.0, 2.0, 1.0], 30, [20, 30]),
+        ([1.0, 1.0, 1.0, 1.0], 10, [10, 30, 40]),  # As early stopping: the first of equals.
+    ],
+)
+def test_the_best_and_the_two_newest_are_kept(tmp_path, losses, best, steps):
+    save_all(tmp_path / "c", losses)
+    assert kept(tmp_path / "c") == steps
+    with contextlib.closing(Checkpoints(tmp_path / "c")) as checkpoints:
+        assert checkpoints.best == best
+        assert checkpoints.newest == 10 * len(losses)
+
+
+def test_the_best_is_known_when_saving_goes_on_later(tmp_path):
+    save_all(tmp_path / "c", [1.0, 2.0])
+    with contextlib.closing(Checkpoints(tmp_path / "c")) as checkpoints:
+        for step in (30, 40, 50):
+            checkpoints.save(state(step), {}, 3.0)
+        assert checkpoints.best == 10
+    assert kept(tmp_path / "c") == [10, 40, 50]
+
+
+def test_an_empty_folder_has_none(tmp_path):
+    with contextlib.closing(Checkpoints(tmp_path / "c")) as checkpoints:
+        assert checkpoints.newest is None
+        assert checkpoints.best is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax' reads.
+@pytest.mark.parametrize("like", [state(0, size=4), state(0, name="other")])
+def test_another_networks_checkpoint_is_refused(tmp_path, like):
+    save_all(tmp_path / "c", [1.0])
+    with contextlib.closing(Checkpoints(tmp_path / "c")) as checkpoints:
+        with pytest.raises(InputError, match="c/10: unusable") as caught:
+            checkpoints.restore(10, like)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_that_lost_its_arrays_is_refused(tmp_path):
+    save_all(tmp_path / "c", [1.0])
+    shutil.rmtree(tmp_path / "c" / "10" / "state")
+    with contextlib.closing(Checkpoints(tmp_path / "c")) as checkpoints:
+        with pytest.raises(InputError, match="c/10: unusable"):
+            checkpoints.restore(10, state(0))

@@ -27,11 +27,11 @@ $(VENV)/.uv:
 
 # One lock for both: the second command adds to what the first installed.
 $(VENV)/.run: $(VENV)/.uv setup.py requirements.lock
-	$(BIN)/uv pip install --python $(BIN)/python --constraint requirements.lock --editable .
+	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --constraint requirements.lock --editable .
 	touch $@
 
 $(VENV)/.test: $(VENV)/.uv setup.py requirements.lock
-	$(BIN)/uv pip install --python $(BIN)/python --constraint requirements.lock --editable ".[test,keras]"
+	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --constraint requirements.lock --editable ".[test,keras]"
 	touch $@ $(VENV)/.run
 
 # After a change of setup.py's dependencies.

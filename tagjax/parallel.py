@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from tagjax import step as steps
 from tagjax.errors import InputError
@@ -80,7 +81,23 @@ def _over_devices(function: Callable, out_axes: Any, donate: bool = False) -> Ca
         out_axes=out_axes,
         donate_argnums=donated,
     )
-    return lambda state, batch: mapped(state, _shard(batch))
+
+    def over_devices(state: steps.TrainState, batch: dict) -> Any:
+        if donate and jax.process_count() > 1:
+            state = jax.tree.map(_spread_or_on_host, state)
+        return mapped(state, _shard(batch))
+
+    return over_devices
+
+
+def _spread_or_on_host(x: Any) -> Any:
+    """An array as it is, or on the host if it is not on all local devices.
+
+    With several processes, `pmap` (JAX 0.10) copies a donated array to the devices where it is
+    not and deletes it, although the copy where it was shares its buffer.
+    """
+    on_all = isinstance(x, jax.Array) and len(x.sharding.device_set) == jax.local_device_count()
+    return x if on_all else np.asarray(x)
 
 
 @functools.lru_cache(maxsize=4)
@@ -142,9 +159,10 @@ def to_global(tree: Any) -> Any:
     """Host-local, replicated arrays as global ones, as Orbax wants them of several processes."""
     if jax.process_count() == 1:
         return tree
-    from orbax.checkpoint import utils
-
-    return jax.tree.map(utils.fully_replicated_host_local_array_to_global_array, tree)
+    everywhere = NamedSharding(Mesh(jax.devices(), (AXIS,)), PartitionSpec())
+    return jax.tree.map(
+        lambda x: jax.make_array_from_process_local_data(everywhere, np.asarray(x), x.shape), tree
+    )
 
 
 def to_local(tree: Any) -> Any:

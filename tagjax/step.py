@@ -10,6 +10,7 @@ padding, `position`: int32 [b], places in the global batch}.
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import flax
@@ -172,7 +173,9 @@ def train_step(
 
 def _logits(state: TrainState, batch: Batch, config: StepConfig) -> jax.Array:
     variables = {"params": state.params, "batch_stats": state.batch_stats}
-    return network(config).apply(variables, batch["mel"])
+    logits = network(config).apply(variables, batch["mel"])
+    assert isinstance(logits, jax.Array)  # Nothing is mutable.
+    return logits
 
 
 def eval_step(
@@ -192,5 +195,9 @@ def predict_step(state: TrainState, batch: Batch, config: StepConfig) -> jax.Arr
 @functools.lru_cache(maxsize=8)
 def jitted(name: str, config: StepConfig) -> Any:
     """A step of this module on one device, compiled: `train_step`, `eval_step`, `predict_step`."""
-    step = {"train_step": train_step, "eval_step": eval_step, "predict_step": predict_step}[name]
-    return jax.jit(functools.partial(step, config=config))
+    steps: dict[str, Callable[..., Any]] = {
+        "train_step": train_step,
+        "eval_step": eval_step,
+        "predict_step": predict_step,
+    }
+    return jax.jit(functools.partial(steps[name], config=config))

@@ -1,0 +1,151 @@
+"""The whole walk through the programs, as a user types them, on a tiny catalogue."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TINY = ["--filters=2,3,4,5", "--gru_units=4", "--batch_size=8", "--max_epochs=2"]
+
+
+def run(program, *arguments, code=0, folder):
+    done = subprocess.run(
+        [sys.executable, "-m", f"launch.{program}", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    if code:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1, done.stderr
+        assert "Traceback" not in done.stderr
+        return lines[0]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two catalogues over low, middle and high tones, split, built and trained."""
+    root = tmp_path_factory.mktemp("walk")
+    (root / "music").mkdir()
+    rows, tracks = {"a": [], "b": []}, []
+    rng = np.random.default_rng(0)
+    for k in range(48):
+        kind, system = k % 3, "a" if (k // 3) % 2 else "b"
+        name = ("low", "middle", "high")[kind]
+        tone = np.sin(2 * np.pi * (200, 1000, 5000)[kind] * np.arange(5 * 22050) / 22050)
+        audio = 0.3 * tone + rng.normal(0, 0.01, len(tone))
+        soundfile.write(root / "music" / f"t{k}.wav", audio, 22050)
+        tracks.append(f"t{k},t{k}.wav,5.0")
+        genre = "genre:dark" if name == "low" else "genre:bright"
+        for one in ("a", "b") if k >= 45 else (system,):
+            rows[one].append(f"t{k},artist{k // 3},album{k},{name}|{genre}")
+    (root / "tracks.csv").write_text("\n".join(["track_id,path,duration_s", *tracks]) + "\n")
+    for system, lines in rows.items():
+        header = "track_id,artist_id,album_id,tags"
+        (root / f"{system}.csv").write_text("\n".join([header, *lines]) + "\n")
+    (root / "taxonomy.csv").write_text(
+        "style,genre\nlow,genre:dark\nmiddle,genre:bright\nhigh,genre:bright\n"
+    )
+    (root / "translation.csv").write_text(
+        "b_tag,a_tag,relation\nlow,low,exact\nmiddle,middle,exact\nhigh,high,exact\n"
+    )
+    run(
+        "split", "--experiment=translation", "--annotations=a.csv,b.csv", "--prefix=a:,b:",
+        "--tracks=tracks.csv", "--taxonomy=taxonomy.csv,taxonomy.csv",
+        "--translation=translation.csv", "--seg_duration=3", "--out=data/manifests/m",
+        folder=root,
+    )  # fmt: skip
+    run(
+        "build", "--dataset=catalogue_split/m", "--manifest_dir=data/manifests/m",
+        "--audio_dir=music", folder=root,
+    )  # fmt: skip
+    run("train", "--dataset=catalogue_split/m", "--preset=small", *TINY, folder=root)
+    return root
+
+
+@pytest.mark.parametrize("task", ["translation", "taxonomy"])
+def test_a_task_leaves_what_the_readme_promises(folder, task):
+    # No run is named: the newest that suits is found.
+    text = run("evaluate", f"--task={task}", folder=folder)
+    assert "HR@1" in text
+    out = folder / "runs" / "catalogue_split" / "m" / task
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["task"] == task
+    assert list(metrics["embeddings"]) == ["fw", "fc", "fm", "fdist"]
+    for found in metrics["embeddings"].values():
+        for key in ("hr@1", "hr@2", "map", "mrr"):
+            assert set(found[key]) == {"mean", "ci95", "n"}
+            assert 0 <= found[key]["mean"] <= 1
+    for name in metrics["embeddings"]:
+        similarity = pd.read_csv(out / f"{name}_tag_similarity.csv", index_col=0)
+        embedding = pd.read_csv(out / f"{name}_tag_embedding.csv")
+        assert list(similarity.index) == list(similarity.columns) == list(embedding.columns)
+        unit = embedding / np.linalg.norm(embedding, axis=0)
+        if name != "fdist":
+            np.testing.assert_allclose(unit.T @ unit, similarity, atol=1e-5)
+        assert (out / f"{name}_ranked.csv").exists()
+        assert (out / f"{name}_errors.csv").exists()
+    assert {"fw_map.png", "fw_map.svg"} <= set(os.listdir(out))
+
+
+def test_the_folder_of_results_is_a_folder_of_similarities(folder):
+    out = "runs/catalogue_split/m/translation"
+    run("evaluate", "--task=translation", folder=folder)
+    run("evaluate", "--task=translation", f"--similarity_dir={out}", "--out=again", folder=folder)
+    again = json.loads((folder / "again" / "metrics.json").read_text())
+    # Without the run the truth is that tags of the same name are the same.
+    assert again["embeddings"]["fc"]["hr@1"]["n"] == 5
+
+
+def test_tags_the_classifier_never_saw_get_an_embedding(folder):
+    lines = [f"t{k},x,y,{'deep' if k % 3 == 0 else 'shrill'}" for k in range(48)]
+    (folder / "new.csv").write_text("\n".join(["track_id,artist_id,album_id,tags", *lines]) + "\n")
+    (folder / "new_truth.csv").write_text("source,target,relation\nn:deep,a:low,exact\n")
+    run(
+        "evaluate", "--task=translation", "--annotations=new.csv", "--prefix=n:",
+        "--translation=new_truth.csv", "--out=new", folder=folder,
+    )  # fmt: skip
+    metrics = json.loads((folder / "new" / "metrics.json").read_text())
+    assert list(metrics["embeddings"]) == ["fm", "fdist"]
+    assert metrics["embeddings"]["fm"]["hr@1"]["n"] == 1
+
+
+def test_training_again_says_that_it_is_done(folder):
+    before = (folder / "runs/catalogue_split/m/metrics.jsonl").read_bytes()
+    text = run("train", "--dataset=catalogue_split/m", "--preset=small", *TINY, folder=folder)
+    assert "trained and predicted" in text
+    assert (folder / "runs/catalogue_split/m/metrics.jsonl").read_bytes() == before
+
+
+def test_another_run_may_not_have_the_directory(folder):
+    error = run(
+        "train", "--dataset=catalogue_split/m", "--preset=small", *TINY, "--seed=7",
+        folder=folder, code=2,
+    )  # fmt: skip
+    assert "train.seed: 0 there, 7 here" in error
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "message"),
+    [
+        ("train", ["--dataset=discogs_split"], "python -m launch.build --dataset=discogs_split"),
+        ("train", ["--preset=huge"], "one of paper, small"),
+        ("evaluate", ["--task=deduplication"], "python -m launch.train"),
+        ("evaluate", ["--task=guess"], "taxonomy, deduplication, translation"),
+        ("evaluate", ["--run_dir=nowhere"], "nowhere: no run is there"),
+        ("evaluate", ["--similarity_dir=music"], "music"),
+    ],
+)
+def test_a_mistake_is_one_line(folder, program, arguments, message):
+    assert message in run(program, *arguments, folder=folder, code=2)

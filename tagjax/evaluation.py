@@ -7,7 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from tagjax import annotations, embeddings, figures, runs, similarity, tags, tasks
+from tagjax import (
+    annotations,
+    embeddings,
+    figures,
+    interactive,
+    paper,
+    report,
+    runs,
+    similarity,
+    tags,
+    tasks,
+)
 from tagjax import taxonomy as taxonomies
 from tagjax.errors import InputError
 from tagjax.files import PathLike
@@ -87,7 +98,7 @@ def evaluate(
       task: one of `tasks.TASKS`.
       source: similarities, and what is known beside them.
       truth: tables that replace the source's own.
-      out: gets `metrics.json`, the ranked lists and errors as CSV, the figures, and of a run
+      out: gets `report.html`, `metrics.json`, ranked lists and errors as CSV, figures, and of a run
         the similarities and embeddings in the release's form.
       systems: prefixes of the tag systems; None: the source's, or as the tags suggest.
       config: choices of the tasks.
@@ -128,16 +139,32 @@ def evaluate(
             similarity.write_similarity(similarity.similarity_path(out, name), each)
             path = similarity.embedding_path(out, name)
             similarity.write_embedding(path, each.tags, source.embedding(name))
-    parents = taxonomies.place(taxonomy, every, prefixes).parents
-    drawn = _draw(source.similarities, parents, prefixes, out)
-    for path in [paths["metrics"], *drawn]:
-        echo(f"written: {path}")
+    bases = every
+    if task == "deduplication":
+        bases = tuple(dict.fromkeys(tags.split_duplicate(tag)[0] for tag in every))
+    parents = taxonomies.place(taxonomy, bases, prefixes).parents
+    places = {name: figures.layout(each) for name, each in source.similarities.items()}
+    drawn = _draw(source.similarities, places, parents, prefixes, out)
+    page = report.write_report(
+        out / "report.html",
+        task,
+        results,
+        source.similarities,
+        parents,
+        prefixes,
+        # The authors' release is known by its 235 Discogs styles, and is no run of ours.
+        paper=source.embedding is None and len(parents) == paper.STYLES,
+        places=places,
+    )
+    for each_path in [page, paths["metrics"], *drawn]:
+        echo(f"written: {each_path}")
     echo(f"written: {out} (ranked lists, errors, similarities)")
     return results
 
 
 def _draw(
     similarities: Mapping[str, similarity.Similarity],
+    places: Mapping[str, np.ndarray],
     parents: Mapping[str, Sequence[str]],
     systems: Sequence[str],
     out: pathlib.Path,
@@ -145,8 +172,9 @@ def _draw(
     """Figure 1 of the first embedding, and the heat map of the paper's best."""
     names = [name for name in embeddings.NAMES if name in similarities]
     first, best = names[0], "fc" if "fc" in names else names[0]
-    place = figures.layout(similarities[first])
-    shown = figures.draw_map({first: (similarities[first].tags, place)}, parents, systems)
+    every = similarities[first].tags
+    parents = interactive.parents_of(every, parents)
+    shown = figures.draw_map({first: (every, places[first])}, parents, systems)
     heat = figures.draw_heat_map(similarities[best], parents, systems, title=best)
     return [
         *figures.save(shown, out / f"{first}_map"),

@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 import sklearn.manifold
+import threadpoolctl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -82,7 +83,9 @@ def layout(
         random_state=config.seed,
         learning_rate="auto",
     )
-    place[known] = fit.fit_transform(distance)
+    # A second thread only waits for the first on so few points, for minutes on a busy machine.
+    with threadpoolctl.threadpool_limits(1):
+        place[known] = fit.fit_transform(distance)
     return place
 
 

@@ -22,6 +22,9 @@ class Printed:
         return f"{self.mean:.1f} ± {self.ci95:.1f}"
 
 
+STYLES = 235
+"""Discogs styles of the paper's tag systems (section 2.1.1)."""
+
 Figures = Mapping[str, Mapping[str, Printed]]  # {embedding: {key of metrics.json: figure}}
 Pairs = tuple[tuple[str, str], ...]
 

@@ -82,22 +82,16 @@ def _over_devices(function: Callable, out_axes: Any, donate: bool = False) -> Ca
         donate_argnums=donated,
     )
 
+    # A state on one device would be spread by `pmap` too, but be compiled for twice; and with
+    # several processes JAX 0.10 deletes it, donated, although one of its copies is itself.
+    spread = NamedSharding(Mesh(jax.local_devices(), (AXIS,)), PartitionSpec())
+
     def over_devices(state: steps.TrainState, batch: dict) -> Any:
-        if donate and jax.process_count() > 1:
-            state = jax.tree.map(_spread_or_on_host, state)
+        if getattr(state.step, "sharding", None) != spread:
+            state = jax.device_put(state, spread)
         return mapped(state, _shard(batch))
 
     return over_devices
-
-
-def _spread_or_on_host(x: Any) -> Any:
-    """An array as it is, or on the host if it is not on all local devices.
-
-    With several processes, `pmap` (JAX 0.10) copies a donated array to the devices where it is
-    not and deletes it, although the copy where it was shares its buffer.
-    """
-    on_all = isinstance(x, jax.Array) and len(x.sharding.device_set) == jax.local_device_count()
-    return x if on_all else np.asarray(x)
 
 
 @functools.lru_cache(maxsize=4)

@@ -379,6 +379,7 @@ def train(
         }
     if parallel.is_leader():
         files.write_json(run_dir / "result.json", result)
+    parallel.barrier("trained")
     return result
 
 

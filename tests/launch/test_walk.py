@@ -140,11 +140,8 @@ def test_another_run_may_not_have_the_directory(folder):
     ("program", "arguments", "message"),
     [
         ("train", ["--dataset=discogs_split"], "python -m launch.build --dataset=discogs_split"),
-        ("train", ["--preset=huge"], "one of paper, small"),
         ("evaluate", ["--task=deduplication"], "python -m launch.train"),
-        ("evaluate", ["--task=guess"], "taxonomy, deduplication, translation"),
         ("evaluate", ["--run_dir=nowhere"], "nowhere: no run is there"),
-        ("evaluate", ["--similarity_dir=music"], "music"),
     ],
 )
 def test_a_mistake_is_one_line(folder, program, arguments, message):

@@ -72,16 +72,19 @@ def make_tiny():
                     label = k // 2 % 3
                     mel = np.random.default_rng([seed, k]).uniform(0, 1, (12, 8))
                     mel[:, 2 * label : 2 * label + 2] += 1.5
-                    yield k, {
-                        "mel": mel.astype(np.float16),
-                        "label": label,
-                        "sng_id": f"s{k}",
-                        "artist_id": f"r{k // 2}",
-                        "album_id": f"l{k // 2}",
-                        "tags": "|".join(sorted({TINY_TAGS[label], "rock"})),
-                        "seg_start": 0.0,
-                        "padded": False,
-                    }
+                    yield (
+                        k,
+                        {
+                            "mel": mel.astype(np.float16),
+                            "label": label,
+                            "sng_id": f"s{k}",
+                            "artist_id": f"r{k // 2}",
+                            "album_id": f"l{k // 2}",
+                            "tags": "|".join(sorted({TINY_TAGS[label], "rock"})),
+                            "seg_start": 0.0,
+                            "padded": False,
+                        },
+                    )
 
         tfds.disable_progress_bar()
         Tiny(config="tiny", data_dir=str(folder), file_format="array_record").download_and_prepare()

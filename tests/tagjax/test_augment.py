@@ -62,7 +62,9 @@ def test_gain_is_one_factor_on_the_power():
 def test_tilt_is_a_straight_line_over_the_bands():
     slopes = []
     for seed in range(20):
-        decibel = 10 * np.log10(power(one(seed, AugmentConfig(tilt_db=6.0))) / POWER[0]).mean(axis=0)
+        decibel = 10 * np.log10(power(one(seed, AugmentConfig(tilt_db=6.0))) / POWER[0]).mean(
+            axis=0
+        )
         np.testing.assert_allclose(np.diff(decibel, 2), 0, atol=1e-2)
         np.testing.assert_allclose(decibel.mean(), 0, atol=1e-2)
         slopes.append(decibel[-1] - decibel[0])
@@ -80,7 +82,9 @@ def test_shift_moves_the_bands():
     assert seen == {-2, -1, 0, 1, 2}
 
 
-@hypothesis.given(st.integers(0, 10_000), st.sampled_from([0, 5, 100]), st.sampled_from([0, 7, 100]))
+@hypothesis.given(
+    st.integers(0, 10_000), st.sampled_from([0, 5, 100]), st.sampled_from([0, 7, 100])
+)
 @hypothesis.settings(max_examples=25, deadline=None)
 def test_masks_are_runs_of_silence(seed, bands, frames):
     got = one(seed, AugmentConfig(mask_bands=bands, mask_frames=frames))

@@ -88,6 +88,7 @@ def test_another_networks_checkpoint_is_refused(tmp_path, like):
 def test_a_checkpoint_that_lost_its_arrays_is_refused(tmp_path):
     save_all(tmp_path / "c", [1.0])
     shutil.rmtree(tmp_path / "c" / "10" / "state")
-    with contextlib.closing(Checkpoints(tmp_path / "c")) as checkpoints:
-        with pytest.raises(InputError, match="c/10: unusable"):
-            checkpoints.restore(10, state(0))
+    checkpoints = Checkpoints(tmp_path / "c")
+    with pytest.raises(InputError, match="c/10: unusable"):
+        checkpoints.restore(10, state(0))
+    checkpoints.close()

@@ -184,7 +184,9 @@ def test_gru_against_numpy_float64(name):
         }
     }
     got = model.GRU(5, model.GATES[name]).apply(variables, x)
-    np.testing.assert_allclose(got, gru_in_numpy(x, **rename(variables), gate=GATES[name]), atol=1e-5)
+    np.testing.assert_allclose(
+        got, gru_in_numpy(x, **rename(variables), gate=GATES[name]), atol=1e-5
+    )
 
 
 def rename(variables):

@@ -109,7 +109,7 @@ def test_evaluation_and_prediction_over_devices(state, batch):
 
 def test_a_batch_that_cannot_be_divided_is_refused():
     assert parallel.local_share(12) == slice(0, 12)
-    with pytest.raises(InputError, match="batch_size 10 .* 4 devices"):
+    with pytest.raises(InputError, match=r"batch_size 10 .* 4 devices"):
         parallel.local_share(10)
 
 

@@ -59,9 +59,13 @@ def test_a_failure_leaves_what_was_there(tmp_path, rows):
 
 
 def test_an_interruption_leaves_nothing(tmp_path):
-    with pytest.raises(KeyboardInterrupt), predictions.writing(tmp_path / "p", TAGS, 3) as writer:
-        writer.add(P[0], EXCERPTS[0])
-        raise KeyboardInterrupt
+    def interrupted():
+        with predictions.writing(tmp_path / "p", TAGS, 3) as writer:
+            writer.add(P[0], EXCERPTS[0])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert list(tmp_path.iterdir()) == []
 
 

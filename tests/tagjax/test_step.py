@@ -17,9 +17,7 @@ TAGS, SHAPE = 3, (12, 24)
 NORMED = step.StepConfig(
     TAGS, ModelConfig(filters=(6, 8), pools=((2, 2), (3, 4)), gru_units=8), epsilon=1e-6
 )
-PLAIN = step.StepConfig(
-    TAGS, dataclasses.replace(NORMED.model, batch_norm=False, gru_dropout=0.0)
-)
+PLAIN = step.StepConfig(TAGS, dataclasses.replace(NORMED.model, batch_norm=False, gru_dropout=0.0))
 
 
 def random_batch(size=12, seed=0):

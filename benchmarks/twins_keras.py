@@ -1,0 +1,66 @@
+"""Table 1 in Keras 3, written from the paper: the twin of `tagjax.model` with the same numbers."""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+
+FILTERS = (64, 128, 256, 512)
+POOLS = ((2, 2), (3, 4), (2, 3), (3, 4))
+
+
+def hard_sigmoid(x):
+    """Of Keras 1 and 2; that of Keras 3 has slope 1/6."""
+    return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+
+def build(num_tags: int, frames: int = 646) -> keras.Model:
+    """The network: [batch, frames, 96] -> probabilities [batch, num_tags]."""
+    layers = keras.layers
+    mel = x = keras.Input((frames, 96))
+    x = layers.Reshape((frames, 96, 1))(x)
+    for i, (filters, pool) in enumerate(zip(FILTERS, POOLS, strict=True)):
+        x = layers.Conv2D(filters, 3, padding="same", name=f"conv{i + 1}")(x)
+        x = layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"norm{i + 1}")(x)
+        x = layers.Activation("relu")(x)
+        x = layers.MaxPooling2D(pool)(x)
+    x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
+    x = layers.GRU(512, recurrent_activation=hard_sigmoid, reset_after=False, name="gru")(x)
+    x = layers.Dropout(0.5)(x)
+    return keras.Model(mel, layers.Dense(num_tags, activation="softmax", name="tags")(x))
+
+
+def set_weights(twin: keras.Model, params: dict, batch_stats: dict) -> None:
+    """Gives the twin the variables of a `TagClassifier`, array by array."""
+    for i in range(1, len(FILTERS) + 1):
+        conv, norm, stats = params[f"conv{i}"], params[f"norm{i}"], batch_stats[f"norm{i}"]
+        twin.get_layer(f"conv{i}").set_weights([conv["kernel"], conv["bias"]])
+        arrays = [norm["scale"], norm["bias"], stats["mean"], stats["var"]]
+        twin.get_layer(f"norm{i}").set_weights(arrays)
+    gru, tags = params["gru"], params["tags"]
+    twin.get_layer("gru").set_weights([gru["kernel"], gru["recurrent_kernel"], gru["bias"]])
+    twin.get_layer("tags").set_weights([tags["kernel"], tags["bias"]])
+
+
+class Twin:
+    """Training and prediction as one would write them with Keras."""
+
+    def __init__(self, num_tags: int, frames: int, compiled: bool) -> None:
+        """`compiled`: by XLA, or as a TensorFlow graph."""
+        self._model = build(num_tags, frames)
+        self._model.compile(
+            keras.optimizers.Adadelta(1.0, rho=0.95, epsilon=1e-7),
+            "sparse_categorical_crossentropy",
+            jit_compile=compiled,
+        )
+
+    def train(self, mel: np.ndarray, label: np.ndarray) -> float:
+        """One step; its loss."""
+        return float(self._model.train_on_batch(mel, label))
+
+    def predict(self, mel: np.ndarray) -> np.ndarray:
+        """Probabilities [batch, num_tags]."""
+        return self._model.predict_on_batch(mel)

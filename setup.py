@@ -9,7 +9,10 @@ setuptools.setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=setuptools.find_packages(include=["tagjax*", "launch*", "datasets*"]),
-    package_data={"tagjax": ["data/*", "templates/*"], "": ["README.md", "CITATIONS.bib", "TAGS.txt"]},
+    package_data={
+        "tagjax": ["data/*", "templates/*"],
+        "": ["README.md", "CITATIONS.bib", "TAGS.txt"],
+    },
     install_requires=[
         "absl-py",
         "array_record",

@@ -36,6 +36,8 @@ def test_what_happens_depends_on_the_position_alone():
     np.testing.assert_array_equal(whole[4:], half)
     other = np.asarray(run(jax.random.key(6), MEL, np.arange(8), config))
     assert (whole != other).any(axis=(1, 2)).all()
+    alike = np.asarray(run(jax.random.key(5), MEL[[0] * 8], np.arange(8), config))
+    assert len({each.tobytes() for each in alike}) == 8
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -10,7 +10,7 @@ run: env
 	$(BIN)/python -m launch.demo
 
 test: test-env lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 lint: test-env
 	$(BIN)/ruff check .

@@ -34,6 +34,9 @@ def run(main: Callable[[], None]) -> None:
         return 0
 
     def parse(argv: list[str]) -> list[str]:
+        if {"--help", "-help", "-h"} & set(argv[1:]):
+            app.usage(shorthelp=True, writeto_stdout=True)
+            sys.exit(0)  # absl's own --help leaves with 1.
         try:
             return flags.FLAGS(argv)
         except flags.Error as error:

@@ -214,8 +214,9 @@ def _at(path: PathLike, row: int) -> str:
 def _check_filled(path: PathLike, column: Sequence[str], name: str, advice: str) -> None:
     if not column:
         raise InputError(f"{path}: has a header but no rows")
-    if not all(column):
-        raise InputError(f"{_at(path, column.index(''))}: empty {name}; {advice}")
+    blank = next((row for row, value in enumerate(column) if not value.strip()), None)
+    if blank is not None:
+        raise InputError(f"{_at(path, blank)}: empty {name}; {advice}")
 
 
 def _check_ids(path: PathLike, column: Sequence[str], name: str) -> None:

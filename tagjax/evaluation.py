@@ -23,6 +23,13 @@ from tagjax import taxonomy as taxonomies
 from tagjax.errors import InputError
 from tagjax.files import PathLike
 
+_ADVICE = {
+    "taxonomy": "the table of truth names none of these styles; give one by --taxonomy=FILE",
+    "deduplication": "there is no tag",
+    "translation": "no pair of tag systems; name their prefixes by --systems=a:,b:",
+}
+"""Why a task may have nothing to ask, and what to do."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Source:
@@ -131,7 +138,7 @@ def evaluate(
         config=config or tasks.Config(),
     )
     if not any(result.ranked.rows for result in results.values()):
-        raise InputError(f"{task}: none of the {len(every)} tags, such as {every[0]!r}, is a query")
+        raise InputError(f"{task}: {_ADVICE[task]}, so none of the {len(every)} tags is a query")
     echo(tasks.format_table(task, results))
     paths = tasks.write_results(out, task, results)
     if source.embedding is not None:

@@ -5,9 +5,11 @@ of a manifest on all cores, skips what cannot be decoded and keeps count of it.
 """
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -179,6 +181,7 @@ def manifest_source(made: manifest.Manifest, read: extraction.Reader, name: str)
                         "line break; remove it"
                     )
             tags.update(own)
+    tags.update(made.vocabulary)
     metadata = {
         "digest": _digest(parts),
         "manifest": name,
@@ -391,7 +394,14 @@ def prepare(builder: ManifestBuilder) -> None:
         print(f"{builder.info.full_name} is built already: {folder}")
         return
     tfds.disable_progress_bar()
-    builder.download_and_prepare()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # TFDS would speak of a download.
+            builder.download_and_prepare()
+    except BaseException:
+        for path in (folder.parent, folder.parent.parent):
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+        raise
     files.write_json(folder / "build.json", {"parts": builder.counts})
     header = ("part", "sng_id", "seg_start", "path", "reason")
     files.write_table(folder / "skipped.csv", header, builder.skipped)

@@ -80,6 +80,7 @@ class Manifest:
       config: the fields of the `SamplingConfig`.
       counts: what was found, dropped and made.
       truth: {"taxonomy" | "translation" | "duplicates": rows of full tag names}.
+      tags: the vocabulary; empty where the list does not say, and then whatever occurs.
     """
 
     parts: Mapping[str, Excerpts]
@@ -90,6 +91,17 @@ class Manifest:
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     counts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     truth: Mapping[str, Sequence[tuple[str, ...]]] = dataclasses.field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """`tags`, or all labels and tags of the parts, sorted."""
+        if self.tags:
+            return self.tags
+        found = set(self.labels)
+        for part in self.parts.values():
+            found.update(part.label, *(part.tags or ()))
+        return tuple(sorted(found))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -206,6 +218,7 @@ def read_manifest(folder: PathLike) -> Manifest:
         raise InputError(f"{folder}: {missing[0]}.csv is missing")
     _check_artists(folder, parts)
     record = read_json(folder / _RECORD) if (folder / _RECORD).exists() else {}
+    _check_vocabulary(folder, parts, record.get("tags", ()))
     truth = {}
     for name, columns in TRUTH.items():
         if (folder / f"{name}.csv").exists():
@@ -220,6 +233,7 @@ def read_manifest(folder: PathLike) -> Manifest:
         config=record.get("config", {}),
         counts=record.get("counts", {}),
         truth=truth,
+        tags=tuple(record.get("tags", ())),
     )
 
 
@@ -249,7 +263,9 @@ def write_manifest(folder: PathLike, manifest: Manifest, overwrite: bool = False
             write_part(made / f"{name}.csv", part)
         for name, rows in manifest.truth.items():
             write_table(made / f"{name}.csv", TRUTH[name], rows)
-        write_json(made / _RECORD, {**record, "counts": dict(manifest.counts)})
+        write_json(
+            made / _RECORD, {**record, "tags": manifest.vocabulary, "counts": dict(manifest.counts)}
+        )
         if folder.exists():
             os.rename(folder, pathlib.Path(temporary) / "old")
         os.rename(made, folder)
@@ -316,6 +332,24 @@ def _order(part: str) -> tuple[int, int]:
     if match:
         return int(match[1]), ("", "_upsampled", "_overlap").index(match[2])
     return -1, ("train", "validation", "test", "overlap").index(part)
+
+
+def _check_vocabulary(
+    folder: pathlib.Path, parts: Mapping[str, Excerpts], tags: Sequence[str]
+) -> None:
+    """Refuses a label outside the vocabulary: that of split.json, or the labels of train."""
+    known, source = set(tags), _RECORD
+    if not known:
+        if "train" not in parts:
+            return
+        known, source = set(parts["train"].label), "train.csv"
+    for name, part in parts.items():
+        for row, label in enumerate(part.label):
+            if label not in known:
+                raise InputError(
+                    f"{folder / name}.csv:{row + 2}: label {label!r} is not among the "
+                    f"{len(known)} tags of {source}; correct it, or make the manifest anew"
+                )
 
 
 def _check_artists(folder: pathlib.Path, parts: Mapping[str, Excerpts]) -> None:

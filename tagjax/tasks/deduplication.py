@@ -78,7 +78,13 @@ def evaluate(
             members = {tag for tag in index if tags.system_of(tag, systems) == system}
             apart[system] = _summary(ranked, members)
     extra, tables, told = _listed(similarity, duplicates)
-    if ranked.unanswerable:
+    if len(ranked.unanswerable) == len(queries):
+        told = (
+            "No tag ends in _1 or _2, so there is nothing to score (launch.split "
+            "--experiment=deduplication makes such); the suspected duplicates stand in the lists.",
+            *told,
+        )
+    elif ranked.unanswerable:
         told = (
             "Tags without other half (_1 and _2), left out "
             f"({len(ranked.unanswerable)}): {some(ranked.unanswerable)}.",

@@ -224,3 +224,11 @@ def test_reads_the_released_lists(shared):
         mumu = manifest.read_manifest(shared / "release" / "mumu_discogs_translation" / "dataset")
     assert len(set(mumu.parts["validation"].sng_id)) == 53_092
     assert len(mumu.labels) == 460
+
+
+def test_a_label_that_training_never_shows_is_refused(tmp_path):
+    header = "sng_id,label,seg_start,seg_duration\n"
+    (tmp_path / "train.csv").write_text(header + "1,Rock,0,30\n2,Punk,0,30\n")
+    (tmp_path / "test.csv").write_text(header + "3,Punk,0,30\n4,Polka,0,30\n")
+    with pytest.raises(InputError, match=r"test\.csv:3: label 'Polka' is not among the 2 tags"):
+        manifest.read_manifest(tmp_path)

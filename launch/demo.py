@@ -16,7 +16,8 @@ from absl import flags
 
 import datasets
 from launch import program
-from tagjax import evaluation, examples, loader, runs, training
+from tagjax import building, evaluation, interruption, loader, runs, training
+from tagjax.train_config import PRESETS
 
 _DATA_DIR = flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets.")
 _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of the runs.")
@@ -32,16 +33,17 @@ TASKS = {
 def main() -> None:
     """Everything in its order, each stage as its own program would do it."""
     started = time.time()
-    config = dataclasses.replace(training.PRESETS["demo"], max_epochs=_EPOCHS.value)
+    config = dataclasses.replace(PRESETS["demo"], max_epochs=_EPOCHS.value)
     program.cache_compilations("~/.cache/tagjax")
     summary: list[str] = []
     for number, (name, tasks) in enumerate(TASKS.items(), 1):
         full = f"synthetic_split/{name}"
         print(f"\n[{number}/{len(TASKS)}] {full}: examples", flush=True)
-        examples.prepare(datasets.make_builder(full, _DATA_DIR.value))
+        building.prepare(datasets.make_builder(full, _DATA_DIR.value))
         print(f"\n[{number}/{len(TASKS)}] {full}: training", flush=True)
         run_dir = pathlib.Path(_RUNS_DIR.value) / full
-        training.run(config, loader.find(full, _DATA_DIR.value), run_dir)
+        with interruption.Stop() as stop:
+            training.run(config, loader.find(full, _DATA_DIR.value), run_dir, stop=stop)
         for task in tasks:
             source = evaluation.from_run(
                 runs.read(run_dir), "overlap" if task == "translation" else "all"

@@ -5,21 +5,25 @@ import os
 import sys
 import types
 import typing
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from absl import app, flags, logging
 
 from tagjax.errors import InputError
+from tagjax.interruption import InterruptedRunError
 
+_default_show = warnings.showwarning
 flags.disclaim_key_flags()  # Flags defined through this module belong to the program's --help.
 
 
 def run(main: Callable[[], None]) -> None:
     """Runs `main` as an absl program.
 
-    An `InputError` is printed as one line, and the process leaves with exit code 2;
-    stray positional arguments are refused, as they are mostly misspelt flags.
+    An `InputError` is printed as one line, and the process leaves with exit code 2; a run that
+    was stopped says so and leaves with 128 + the signal. Our warnings are lines too. Stray
+    positional arguments are refused, as they are mostly misspelt flags.
     """
 
     def wrapped(argv: list[str]) -> int:
@@ -31,6 +35,12 @@ def run(main: Callable[[], None]) -> None:
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
+        except InterruptedRunError as stop:
+            print(stop, file=sys.stderr)
+            return stop.exit_code
+        except KeyboardInterrupt:
+            print("stopped by SIGINT", file=sys.stderr)
+            return 130
         return 0
 
     def parse(argv: list[str]) -> list[str]:
@@ -44,7 +54,16 @@ def run(main: Callable[[], None]) -> None:
             sys.exit(2)
 
     logging.set_verbosity(logging.WARNING)
+    warnings.showwarning = _show_warning
     app.run(wrapped, flags_parser=parse)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+    """A warning of ours as one line; others as ever."""
+    if category is UserWarning:
+        print(f"warning: {message}", file=sys.stderr)
+    else:
+        _default_show(message, category, *rest)
 
 
 def _ints(value: str) -> tuple[int, ...]:
@@ -84,12 +103,35 @@ def _attributes(config: type) -> dict[str, str]:
     return texts
 
 
-def config_flags(config: type) -> dict[str, flags.FlagHolder]:
-    """Defines a flag for each plain field of a config dataclass; None where it is not given."""
+def _spelt(value: Any) -> str:
+    """A value as its flag is given: (2, 4) as 2,4 and ((2, 2), (3, 4)) as 2x2,3x4."""
+    if not isinstance(value, tuple):
+        return str(value)
+    return ",".join("x".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in value)
+
+
+def _defaults(name: str, presets: Mapping[str, Any]) -> str:
+    """What a field is where its flag is not given."""
+    values = {p: _spelt(v) for p, c in presets.items() if (v := getattr(c, name)) is not None}
+    if len(set(values.values())) < 2:
+        return "".join(f" Default {value}." for value in set(values.values()))
+    return " Default " + "; ".join(f"{preset} {value}" for preset, value in values.items()) + "."
+
+
+def config_flags(
+    config: type, presets: Mapping[str, Any] | None = None
+) -> dict[str, flags.FlagHolder]:
+    """Defines a flag for each plain field of a config dataclass; None where it is not given.
+
+    Args:
+      config: the dataclass; its docstring explains the fields.
+      presets: {name: instance}; their values are told in `--help`.
+    """
     texts, types_of = _attributes(config), typing.get_type_hints(config)
     defined = {}
     for field in dataclasses.fields(config):
         kind, text = types_of[field.name], texts.get(field.name, field.name)
+        text = text[:1].upper() + text[1:] + _defaults(field.name, presets or {})
         if dataclasses.is_dataclass(kind):
             continue
         if isinstance(kind, types.UnionType):

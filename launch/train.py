@@ -15,10 +15,11 @@ from absl import flags
 
 import datasets
 from launch import program
-from tagjax import loader, parallel, training
+from tagjax import interruption, loader, parallel, training
 from tagjax.augment import AugmentConfig
 from tagjax.errors import InputError
 from tagjax.model import ModelConfig
+from tagjax.train_config import PRESETS, TrainConfig
 
 _DATASET = flags.DEFINE_string("dataset", "synthetic_split", "NAME or NAME/CONFIG, as built.")
 _DATA_DIR = flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets.")
@@ -28,7 +29,7 @@ _RUN_DIR = flags.DEFINE_string(
 _PRESET = flags.DEFINE_string(
     "preset",
     "paper",
-    f"Network and training; any field has its own flag too: {', '.join(training.PRESETS)}.",
+    f"Network and training; any field has its own flag too: {', '.join(PRESETS)}.",
 )
 _FOLD = flags.DEFINE_integer("fold", None, "Of a data set with folds, train this one alone.")
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0.")
@@ -38,25 +39,26 @@ _CACHE_DIR = flags.DEFINE_string(
     "compilation_cache", "~/.cache/tagjax", "Where compiled steps are kept; empty: nowhere."
 )
 _FIELDS = {
-    config: program.config_flags(config)
-    for config in (training.TrainConfig, ModelConfig, AugmentConfig)
+    TrainConfig: program.config_flags(TrainConfig, PRESETS),
+    ModelConfig: program.config_flags(ModelConfig, {n: p.model for n, p in PRESETS.items()}),
+    AugmentConfig: program.config_flags(AugmentConfig, {n: p.augment for n, p in PRESETS.items()}),
 }
 
 
-def config() -> training.TrainConfig:
+def config() -> TrainConfig:
     """The preset with the fields that the command line names.
 
     Raises:
       InputError: no such preset, or a value that its field cannot have.
     """
-    if _PRESET.value not in training.PRESETS:
-        raise InputError(f"unknown preset {_PRESET.value!r}; one of {', '.join(training.PRESETS)}")
-    base = training.PRESETS[_PRESET.value]
+    if _PRESET.value not in PRESETS:
+        raise InputError(f"unknown preset {_PRESET.value!r}; one of {', '.join(PRESETS)}")
+    base = PRESETS[_PRESET.value]
     return dataclasses.replace(
         base,
         model=dataclasses.replace(base.model, **program.given(_FIELDS[ModelConfig])),
         augment=dataclasses.replace(base.augment, **program.given(_FIELDS[AugmentConfig])),
-        **program.given(_FIELDS[training.TrainConfig]),
+        **program.given(_FIELDS[TrainConfig]),
     )
 
 
@@ -67,7 +69,8 @@ def main() -> None:
     program.cache_compilations(_CACHE_DIR.value)
     parallel.initialise(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     run_dir = pathlib.Path(_RUN_DIR.value or pathlib.Path("runs") / dataset.name)
-    results = training.run(wanted, dataset, run_dir, _FOLD.value)
+    with interruption.Stop() as stop:
+        results = training.run(wanted, dataset, run_dir, _FOLD.value, stop)
     if not parallel.is_leader():
         return
     for i, result in enumerate(results):

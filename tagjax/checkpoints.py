@@ -1,9 +1,15 @@
 """Checkpoints of a run: the newest ones to resume from, and the best one to predict with."""
 
+import hashlib
+import json
+import math
 import pathlib
+import shutil
+import warnings
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
@@ -23,7 +29,12 @@ class Checkpoints:
     """Orbax checkpoints under a run directory, each with a small record of the training."""
 
     def __init__(self, folder: pathlib.Path) -> None:
-        """Opens or makes the folder."""
+        """Opens or makes the folder; a checkpoint that Orbax cannot open is named and removed."""
+        for path in folder.glob("[0-9]*"):
+            reason = _unreadable(path) if path.name.isdigit() else ""
+            if reason and parallel.is_leader():
+                _remove(path, f"{path}: damaged checkpoint: {reason}")
+        parallel.barrier("opened")
         policy = preservation_policy.AnyPreservationPolicy(
             [
                 preservation_policy.LatestN(KEEP_NEWEST),
@@ -38,15 +49,27 @@ class Checkpoints:
         )
         self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
 
-    def save(self, state: TrainState, record: dict[str, Any], validation_loss: float) -> None:
-        """Saves a state and its record; whole or not at all."""
+    def save(
+        self, state: TrainState, record: dict[str, Any], validation_loss: float | None
+    ) -> None:
+        """Saves a state and its record, whole or not at all; one of the same step is replaced.
+
+        Args:
+          state: of the training.
+          record: what else it remembers, JSON.
+          validation_loss: of the epoch that ended; None within one, which is never the best.
+        """
+        step = int(state.step)
+        if step in self._manager.all_steps():
+            self._manager.delete(step)
+        loss = math.inf if validation_loss is None else validation_loss
         self._manager.save(
-            int(state.step),
+            step,
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(parallel.to_global(state)),
-                record=ocp.args.JsonSave(record),
+                record=ocp.args.JsonSave({**record, "digest": _digest(state, record)}),
             ),
-            metrics={"validation_loss": validation_loss, "step": int(state.step)},
+            metrics={"validation_loss": loss, "step": step},
         )
 
     @property
@@ -59,6 +82,21 @@ class Checkpoints:
         """Step of the checkpoint with the least validation loss; None if there is none."""
         return self._manager.best_step()
 
+    def resume(self, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
+        """The newest whole state and its record; `like` and no record if there is none.
+
+        A damaged checkpoint is named in a warning and removed, and the one before it is used.
+        """
+        while self.newest is not None:
+            try:
+                return self.restore(self.newest, like)
+            except InputError as error:
+                if parallel.is_leader():
+                    _remove(pathlib.Path(self._manager.directory) / str(self.newest), str(error))
+                parallel.barrier("removed")
+                self._manager.reload()
+        return like, {}
+
     def restore(self, step: int, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
         """The state and record saved at `step`.
 
@@ -67,7 +105,7 @@ class Checkpoints:
           like: a state of the same shapes.
 
         Raises:
-          InputError: the checkpoint does not hold such a state.
+          InputError: the checkpoint does not hold such a state, or not the one saved.
         """
         try:
             restored = self._manager.restore(
@@ -77,12 +115,38 @@ class Checkpoints:
                     record=ocp.args.JsonRestore(),
                 ),
             )
-        except (ValueError, KeyError, FileNotFoundError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{self._manager.directory}/{step}: unusable: {reason}") from None
-        state = jax.tree.map(jax.numpy.asarray, parallel.to_local(restored["state"]))
-        return state, restored["record"]
+            state = jax.tree.map(jax.numpy.asarray, parallel.to_local(restored["state"]))
+            record = dict(restored["record"])
+            reason = "" if record.pop("digest") == _digest(state, record) else "not as it was saved"
+        except Exception as error:  # Of a damaged file Orbax and TensorStore raise what they like.
+            reason = str(error).partition("\n")[0] or type(error).__name__
+        if reason:
+            raise InputError(f"{self._manager.directory}/{step}: damaged checkpoint: {reason}")
+        return state, record
 
     def close(self) -> None:
         """Waits for what is being written."""
         self._manager.close()
+
+
+def _unreadable(path: pathlib.Path) -> str:
+    """Why a checkpoint's small records cannot be read; "" if they can."""
+    try:
+        for name in ("_CHECKPOINT_METADATA", "metrics/metrics"):
+            json.loads((path / name).read_bytes())
+    except (OSError, ValueError) as error:
+        return str(error)
+    return ""
+
+
+def _remove(path: pathlib.Path, why: str) -> None:
+    warnings.warn(f"{why}; removed, going on from the one before", stacklevel=3)
+    shutil.rmtree(path)
+
+
+def _digest(state: TrainState, record: dict[str, Any]) -> str:
+    """Fingerprint of all numbers of a checkpoint."""
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+    for leaf in jax.tree.leaves(state):
+        digest.update(np.asarray(leaf).tobytes())
+    return digest.hexdigest()

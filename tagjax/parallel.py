@@ -149,6 +149,24 @@ def barrier(name: str) -> None:
         multihost_utils.sync_global_devices(name)
 
 
+AGREE_EVERY = 16
+"""Steps between two looks at what the other processes were asked; each costs a message."""
+
+
+def agree(asked: int, number: int = 0) -> int:
+    """The largest `asked` of all processes: whether any was told to stop.
+
+    Args:
+      asked: of this process.
+      number: of the step; with several processes only every `AGREE_EVERY`th looks.
+    """
+    if jax.process_count() == 1 or number % AGREE_EVERY:
+        return asked if jax.process_count() == 1 else 0
+    from jax.experimental import multihost_utils
+
+    return int(multihost_utils.process_allgather(np.array(asked)).max())
+
+
 def to_global(tree: Any) -> Any:
     """Host-local, replicated arrays as global ones, as Orbax wants them of several processes."""
     if jax.process_count() == 1:

@@ -8,158 +8,23 @@ directory below it, and `predictions/` are those of all folds.
 
 import contextlib
 import dataclasses
-import json
+import math
 import pathlib
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import jax
-import numpy as np
-from tensorboardX import SummaryWriter
+import jax.numpy as jnp
 from tqdm import tqdm
 
-from tagjax import files, loader, parallel, predictions, step
-from tagjax.augment import AugmentConfig
+from tagjax import files, inference, loader, parallel, predictions, run_directory, step
 from tagjax.checkpoints import Checkpoints
 from tagjax.errors import InputError
-from tagjax.model import PRESETS as MODELS
-from tagjax.model import ModelConfig, check_input
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainConfig:
-    """What a run is, beside its data set.
-
-    Attributes:
-      model: shape of the network.
-      augment: random changes of the input.
-      batch_size: of the global batch, over all devices and processes.
-      max_epochs: at most so many.
-      patience: epochs without a better validation loss before training stops.
-      min_epochs: early stopping waits for so many epochs.
-      early_stopping: stop by the validation loss and predict with the best epoch (the paper);
-        if not, all `max_epochs` are trained and the last one predicts, and folds need no
-        validation fold, so that a small catalogue loses no data to it.
-      decay: the learning rate falls to 0 over `max_epochs` (half a cosine).
-      precision: `float32` or `bfloat16`.
-      learning_rate: of Adadelta.
-      rho: of Adadelta.
-      epsilon: of Adadelta.
-      label_smoothing: share of the target spread over all tags.
-      seed: of everything random.
-      shuffle_labels: deal the labels out at random: a run that shows chance.
-    """
-
-    model: ModelConfig = MODELS["paper"]
-    augment: AugmentConfig = AugmentConfig()
-    batch_size: int = 32
-    max_epochs: int = 100
-    patience: int = 10
-    min_epochs: int = 1
-    early_stopping: bool = True
-    decay: bool = False
-    precision: str = "float32"
-    learning_rate: float = 1.0
-    rho: float = 0.95
-    epsilon: float = 1e-7
-    label_smoothing: float = 0.0
-    seed: int = 0
-    shuffle_labels: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "max_epochs", "patience"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} {getattr(self, name)} must be at least 1")
-        step_config(self, num_tags=1)  # Refuses what is wrong in the rest.
-
-
-def step_config(config: TrainConfig, num_tags: int, steps_per_epoch: int = 0) -> step.StepConfig:
-    """The part of a run's configuration that its steps depend on."""
-    return step.StepConfig(
-        num_tags=num_tags,
-        decay_steps=config.max_epochs * steps_per_epoch if config.decay else 0,
-        **{
-            field.name: getattr(config, field.name)
-            for field in dataclasses.fields(step.StepConfig)
-            if field.name not in ("num_tags", "decay_steps")
-        },
-    )
-
-
-PRESETS = {
-    "paper": TrainConfig(),
-    "small": TrainConfig(model=MODELS["small"], epsilon=1e-6, max_epochs=30, patience=5),
-    "catalogue": TrainConfig(
-        model=MODELS["small"],
-        augment=AugmentConfig(
-            crop_frames=216, gain_db=6.0, tilt_db=12.0, shift_bands=2, mask_bands=12
-        ),
-        epsilon=1e-6,
-        max_epochs=16,
-        early_stopping=False,
-        decay=True,
-        label_smoothing=0.1,
-    ),
-    "demo": TrainConfig(
-        model=MODELS["small"],
-        augment=AugmentConfig(gain_db=6.0, tilt_db=12.0, mask_bands=12, shift_bands=1),
-        epsilon=1e-6,
-        max_epochs=10,
-        decay=True,
-        label_smoothing=0.1,
-    ),
-}
-"""`paper`; `small`, which learns on a CPU; `catalogue`, for a few thousand tracks and folds."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Parts:
-    """Which parts of the data set are learnt from, watched for early stopping, predicted."""
-
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
-    predict: tuple[str, ...]
-
-
-def parts_of(
-    dataset: loader.Dataset, fold: int | None = None, early_stopping: bool = True
-) -> Parts:
-    """The parts of a run, or of one fold of it.
-
-    Fold k of K is predicted by a model that learnt from the others; of these fold k + 1
-    (modulo K) is kept for early stopping, if there is to be any.
-
-    Raises:
-      InputError: the data set has not these parts.
-    """
-    names = dataset.parts
-    predict: tuple[str, ...]
-    if fold is None:
-        missing = [part for part in ("train", "validation", "test") if part not in names]
-        if missing:
-            raise InputError(f"dataset {dataset.name} has no part {missing[0]!r}: {list(names)}")
-        predict = tuple(part for part in ("test", "overlap") if part in names)
-        return Parts(("train",), ("validation",), predict)
-    count = folds_of(dataset)
-    validation = [(fold + 1) % count] if early_stopping else []
-    learnt = [k for k in range(count) if k not in (fold, *validation)]
-    if not learnt:
-        raise InputError(
-            f"dataset {dataset.name} has {count} folds, too few to learn from: "
-            "split it into more, or train without early stopping"
-        )
-    train = [f"fold_{k}{suffix}" for k in learnt for suffix in ("", "_upsampled")]
-    predict = (f"fold_{fold}", f"fold_{fold}_overlap")
-    return Parts(
-        tuple(part for part in train if part in names),
-        tuple(f"fold_{k}" for k in validation),
-        tuple(part for part in predict if part in names),
-    )
-
-
-def folds_of(dataset: loader.Dataset) -> int:
-    """Number of folds of a data set; 0 if it has train, validation and test instead."""
-    return sum(part.removeprefix("fold_").isdigit() for part in dataset.parts)
+from tagjax.interruption import InterruptedRunError, Stop
+from tagjax.model import check_input
+from tagjax.parts import Parts, folds_of, parts_of
+from tagjax.train_config import TrainConfig, run_step, shown, steps_per_epoch
 
 
 def identity(config: TrainConfig, dataset: loader.Dataset, parts: Parts) -> dict[str, Any]:
@@ -174,78 +39,42 @@ def identity(config: TrainConfig, dataset: loader.Dataset, parts: Parts) -> dict
     }
 
 
-def _differences(a: Any, b: Any, name: str = "") -> list[str]:
-    if isinstance(a, dict) and isinstance(b, dict):
-        keys = [*a, *(key for key in b if key not in a)]
-        return [
-            line
-            for key in keys
-            for line in _differences(a.get(key), b.get(key), f"{name}.{key}" if name else key)
-        ]
-    if a == b:
-        return []
-    if isinstance(a, list) and isinstance(b, list) and len(str(a)) + len(str(b)) > 80:
-        return [f"{name}: {len(a)} entries there, {len(b)} here, not the same"]
-    return [f"{name}: {a!r} there, {b!r} here"]
+class _LossError(Exception):
+    """The loss of a step is no finite number."""
 
-
-def claim(run_dir: pathlib.Path, what: dict[str, Any]) -> None:
-    """Writes `config.json`, or checks that the one there is the same.
-
-    Raises:
-      InputError: the directory is of another run; the differences are named.
-    """
-    path = run_dir / "config.json"
-    what = json.loads(json.dumps(what))
-    if path.exists():
-        lines = _differences(files.read_json(path), what)
-        if lines:
-            shown = "; ".join(lines[:4]) + (f"; and {len(lines) - 4} more" if lines[4:] else "")
-            raise InputError(f"{run_dir} is of another run ({shown}); name another --run_dir")
-    elif parallel.is_leader():
-        files.write_json(path, what)
-
-
-class _Log:
-    """Metrics of each epoch, to a plain file and to TensorBoard; the leader's alone."""
-
-    def __init__(self, run_dir: pathlib.Path, first_step: int) -> None:
-        self._path = run_dir / "metrics.jsonl"
-        self._board = None
-        if not parallel.is_leader():
-            return
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
-        whole = [line for line in lines if line.endswith("}")]  # The last may be cut off.
-        kept = [line for line in whole if json.loads(line)["step"] <= first_step]
-        with files.atomic_path(self._path) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in kept))
-        board = str(run_dir / "tensorboard")
-        self._board = SummaryWriter(board, purge_step=first_step + 1)
-
-    def write(self, metrics: dict[str, float]) -> None:
-        if self._board is None:
-            return
-        with self._path.open("a") as file:
-            file.write(json.dumps(metrics) + "\n")
-        for name, value in metrics.items():
-            if name not in ("step", "epoch"):
-                self._board.add_scalar(name, value, metrics["step"])
-
-    def close(self) -> None:
-        if self._board is not None:
-            self._board.close()
+    def __init__(self, step: int, loss: float) -> None:
+        super().__init__(f"the loss of step {step} is {loss}")
+        self.step = step
 
 
 @dataclasses.dataclass
 class _Progress:
-    """What early stopping remembers; saved with each checkpoint."""
+    """What early stopping remembers, and the epoch begun; saved with each checkpoint."""
 
     epoch: int = 0
     best_epoch: int = 0
-    best_loss: float = float("inf")
+    best_loss: float = math.inf
+    loss: float = 0.0
+    correct: float = 0.0
+    examples: float = 0.0
 
-    def update(self, loss: float) -> None:
+    def add(self, number: int, counts: dict[str, jax.Array]) -> None:
+        """Adds the sums of a step, for which it waits."""
+        if not math.isfinite(float(counts["loss"])):
+            raise _LossError(number, float(counts["loss"]))
+        for name, value in counts.items():
+            setattr(self, name, getattr(self, name) + float(value))
+
+    def means(self) -> dict[str, float]:
+        """Metrics of the epoch begun."""
+        return {
+            "train_loss": self.loss / self.examples,
+            "train_accuracy": self.correct / self.examples,
+        }
+
+    def end_epoch(self, loss: float) -> None:
         self.epoch += 1
+        self.loss = self.correct = self.examples = 0.0
         if loss < self.best_loss:
             self.best_epoch, self.best_loss = self.epoch, loss
 
@@ -255,13 +84,20 @@ class _Progress:
 
 
 def evaluate(
-    state: step.TrainState, examples: loader.Examples, run: step.StepConfig, batch_size: int
-) -> dict[str, float]:
-    """Mean `loss` and `accuracy` over all examples, each counted once."""
+    state: step.TrainState,
+    examples: loader.Examples,
+    run: step.StepConfig,
+    batch_size: int,
+    stop: Stop,
+) -> dict[str, float] | None:
+    """Mean `loss` and `accuracy` over all examples, each counted once; None if asked to stop."""
     mapped = parallel.eval_step(run)
     totals = dict.fromkeys(("loss", "correct", "examples"), 0.0)
     config = loader.LoaderConfig(batch_size=batch_size)
-    for batch in loader.eval_batches(examples, config, parallel.local_share(batch_size)):
+    batches = loader.eval_batches(examples, config, parallel.local_share(batch_size))
+    for number, batch in enumerate(batches):
+        if parallel.agree(stop.asked, number):
+            return None
         for name, value in mapped(state, batch).items():
             totals[name] += float(value)
     return {
@@ -270,30 +106,51 @@ def evaluate(
     }
 
 
-def _epoch(
+def _steps(
     state: step.TrainState,
-    batches: Any,
+    batches: Iterable[tuple[int, dict]],
     mapped: Any,
+    progress: _Progress,
     bar: tqdm,
-    batch_size: int,
-) -> tuple[step.TrainState, dict[str, float]]:
-    """Trains over `batches`; the sums stay on the device until the epoch ends."""
-    sums: list[dict[str, jax.Array]] = []
-    for batch in batches:
+    stop: Stop,
+) -> step.TrainState:
+    """Trains over (number, batch) pairs, until they end or the process is asked to stop."""
+    running: tuple[int, dict[str, jax.Array]] | None = None
+    for number, batch in batches:
         state, counts = mapped(state, batch)
-        sums.append(counts)
-        if len(sums) > 1:  # One step runs while the next batch is fetched.
-            jax.block_until_ready(sums[-2])
-        bar.update(batch_size)
-    totals = {name: sum(float(each[name]) for each in sums) for name in sums[0]}
-    return state, {
-        "train_loss": totals["loss"] / totals["examples"],
-        "train_accuracy": totals["correct"] / totals["examples"],
-    }
+        if running is not None:  # One step runs while the next batch is fetched.
+            progress.add(*running)
+        running = number, counts
+        bar.update()
+        if parallel.agree(stop.asked, number):
+            break
+    if running is not None:
+        progress.add(*running)
+    return state
+
+
+@jax.jit
+def _finite(tree: Any) -> jax.Array:
+    return jnp.all(jnp.array([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]))
+
+
+def _stopped(
+    checkpoints: Checkpoints, state: step.TrainState, progress: _Progress, asked: int
+) -> InterruptedRunError:
+    """Saves a run in the middle of an epoch."""
+    if checkpoints.newest != int(state.step):
+        checkpoints.save(state, dataclasses.asdict(progress), None)
+    return InterruptedRunError(
+        asked, f"at step {int(state.step)}, which is saved; the same command goes on"
+    )
 
 
 def train(
-    config: TrainConfig, dataset: loader.Dataset, parts: Parts, run_dir: pathlib.Path
+    config: TrainConfig,
+    dataset: loader.Dataset,
+    parts: Parts,
+    run_dir: pathlib.Path,
+    stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Trains one model to early stopping, or goes on with it.
 
@@ -302,19 +159,22 @@ def train(
       dataset: what it learns from.
       parts: which parts of it.
       run_dir: made if absent; gets the files named at this module's head but predictions.
+      stop: says whether the process was asked to stop.
 
     Returns:
       The content of `result.json`: `epochs`, `best_epoch`, the `step` whose checkpoint
       predicts, the least `loss` (of validation, if there is any), `seconds` of this call.
 
     Raises:
-      InputError: `run_dir` is of another run, a part is missing, the batch size cannot be
-        divided over the devices, or a loss is not a finite number.
+      InputError: `run_dir` is of another run or in use, a part is missing, the batch size
+        cannot be divided over the devices, or a loss is not a finite number.
+      InterruptedRunError: asked to stop; a checkpoint was written.
     """
     share = parallel.local_share(config.batch_size)
-    claim(run_dir, identity(config, dataset, parts))
+    run_directory.claim(run_dir, identity(config, dataset, parts))
     if (run_dir / "result.json").exists():
         return files.read_json(run_dir / "result.json")
+    stop = stop or Stop()
     load = loader.LoaderConfig(config.batch_size, config.seed)
     learnt = loader.Examples(dataset, parts.train, load)
     watched = loader.Examples(dataset, parts.validation, load) if parts.validation else None
@@ -322,58 +182,75 @@ def train(
         learnt.shuffle_labels(config.seed)
         if watched is not None:
             watched.shuffle_labels(config.seed)
-    steps_per_epoch = _steps_per_epoch(config, dataset, parts)
-    run = step_config(config, len(dataset.tags), steps_per_epoch)
-    state = step.initial_state(run, _shown(config, dataset))
-    progress = _Progress()
+    epoch_steps = steps_per_epoch(config, dataset, parts)
+    run = run_step(config, dataset, parts)
     started = time.time()
-    with contextlib.closing(Checkpoints(run_dir / "checkpoints")) as checkpoints:
-        if checkpoints.newest is not None:
-            state, record = checkpoints.restore(checkpoints.newest, state)
-            progress = _Progress(**record)
-        log = _Log(run_dir, int(state.step))
+    with contextlib.ExitStack() as stack:
+        checkpoints = stack.enter_context(contextlib.closing(Checkpoints(run_dir / "checkpoints")))
+        state, record = checkpoints.resume(step.initial_state(run, shown(config, dataset)))
+        progress = _Progress(**record)
+        log = stack.enter_context(contextlib.closing(run_directory.Log(run_dir, int(state.step))))
+        stack.enter_context(stop.deferred())
         mapped = parallel.train_step(run)
         while not progress.ended(config):
-            first = progress.epoch * steps_per_epoch
-            numbers = range(first, first + steps_per_epoch)
+            first, last = int(state.step), (progress.epoch + 1) * epoch_steps
+            numbers = range(first, last)
             with tqdm(
-                total=steps_per_epoch * config.batch_size,
+                total=epoch_steps * config.batch_size,
+                initial=(first - last + epoch_steps) * config.batch_size,
                 desc=f"epoch {progress.epoch + 1}/{config.max_epochs}",
                 unit=" excerpts",
+                unit_scale=config.batch_size,
                 disable=not parallel.is_leader(),
                 mininterval=1.0,
             ) as bar:
                 epoch_started = time.time()
                 batches = loader.train_batches(learnt, load, numbers, share)
-                state, metrics = _epoch(state, batches, mapped, bar, config.batch_size)
+                try:
+                    numbered = zip(numbers, batches, strict=True)
+                    state = _steps(state, numbered, mapped, progress, bar, stop)
+                except _LossError as error:
+                    raise InputError(
+                        f"{run_dir}: {error}, of the excerpts {_named(learnt, load, error.step)}; "
+                        f"the last good checkpoint is of step {checkpoints.newest or 0}: "
+                        "look at these excerpts, or lower --learning_rate"
+                    ) from None
                 seconds = time.time() - epoch_started
-                shown = f"loss {metrics['train_loss']:.3f}"
+                if int(state.step) < last:
+                    raise _stopped(checkpoints, state, progress, parallel.agree(stop.asked))
+                metrics = progress.means()
+                text = f"loss {metrics['train_loss']:.3f}"
                 if watched is not None:
-                    seen = evaluate(state, watched, run, config.batch_size)
+                    seen = evaluate(state, watched, run, config.batch_size, stop)
+                    if seen is None:
+                        raise _stopped(checkpoints, state, progress, parallel.agree(stop.asked))
                     metrics |= {f"validation_{name}": value for name, value in seen.items()}
-                    shown += f", validation {seen['loss']:.3f} ({100 * seen['accuracy']:.1f} %)"
-                bar.set_postfix_str(shown)
+                    text += (
+                        f", validation loss {seen['loss']:.3f}, "
+                        f"accuracy {100 * seen['accuracy']:.1f} %"
+                    )
+                bar.set_postfix_str(text)
             loss = metrics.get("validation_loss", metrics["train_loss"])
-            if not np.isfinite([metrics["train_loss"], loss]).all():
+            if not (math.isfinite(loss) and _finite(state)):
                 raise InputError(
-                    f"{run_dir}: the loss is not finite in epoch {progress.epoch + 1}; the "
-                    f"last checkpoint is of step {checkpoints.newest}"
+                    f"{run_dir}: the parameters are no finite numbers after step {last}; the last "
+                    f"good checkpoint is of step {checkpoints.newest}: lower --learning_rate"
                 )
-            progress.update(loss)
+            progress.end_epoch(loss)
             log.write(
                 {
-                    "step": int(state.step),
+                    "step": last,
                     "epoch": progress.epoch,
                     **metrics,
-                    "examples_per_second": steps_per_epoch * config.batch_size / seconds,
+                    "examples_per_second": len(numbers) * config.batch_size / seconds,
                 }
             )
             checkpoints.save(state, dataclasses.asdict(progress), loss)
-        log.close()
+        predicting = progress.best_epoch if config.early_stopping else progress.epoch
         result = {
             "epochs": progress.epoch,
             "best_epoch": progress.best_epoch,
-            "step": checkpoints.best if config.early_stopping else checkpoints.newest,
+            "step": predicting * epoch_steps,
             "loss": progress.best_loss,
             "seconds": round(time.time() - started, 1),
         }
@@ -383,92 +260,18 @@ def train(
     return result
 
 
-def _shown(config: TrainConfig, dataset: loader.Dataset) -> tuple[int, int]:
-    """(frames, mel bands) of what the network learns from."""
-    frames, bands = dataset.input_shape
-    return min(config.augment.crop_frames or frames, frames), bands
-
-
-def _steps_per_epoch(config: TrainConfig, dataset: loader.Dataset, parts: Parts) -> int:
-    examples = sum(dataset.parts.get(part, 0) for part in parts.train)
-    return max(1, examples // config.batch_size)
-
-
-def restore(
-    config: TrainConfig, dataset: loader.Dataset, parts: Parts, run_dir: pathlib.Path
-) -> step.TrainState:
-    """The state of a finished run that predicts: of its best epoch, or of its last one.
-
-    Raises:
-      InputError: the run is not finished, or its checkpoint is unusable.
-    """
-    path = run_dir / "result.json"
-    if not path.exists():
-        raise InputError(f"{run_dir}: not trained to its end; go on: python -m launch.train")
-    run = step_config(config, len(dataset.tags), _steps_per_epoch(config, dataset, parts))
-    with contextlib.closing(Checkpoints(run_dir / "checkpoints")) as checkpoints:
-        like = step.initial_state(run, dataset.input_shape)
-        return checkpoints.restore(files.read_json(path)["step"], like)[0]
-
-
-def predict(
-    config: TrainConfig,
-    dataset: loader.Dataset,
-    parts: Parts,
-    run_dir: pathlib.Path,
-) -> None:
-    """Writes `predictions/` of the parts to be predicted, by the best checkpoint.
-
-    Does nothing where they are already there.
-    """
-    folder = run_dir / "predictions"
-    if folder.exists():
-        return
-    state = restore(config, dataset, parts, run_dir)
-    examples = loader.Examples(dataset, parts.predict, loader.LoaderConfig())
-    run = step_config(config, len(dataset.tags))
-    mapped = parallel.predict_step(run)
-    batch_size = config.batch_size
-    load = loader.LoaderConfig(batch_size=batch_size)
-    batches = loader.eval_batches(examples, load, parallel.local_share(batch_size))
-    with contextlib.ExitStack() as stack:
-        writer = None
-        if parallel.is_leader():
-            writer = stack.enter_context(predictions.writing(folder, dataset.tags, len(examples)))
-            kernel = np.asarray(state.params["tags"]["kernel"])
-            with (
-                files.atomic_path(run_dir / "fw_kernel.npy") as temporary,
-                temporary.open("wb") as file,
-            ):
-                np.save(file, kernel, allow_pickle=False)
-        bar = tqdm(
-            total=len(examples),
-            desc=f"predict {'+'.join(parts.predict)}",
-            unit=" excerpts",
-            disable=writer is None,
-        )
-        stack.enter_context(bar)
-        for number, batch in enumerate(batches):
-            rows = parallel.gather(mapped(state, batch))
-            first = number * batch_size
-            count = min(batch_size, len(examples) - first)
-            if writer is not None:
-                for i in range(count):
-                    example = examples[first + i]
-                    writer.add(
-                        rows[i],
-                        [
-                            example["sng_id"],
-                            dataset.tags[int(example["label"])],
-                            *(example[name] for name in ("part", "artist_id", "album_id", "tags")),
-                        ],
-                    )
-            bar.update(count)
-    parallel.barrier("predicted")
+def _named(examples: loader.Examples, config: loader.LoaderConfig, number: int) -> str:
+    """Ids of the excerpts of a step's batch."""
+    indices = loader.train_indices(config.seed, number, config.batch_size, len(examples))
+    return ", ".join(examples[int(i)]["sng_id"] for i in indices)
 
 
 def run(
-    config: TrainConfig, dataset: loader.Dataset, run_dir: pathlib.Path, only: int | None = None
+    config: TrainConfig,
+    dataset: loader.Dataset,
+    run_dir: pathlib.Path,
+    only: int | None = None,
+    stop: Stop | None = None,
 ) -> list[dict[str, Any]]:
     """Trains and predicts a run, or every fold of it.
 
@@ -478,33 +281,37 @@ def run(
       run_dir: see this module's head.
       only: of a data set with folds, trains this one alone; the others may be trained
         elsewhere, and the call that finds all done joins their predictions.
+      stop: says whether the process was asked to stop.
 
     Returns:
       `result.json` of each model.
 
     Raises:
       InputError: as `train`; or there is no fold `only`.
+      InterruptedRunError: as `train`.
     """
     # Before anything is written: what another flag would mend.
     parallel.local_share(config.batch_size)
-    check_input(config.model, _shown(config, dataset))
+    check_input(config.model, shown(config, dataset))
     count = folds_of(dataset)
     if only is not None and not 0 <= only < count:
         raise InputError(f"--fold={only}: dataset {dataset.name} has {count} folds")
+
+    def one(folder: pathlib.Path, parts: Parts) -> dict[str, Any]:
+        with run_directory.locked(folder):
+            result = train(config, dataset, parts, folder, stop)
+            inference.predict(config, dataset, parts, folder)
+        return result
+
     if not count:
-        parts = parts_of(dataset)
-        result = train(config, dataset, parts, run_dir)
-        predict(config, dataset, parts, run_dir)
-        return [result]
+        return [one(run_dir, parts_of(dataset))]
     parts_of(dataset, 0, config.early_stopping)
     every = Parts((), (), tuple(f"fold_{k}" for k in range(count)))
-    claim(run_dir, identity(config, dataset, every))
-    results = []
-    for fold in range(count) if only is None else [only]:
-        folder = run_dir / f"fold_{fold}"
-        parts = parts_of(dataset, fold, config.early_stopping)
-        results.append(train(config, dataset, parts, folder))
-        predict(config, dataset, parts, folder)
+    run_directory.claim(run_dir, identity(config, dataset, every))
+    results = [
+        one(run_dir / f"fold_{fold}", parts_of(dataset, fold, config.early_stopping))
+        for fold in (range(count) if only is None else [only])
+    ]
     folders = [run_dir / f"fold_{fold}" / "predictions" for fold in range(count)]
     done = all(folder.exists() for folder in folders)
     if done and parallel.is_leader() and not (run_dir / "predictions").exists():

@@ -1,7 +1,9 @@
 """Checkpoints: what is kept, what is best, and exact round trips."""
 
 import contextlib
+import pathlib
 import shutil
+import warnings
 
 import jax.numpy as jnp
 import numpy as np
@@ -80,7 +82,7 @@ def test_an_empty_folder_has_none(tmp_path):
 def test_another_networks_checkpoint_is_refused(tmp_path, like):
     save_all(tmp_path / "c", [1.0])
     with contextlib.closing(Checkpoints(tmp_path / "c")) as checkpoints:
-        with pytest.raises(InputError, match="c/10: unusable") as caught:
+        with pytest.raises(InputError, match="c/10: damaged checkpoint") as caught:
             checkpoints.restore(10, like)
         assert "\n" not in str(caught.value)
 
@@ -89,6 +91,57 @@ def test_a_checkpoint_that_lost_its_arrays_is_refused(tmp_path):
     save_all(tmp_path / "c", [1.0])
     shutil.rmtree(tmp_path / "c" / "10" / "state")
     checkpoints = Checkpoints(tmp_path / "c")
-    with pytest.raises(InputError, match="c/10: unusable"):
+    with pytest.raises(InputError, match="c/10: damaged checkpoint"):
         checkpoints.restore(10, state(0))
     checkpoints.close()
+
+
+def flip(path):
+    """One bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_each_damaged_file_of_the_newest_is_noticed(tmp_path):
+    """The one before is used, and nothing but what was saved is ever given back."""
+    save_all(tmp_path / "c", [2.0, 1.0])
+    paths = [p.relative_to(tmp_path / "c") for p in (tmp_path / "c" / "20").rglob("*")]
+    damaged = 0
+    for number, path in enumerate(sorted(paths)):
+        copy = tmp_path / str(number)
+        shutil.copytree(tmp_path / "c", copy)
+        if not (copy / path).is_file() or not (copy / path).stat().st_size:
+            continue
+        (flip, cut, pathlib.Path.unlink)[number % 3](copy / path)
+        with (
+            warnings.catch_warnings(record=True) as caught,
+            contextlib.closing(Checkpoints(copy)) as checkpoints,
+        ):
+            got, record = checkpoints.resume(state(0))
+            said = [str(w.message) for w in caught if "damaged checkpoint" in str(w.message)]
+            if int(got.step) == 10:
+                damaged += 1
+                assert "/20: damaged" in said[0]
+                assert checkpoints.newest == 10
+                checkpoints.save(state(20), {}, 0.5)  # And its place is free again.
+        step = int(got.step)
+        np.testing.assert_array_equal(got.params["w"], state(step).params["w"])
+        assert record == {"epoch": step // 10, "best_loss": [2.0, 1.0][step // 10 - 1]}
+    assert damaged
+
+
+def test_within_an_epoch_a_checkpoint_is_the_newest_and_never_the_best(tmp_path):
+    with contextlib.closing(Checkpoints(tmp_path / "c")) as checkpoints:
+        checkpoints.save(state(10), {"epoch": 1}, 5.0)
+        checkpoints.save(state(15), {"epoch": 1, "loss": 0.25}, None)
+        assert (checkpoints.newest, checkpoints.best) == (15, 10)
+        checkpoints.save(state(15), {"epoch": 2}, 4.0)  # The epoch ended with no step more.
+    with contextlib.closing(Checkpoints(tmp_path / "c")) as checkpoints:
+        assert (checkpoints.newest, checkpoints.best) == (15, 15)
+        assert checkpoints.resume(state(0))[1] == {"epoch": 2}

@@ -12,10 +12,11 @@ import jax
 import numpy as np
 import pytest
 
-from tagjax import loader, predictions, training
+from tagjax import inference, loader, parts, predictions, step, train_config, training
+from tagjax.augment import AugmentConfig
 from tagjax.errors import InputError
 from tagjax.model import ModelConfig
-from tagjax.training import TrainConfig
+from tagjax.train_config import TrainConfig
 
 PARTS = {"train": 22, "validation": 10, "test": 9, "overlap": 2}
 FOLDS = {"fold_0": 8, "fold_1": 8, "fold_2": 8, "fold_0_upsampled": 4, "fold_1_overlap": 2}
@@ -98,12 +99,11 @@ def test_predictions_are_those_of_the_best_checkpoint(run_dir, dataset):
     for row, example in zip(got.occurrences, each, strict=True):
         assert {dataset.tags[i] for i in np.flatnonzero(row)} == set(example["tags"].split("|"))
     np.testing.assert_allclose(got.probabilities.sum(axis=1), 1, rtol=1e-5)
-    parts = training.parts_of(dataset)
-    state = training.restore(CONFIG, dataset, parts, run_dir)
+    state = inference.restore(CONFIG, dataset, parts.parts_of(dataset), run_dir)
     assert int(state.step) == json.loads((run_dir / "result.json").read_text())["step"]
     mel = np.stack([example["mel"] for example in each])
-    run = training.step_config(CONFIG, 3)
-    wanted = training.step.jitted("predict_step", run)(state, {"mel": mel})
+    run = train_config.step_config(CONFIG, 3)
+    wanted = step.jitted("predict_step", run)(state, {"mel": mel})
     np.testing.assert_allclose(got.probabilities, wanted, atol=1e-6)
     np.testing.assert_array_equal(
         np.load(run_dir / "fw_kernel.npy"), state.params["tags"]["kernel"]
@@ -140,11 +140,11 @@ def test_a_resumed_run_is_the_one_never_stopped(run_dir, dataset, tmp_path, monk
     assert without_speed(metrics(tmp_path)) == without_speed(metrics(run_dir))
     a, b = (predictions.read(folder / "predictions") for folder in (tmp_path, run_dir))
     np.testing.assert_array_equal(a.probabilities, b.probabilities)
-    run = training.step_config(CONFIG, 3, STEPS)
+    run = train_config.step_config(CONFIG, 3, STEPS)
     states = []
     for folder in (tmp_path, run_dir):
         checkpoints = training.Checkpoints(folder / "checkpoints")
-        states.append(checkpoints.restore(4 * STEPS, training.step.initial_state(run, (12, 8)))[0])
+        states.append(checkpoints.restore(4 * STEPS, step.initial_state(run, (12, 8)))[0])
         checkpoints.close()
     jax.tree.map(np.testing.assert_array_equal, *states)
 
@@ -186,7 +186,7 @@ def test_another_data_sets_run_directory_is_refused(run_dir, dataset, make_tiny,
     [
         ({"batch_size": 6}, "batch_size 6 .* 4 devices"),
         ({"model": dataclasses.replace(CONFIG.model, pools=((3, 9),))}, "8 mel bands .* 9"),
-        ({"augment": training.AugmentConfig(crop_frames=2)}, "2 frames .* 3"),
+        ({"augment": AugmentConfig(crop_frames=2)}, "2 frames .* 3"),
     ],
 )
 def test_what_cannot_be_trained_leaves_nothing_behind(dataset, tmp_path, change, message):
@@ -215,19 +215,19 @@ def test_an_impossible_choice_is_refused(bad):
 def test_early_stopping(dataset, tmp_path, monkeypatch, losses, min_epochs, epochs, best):
     evaluated_as(losses, monkeypatch)
     config = dataclasses.replace(CONFIG, patience=1, min_epochs=min_epochs)
-    result = training.train(config, dataset, training.parts_of(dataset), tmp_path)
+    result = training.train(config, dataset, parts.parts_of(dataset), tmp_path)
     assert result["epochs"] == epochs
     assert result["best_epoch"] == best
     assert result["loss"] == losses[best - 1]
     assert result["step"] == best * STEPS
-    state = training.restore(config, dataset, training.parts_of(dataset), tmp_path)
+    state = inference.restore(config, dataset, parts.parts_of(dataset), tmp_path)
     assert int(state.step) == best * STEPS
 
 
 def test_without_early_stopping_the_last_epoch_predicts(dataset, tmp_path, monkeypatch):
     evaluated_as([0.1, 0.2, 0.3, 0.4], monkeypatch)
     config = dataclasses.replace(CONFIG, patience=1, early_stopping=False)
-    result = training.train(config, dataset, training.parts_of(dataset), tmp_path)
+    result = training.train(config, dataset, parts.parts_of(dataset), tmp_path)
     assert result["epochs"] == 4
     assert result["step"] == 4 * STEPS
 
@@ -240,7 +240,7 @@ def test_a_loss_that_is_no_number_ends_the_run(dataset, tmp_path, monkeypatch):
         return batch | {"mel": np.full_like(batch["mel"], np.nan)}
 
     monkeypatch.setattr(loader.Examples, "batch", broken)
-    with pytest.raises(InputError, match="not finite in epoch 1") as caught:
+    with pytest.raises(InputError, match="the loss of step 0 is nan, of the excerpts s") as caught:
         training.run(CONFIG, dataset, tmp_path)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "result.json").exists()
@@ -249,19 +249,19 @@ def test_a_loss_that_is_no_number_ends_the_run(dataset, tmp_path, monkeypatch):
 
 def test_parts_of_a_fold(dataset):
     folded = dataclasses.replace(dataset, parts=FOLDS)
-    assert training.folds_of(dataset) == 0
-    assert training.folds_of(folded) == 3
-    assert training.parts_of(folded, 1) == training.Parts(
+    assert parts.folds_of(dataset) == 0
+    assert parts.folds_of(folded) == 3
+    assert parts.parts_of(folded, 1) == parts.Parts(
         ("fold_0", "fold_0_upsampled"), ("fold_2",), ("fold_1", "fold_1_overlap")
     )
-    assert training.parts_of(folded, 2, early_stopping=False) == training.Parts(
+    assert parts.parts_of(folded, 2, early_stopping=False) == parts.Parts(
         ("fold_0", "fold_0_upsampled", "fold_1"), (), ("fold_2",)
     )
     two = dataclasses.replace(dataset, parts={"fold_0": 8, "fold_1": 8})
     with pytest.raises(InputError, match="2 folds, too few"):
-        training.parts_of(two, 0)
+        parts.parts_of(two, 0)
     with pytest.raises(InputError, match="no part 'test'"):
-        training.parts_of(dataclasses.replace(dataset, parts={"train": 3, "validation": 3}))
+        parts.parts_of(dataclasses.replace(dataset, parts={"train": 3, "validation": 3}))
 
 
 def test_folds_predict_every_excerpt_once(make_tiny, tmp_path):
@@ -293,10 +293,10 @@ def test_chance_learns_dealt_labels_and_predicts_with_the_true_ones(dataset, tmp
 
 PROCESS = """
 import sys
-from tagjax import loader, parallel, training
+from tagjax import loader, parallel, parts, training
 from tagjax.augment import AugmentConfig
 from tagjax.model import ModelConfig
-from tagjax.training import TrainConfig
+from tagjax.train_config import TrainConfig
 port, number, data_dir, run_dir = sys.argv[1:]
 dataset = loader.find("tiny", data_dir)
 parallel.initialise("localhost:" + port, 2, int(number))
@@ -304,7 +304,7 @@ import pathlib
 for epochs in (2, None):  # Stopped and resumed, too.
     if epochs:
         whole, training._Progress.ended = training._Progress.ended, lambda p, c: p.epoch >= epochs
-        training.train({config}, dataset, training.parts_of(dataset), pathlib.Path(run_dir))
+        training.train({config}, dataset, parts.parts_of(dataset), pathlib.Path(run_dir))
         training._Progress.ended = whole
         if parallel.is_leader():
             (pathlib.Path(run_dir) / "result.json").unlink()

@@ -1,0 +1,84 @@
+"""From a trained run to its predictions of the parts that it has not learnt from."""
+
+import contextlib
+import pathlib
+
+import numpy as np
+from tqdm import tqdm
+
+from tagjax import files, loader, parallel, predictions, step
+from tagjax.checkpoints import Checkpoints
+from tagjax.errors import InputError
+from tagjax.parts import Parts
+from tagjax.train_config import TrainConfig, run_step, step_config
+
+
+def restore(
+    config: TrainConfig, dataset: loader.Dataset, parts: Parts, run_dir: pathlib.Path
+) -> step.TrainState:
+    """The state of a finished run that predicts: of its best epoch, or of its last one.
+
+    Raises:
+      InputError: the run is not finished, or its checkpoint is unusable.
+    """
+    path = run_dir / "result.json"
+    if not path.exists():
+        raise InputError(f"{run_dir}: not trained to its end; go on: python -m launch.train")
+    with contextlib.closing(Checkpoints(run_dir / "checkpoints")) as checkpoints:
+        like = step.initial_state(run_step(config, dataset, parts), dataset.input_shape)
+        return checkpoints.restore(files.read_json(path)["step"], like)[0]
+
+
+def predict(
+    config: TrainConfig, dataset: loader.Dataset, parts: Parts, run_dir: pathlib.Path
+) -> None:
+    """Writes `predictions/` of the parts to be predicted, by the best checkpoint.
+
+    Does nothing where they are already there.
+
+    Raises:
+      InputError: as `restore`.
+    """
+    folder = run_dir / "predictions"
+    if folder.exists():
+        return
+    state = restore(config, dataset, parts, run_dir)
+    examples = loader.Examples(dataset, parts.predict, loader.LoaderConfig())
+    mapped = parallel.predict_step(step_config(config, len(dataset.tags)))
+    batch_size = config.batch_size
+    load = loader.LoaderConfig(batch_size=batch_size)
+    batches = loader.eval_batches(examples, load, parallel.local_share(batch_size))
+    with contextlib.ExitStack() as stack:
+        writer = None
+        if parallel.is_leader():
+            writer = stack.enter_context(predictions.writing(folder, dataset.tags, len(examples)))
+            kernel = np.asarray(state.params["tags"]["kernel"])
+            with (
+                files.atomic_path(run_dir / "fw_kernel.npy") as temporary,
+                temporary.open("wb") as file,
+            ):
+                np.save(file, kernel, allow_pickle=False)
+        bar = tqdm(
+            total=len(examples),
+            desc=f"predict {'+'.join(parts.predict)}",
+            unit=" excerpts",
+            disable=writer is None,
+        )
+        stack.enter_context(bar)
+        for number, batch in enumerate(batches):
+            rows = parallel.gather(mapped(state, batch))
+            first = number * batch_size
+            count = min(batch_size, len(examples) - first)
+            if writer is not None:
+                for i in range(count):
+                    example = examples[first + i]
+                    writer.add(
+                        rows[i],
+                        [
+                            example["sng_id"],
+                            dataset.tags[int(example["label"])],
+                            *(example[name] for name in ("part", "artist_id", "album_id", "tags")),
+                        ],
+                    )
+            bar.update(count)
+    parallel.barrier("predicted")

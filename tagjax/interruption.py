@@ -1,0 +1,53 @@
+"""SIGTERM and SIGINT: work is left where the same command can go on with it."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class InterruptedRunError(Exception):
+    """The process was asked to stop, and nothing is half done."""
+
+    def __init__(self, number: int, where: str = "") -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}{where and f' {where}'}")
+        self.exit_code = 128 + number
+
+
+class Stop:
+    """Knows whether the process was asked to stop.
+
+    As a context it takes the signals over: each raises `InterruptedRunError` where the program
+    is, but inside `deferred()` the first is only noted, for the program to look at `asked`.
+    """
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._deferred = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "Stop":
+        self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        if self.asked or not self._deferred:
+            raise InterruptedRunError(number)
+        self.asked = number
+
+    @contextlib.contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Inside, the first signal is noted and no more."""
+        self._deferred = True
+        try:
+            yield
+        finally:
+            self._deferred = False

@@ -27,7 +27,8 @@ def make_builder(
     """
     short, _, config = name.partition("/")
     if short not in known():
-        raise InputError(f"unknown dataset {short!r}; one of {', '.join(known())}")
+        names = [f"{each}/NAME" if each == "catalogue_split" else each for each in known()]
+        raise InputError(f"unknown dataset {short!r}; one of {', '.join(names)}")
     module = importlib.import_module(f"datasets.{short}.{short}_dataset_builder")
     folders = {}
     if issubclass(module.Builder, examples.FolderBuilder):

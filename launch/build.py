@@ -42,12 +42,12 @@ def main() -> None:
         )
     # Not above: every worker imports this program, and has no use for TFDS.
     import datasets
-    from tagjax import examples
+    from tagjax import building
 
     config = extraction.BuildConfig(
         mel_dtype=_MEL_DTYPE.value, workers=_WORKERS.value, skip_missing=_SKIP_MISSING.value
     )
-    examples.prepare(
+    building.prepare(
         datasets.make_builder(
             _DATASET.value, _DATA_DIR.value, _MANIFEST_DIR.value, _AUDIO_DIR.value, config
         )

@@ -13,6 +13,8 @@ MAX_CHANNELS = 64
 SAMPLE_RATES = (2_000, 768_000)
 _PREROLL = 0.1
 """Seconds decoded before an excerpt and thrown away: MP3 needs two frames to get going."""
+_BLOCK = 1 << 22
+"""Samples decoded at once."""
 LOUDEST = 1e12
 """Larger samples, which no recording has, would overflow in a float32 power spectrum."""
 
@@ -83,7 +85,7 @@ def read_excerpt(
                 _check_start(file, first, start)
                 file.seek(first - early)
             wanted = round(duration * rate)
-            audio = file.read(early + wanted, dtype="float32", always_2d=True)[early:]
+            mono = _read_summed(file, early + wanted)[early:]
     except TypeError:  # soundfile wants to be told what is in a .raw file
         raise AudioError("not decodable: no header") from None
     except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -91,18 +93,33 @@ def read_excerpt(
         if "does not exist" in reason:  # libsndfile's word for text that is named .mp3
             reason = "Format not recognised"
         raise AudioError(f"not decodable: {reason}") from None
-    if not len(audio):
+    if not len(mono):
         raise AudioError(f"start {start:g} s is past the end" if first else "no samples")
-    mono = audio.sum(axis=1)
     if not np.abs(mono).max() <= LOUDEST:  # NaN is not <= anything
         raise AudioError("samples that are not finite numbers, or absurdly large")
     seconds = len(mono) / rate
     if seconds < config.min_coverage * duration:
         raise AudioError(f"too short: {seconds:.1f} s of sound for {duration:g} s")
+    samples, short = round(duration * sample_rate), len(mono) < wanted
     if rate != sample_rate:
         mono = soxr.resample(mono, rate, sample_rate, quality=config.resampler)
-    samples = round(duration * sample_rate)
-    return np.pad(mono[:samples], (0, max(0, samples - len(mono)))), len(audio) < wanted
+    return np.pad(mono[:samples], (0, max(0, samples - len(mono)))), short
+
+
+def _read_summed(file: soundfile.SoundFile, frames: int) -> np.ndarray:
+    """The next frames, channels summed: float32 [at most `frames`].
+
+    A block at a time, so that many channels need no more memory than one.
+    """
+    mono = np.empty(frames, np.float32)
+    size, got = max(1, _BLOCK // file.channels), 0
+    while got < frames:
+        block = file.read(min(size, frames - got), dtype="float32", always_2d=True)
+        if not len(block):
+            break
+        mono[got : got + len(block)] = block.sum(axis=1)
+        got += len(block)
+    return mono[:got]
 
 
 def _check_start(file: soundfile.SoundFile, first: int, start: float) -> None:

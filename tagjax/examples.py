@@ -5,12 +5,8 @@ of a manifest on all cores, skips what cannot be decoded and keeps count of it.
 """
 
 import collections
-import contextlib
 import dataclasses
 import functools
-import hashlib
-import io
-import itertools
 import json
 import os
 import pathlib
@@ -18,55 +14,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import soundfile
 import tensorflow_datasets as tfds
 from array_record.python import array_record_module
 from tensorflow_datasets.core import writer as tfds_writer
 from tqdm import tqdm
 
-from tagjax import extraction, files, manifest
+from tagjax import extraction, files, journal
 from tagjax.errors import InputError
+from tagjax.excerpt_source import Source, folder_source
 from tagjax.sampling import EXPERIMENTS
-
-_SUFFIXES = {"opus", "oga", "mp2", "aif", *map(str.lower, soundfile.available_formats())}
-"""Of audio files; a track's cover or lyrics may have its name too."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """Where a builder's examples come from.
-
-    Attributes:
-      parts: excerpts of each part; all of one duration.
-      tags: the vocabulary, N_c tags.
-      metadata: what is known beside the manifest: `experiment`, `systems`, `truth`.
-      read: gives the audio of an excerpt; must be picklable, as workers call it.
-    """
-
-    parts: Mapping[str, manifest.Excerpts]
-    tags: tuple[str, ...]
-    metadata: Mapping[str, Any]
-    read: extraction.Reader
-
-    @property
-    def duration(self) -> float:
-        """Duration of the excerpts in seconds.
-
-        Raises:
-          InputError: excerpts of several durations, or none.
-        """
-        name, one = self.metadata["manifest"], None
-        for part, excerpts in self.parts.items():
-            for row, duration in enumerate(excerpts.seg_duration.tolist()):
-                one = one or duration
-                if duration != one:
-                    raise InputError(
-                        f"{name}/{part}.csv:{row + 2}: seg_duration is {duration:g} s, before it "
-                        f"{one:g} s; all excerpts must be of one duration"
-                    )
-        if one is None:
-            raise InputError(f"{name}: no excerpts; make a manifest with some by launch.split")
-        return one
 
 
 def features(
@@ -86,112 +42,53 @@ def features(
             "album_id": tfds.features.Text(),
             "tags": tfds.features.Text(),
             "seg_start": np.float32,
+            "provenance": tfds.features.Text(),
             "padded": np.bool_,
         }
     )
 
 
-def _paths(excerpts: manifest.Excerpts, found: Mapping[str, str] | None) -> tuple[str, ...]:
-    """Path of each excerpt: as the manifest says, or by the track's id."""
-    if excerpts.path is not None or found is None:
-        return excerpts.path or excerpts.sng_id
-    return tuple(found.get(track, "") for track in excerpts.sng_id)
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One excerpt on its way to an example.
+
+    Attributes:
+      index: of its row in the part.
+      job: path, start and duration of its audio.
+      fields: all of the example but `mel` and `padded`.
+    """
+
+    index: int
+    job: extraction.Job
+    fields: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Unique in a part; TFDS orders examples by its hash."""
+        return f"{self.fields['sng_id']}@{self.fields['seg_start']:.4f}"
+
+    def example(self, outcome: extraction.Outcome) -> dict[str, Any]:
+        """The example, of an outcome with a log-mel."""
+        return {"mel": outcome.mel, **self.fields, "padded": outcome.padded}
+
+    def skipped(self, part: str, reason: str) -> tuple[str, str, float, str, str]:
+        """Its row of `skipped.csv`."""
+        return part, self.fields["sng_id"], self.fields["seg_start"], self.job[0], reason
 
 
-def folder_source(
-    manifest_dir: files.PathLike, audio_dir: files.PathLike, config: extraction.BuildConfig
-) -> Source:
-    """A manifest folder and the folder that holds its audio.
-
-    Files are found by the manifest's `path` column, relative to `audio_dir`; without one, by
-    name, `<sng_id>.<any extension>`, in `audio_dir` or any folder below it; an extension of
-    audio goes before others, then the first path in order.
+def check_mistake(
+    where: str, row: Row, outcome: extraction.Outcome, config: extraction.BuildConfig
+) -> None:
+    """Refuses an outcome that shows a mistake of the manifest.
 
     Raises:
-      InputError: as `manifest.read_manifest`; `audio_dir` is no folder, or has no file of a part.
+      InputError: it does.
     """
-    made = manifest.read_manifest(manifest_dir)
-    root = pathlib.Path(audio_dir)
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder; name the one with the audio by --audio_dir")
-    parts = made.parts
-    if any(part.path is None for part in parts.values()):
-        found = _by_name(root)
-        parts = {
-            name: dataclasses.replace(part, path=_paths(part, found))
-            for name, part in parts.items()
-        }
-    for name, part in parts.items():
-        paths = part.path or ()
-        absent = [i for i, path in enumerate(paths) if path and not (root / path).is_file()]
-        if absent and len(absent) < len(paths) and not config.skip_missing:
-            raise InputError(
-                f"{pathlib.Path(manifest_dir) / name}.csv:{absent[0] + 2}: no file "
-                f"{paths[absent[0]]} in {root} (one of {len(absent)} rows of this part without "
-                "their file); mend it, or go on without such by --skip_missing"
-            )
-        if paths and not any(path and (root / path).is_file() for path in paths):
-            first = paths[0] or f"{part.sng_id[0]}.*"
-            raise InputError(
-                f"{pathlib.Path(manifest_dir) / name}.csv:2: no {first} in {root}, nor any other "
-                "file of this part; is --audio_dir right?"
-            )
-    read = functools.partial(
-        extraction.read_file, root=str(root), rate=config.front.sample_rate, config=config.decode
-    )
-    return manifest_source(dataclasses.replace(made, parts=parts), read, str(manifest_dir))
-
-
-def _by_name(root: pathlib.Path) -> dict[str, str]:
-    """{name without extension: path relative to `root`} of all files below it."""
-    files_in = (pathlib.Path(at, name) for at, _, names in os.walk(root) for name in names)
-    order = sorted(files_in, key=lambda path: (path.suffix[1:].lower() not in _SUFFIXES, path))
-    return {path.stem: str(path.relative_to(root)) for path in reversed(order)}
-
-
-def _digest(parts: Mapping[str, manifest.Excerpts]) -> str:
-    """Fingerprint of all rows of a manifest."""
-    digest = hashlib.sha256()
-    for name, part in parts.items():
-        for field in dataclasses.fields(part):
-            column = getattr(part, field.name)
-            values = column if column is None else list(map(str, column))
-            digest.update(repr((name, field.name, values)).encode())
-    return digest.hexdigest()[:16]
-
-
-def manifest_source(made: manifest.Manifest, read: extraction.Reader, name: str) -> Source:
-    """A manifest in memory, and the function that gives the audio of its excerpts.
-
-    The vocabulary is all labels and tags of the manifest, sorted. Parts without rows, which
-    TFDS has no form for, are left out.
-
-    Raises:
-      InputError: a tag that begins or ends with white space or has a line break, which TFDS'
-        list of names would not keep.
-    """
-    parts = {part: excerpts for part, excerpts in made.parts.items() if len(excerpts)}
-    tags: set[str] = set()
-    for part, excerpts in parts.items():
-        for row, own in enumerate(excerpts.tags or zip(excerpts.label)):
-            for tag in own:
-                if tag not in tags and tag.strip().splitlines() != [tag]:
-                    raise InputError(
-                        f"{name}/{part}.csv:{row + 2}: tag {tag!r} has white space around it or a "
-                        "line break; remove it"
-                    )
-            tags.update(own)
-    tags.update(made.vocabulary)
-    metadata = {
-        "digest": _digest(parts),
-        "manifest": name,
-        "experiment": made.experiment,
-        "systems": list(made.systems),
-        "multi_label": all(part.tags is not None for part in parts.values()),
-        "truth": {table: [list(row) for row in rows] for table, rows in made.truth.items()},
-        "sampling": dict(made.config),
-    }
-    return Source(parts, tuple(sorted(tags)), metadata, read)
+    if outcome.mistaken and not config.skip_missing:
+        raise InputError(
+            f"{where}.csv:{row.index + 2}: {row.job[0]}: {outcome.reason}; mend the row, or go on "
+            "without such by --skip_missing"
+        )
 
 
 class _PlainWriter(tfds_writer.ExampleWriter):
@@ -209,9 +106,15 @@ class ManifestBuilder(  # type: ignore[call-arg]
 ):
     """Base of the builders: a subclass says what `source()` is.
 
-    After `download_and_prepare`, `skipped` holds (part, sng_id, seg_start, path, reason) of
-    what could not be decoded, and `counts` per part how many excerpts were `written`,
-    `padded` and `skipped`.
+    Beside the examples come `build.json`, the counts, `skipped.csv`, which excerpts could not be
+    decoded and why, and `coverage.csv`, what that leaves of each tag.
+
+    Attributes:
+      build: what the examples are made of.
+      journal: folder for what is computed, so that an interrupted build goes on; None: nowhere.
+      on_beam: whether Apache Beam computes them.
+      skipped: (part, sng_id, seg_start, path, reason) of what could not be decoded, and
+      counts: per part how many excerpts were `written`, `padded` and `skipped`; once built.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -219,6 +122,8 @@ class ManifestBuilder(  # type: ignore[call-arg]
 
     def __init__(self, *, build: extraction.BuildConfig | None = None, **kwargs: Any) -> None:
         self.build = build or extraction.BuildConfig()
+        self.journal: pathlib.Path | None = None
+        self.on_beam = False
         self.skipped: list[tuple[str, str, float, str, str]] = []
         self.counts: dict[str, dict[str, int]] = {}
         kwargs.setdefault("file_format", "array_record")
@@ -236,6 +141,13 @@ class ManifestBuilder(  # type: ignore[call-arg]
     def _source(self) -> Source:
         return self.source()
 
+    @property
+    def missing_parts(self) -> list[str]:
+        """Parts that training will ask for and the manifest has not."""
+        there = self._source.parts
+        folds = any(part.startswith("fold_") for part in there)
+        return [p for p in ("train", "validation", "test") if p not in there and not folds]
+
     def _example_writer(self) -> tfds_writer.ExampleWriter:
         file_format = self.info.file_format
         plain = file_format == tfds.core.FileFormat.ARRAY_RECORD
@@ -244,7 +156,8 @@ class ManifestBuilder(  # type: ignore[call-arg]
     def _info(self) -> tfds.core.DatasetInfo:
         source = self._source
         frames = self.build.front.frames(source.duration)
-        made_with = dataclasses.asdict(self.build) | {"workers": None, "skip_missing": None}
+        made_with = dataclasses.asdict(self.build)
+        made_with |= dict.fromkeys(("workers", "skip_missing", "file_seconds"))
         metadata = {**source.metadata, "build": made_with}
         _check_same(pathlib.Path(self.data_path), metadata)
         return self.dataset_info_from_configs(
@@ -254,71 +167,97 @@ class ManifestBuilder(  # type: ignore[call-arg]
             metadata=tfds.core.MetadataDict(metadata),
         )
 
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
+    def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
         del dl_manager
-        parts = self._source.parts
-        jobs = {
-            part: [
-                (path, float(start), float(duration))
-                for path, start, duration in zip(
-                    _paths(excerpts, None), excerpts.seg_start, excerpts.seg_duration, strict=True
-                )
-            ]
-            for part, excerpts in parts.items()
-        }
-        # One stream for all parts, as TFDS takes them one after the other.
-        everything = [job for part in parts for job in jobs[part]]
-        outcomes = extraction.log_mels(everything, self._source.read, self.build)
-        return {
-            part: self._generate_examples(part, excerpts, jobs[part], outcomes)
-            for part, excerpts in parts.items()
-        }
+        source = self._source
+        if self.on_beam:
+            from tagjax import beam_build
 
-    def _generate_examples(
-        self,
-        part: str,
-        excerpts: manifest.Excerpts,
-        jobs: list[extraction.Job],
-        outcomes: Iterator[extraction.Outcome],
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        counts = self.counts[part] = {"written": 0, "padded": 0, "skipped": 0}
+            folder = pathlib.Path(self.data_path) / beam_build.REPORTS
+            return {
+                part: beam_build.examples(
+                    f"{source.name}/{part}", self._rows(part), source.read, self.build, folder
+                )
+                for part in source.parts
+            }
+        # One stream for all parts, as TFDS takes them one after the other.
+        everything = [job for part in source.parts for job in source.jobs(part)]
+        outcomes = (
+            extraction.log_mels(everything, source.read, self.build)
+            if self.journal is None
+            else journal.log_mels(self.journal, everything, source.read, self.build)
+        )
+        return {part: self._generate_examples(part, outcomes) for part in source.parts}
+
+    def _rows(self, part: str) -> list[Row]:
+        """The excerpts of a part with all of their examples that needs no audio."""
+        source = self._source
+        excerpts, jobs = source.parts[part], source.jobs(part)
         blank = ("",) * len(excerpts)
         artists, albums = excerpts.artist_id or blank, excerpts.album_id or blank
-        own = itertools.islice(outcomes, len(jobs))
-        progress = tqdm(own, f"build {part}", total=len(jobs), unit=" excerpts", mininterval=1.0)
-        for i, outcome in enumerate(progress):
-            start = float(excerpts.seg_start[i])
-            if outcome.mel is None:
-                path = jobs[i][0]
-                if outcome.mistaken and not self.build.skip_missing:
-                    raise InputError(
-                        f"{self._source.metadata['manifest']}/{part}.csv:{i + 2}: {path}: "
-                        f"{outcome.reason}; mend the row, or go on without such by --skip_missing"
-                    )
-                counts["skipped"] += 1
-                self.skipped.append((part, excerpts.sng_id[i], start, path, outcome.reason))
-                continue
-            counts["written"] += 1
-            counts["padded"] += outcome.padded
-            yield (
-                f"{excerpts.sng_id[i]}@{start:.4f}",
+        tags = map("|".join, excerpts.tags) if excerpts.tags else blank
+        return [
+            Row(
+                i,
+                jobs[i],
                 {
-                    "mel": outcome.mel,
                     "label": excerpts.label[i],
                     "sng_id": excerpts.sng_id[i],
                     "artist_id": artists[i],
                     "album_id": albums[i],
-                    "tags": "|".join(excerpts.tags[i]) if excerpts.tags else "",
-                    "seg_start": start,
-                    "padded": outcome.padded,
+                    "tags": own,
+                    "seg_start": float(excerpts.seg_start[i]),
+                    "provenance": source.provenance.get(excerpts.sng_id[i], ""),
                 },
             )
+            for i, own in enumerate(tags)
+        ]
+
+    def _generate_examples(self, part: str, outcomes: Iterator[extraction.Outcome]) -> Iterator:
+        rows = self._rows(part)
+        counts = self.counts[part] = dict.fromkeys(("written", "padded", "skipped"), 0)
+        progress = tqdm(rows, f"build {part}", unit=" excerpts", mininterval=1.0)
+        for row in progress:
+            outcome = next(outcomes)
+            if outcome.mel is None:
+                check_mistake(f"{self._source.name}/{part}", row, outcome, self.build)
+                counts["skipped"] += 1
+                self.skipped.append(row.skipped(part, outcome.reason))
+                continue
+            counts["written"] += 1
+            counts["padded"] += outcome.padded
+            yield row.key, row.example(outcome)
         if not counts["written"]:
-            reasons = [(path, reason) for at, *_, path, reason in self.skipped if at == part]
+            _, _, _, path, reason = next(row for row in self.skipped if row[0] == part)
             raise InputError(
-                f"{self._source.metadata['manifest']}/{part}.csv:2: neither this excerpt nor any "
-                f"other of the part could be decoded: {reasons[0][0]}: {reasons[0][1]}"
+                f"{self._source.name}/{part}.csv:2: neither this excerpt nor any other of the part "
+                f"could be decoded: {path}: {reason}"
             )
+
+    def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
+        """Builds, and reports into the folder before it is renamed to its place."""
+        super()._download_and_prepare(dl_manager, download_config)
+        folder = pathlib.Path(self.data_path)
+        if self.on_beam:
+            from tagjax import beam_build
+
+            self.counts, self.skipped = beam_build.collect(folder, self._source.parts)
+        files.write_json(folder / "build.json", {"parts": self.counts})
+        header = ("part", "sng_id", "seg_start", "path", "reason")
+        files.write_table(folder / "skipped.csv", header, self.skipped)
+        files.write_table(folder / "coverage.csv", ("tag", "listed", "written"), self._coverage())
+
+    def _coverage(self) -> Iterator[tuple[str, int, int]]:
+        """(tag, excerpts with it as label in the manifest, those built) by name."""
+        lost = {(part, track, start) for part, track, start, _, _ in self.skipped}
+        listed: collections.Counter[str] = collections.Counter()
+        written: collections.Counter[str] = collections.Counter()
+        for part, excerpts in self._source.parts.items():
+            rows = zip(excerpts.sng_id, excerpts.seg_start.tolist(), excerpts.label, strict=True)
+            for track, start, label in rows:
+                listed[label] += 1
+                written[label] += (part, track, start) not in lost
+        return ((tag, listed[tag], written[tag]) for tag in sorted(listed))
 
 
 class FolderBuilder(ManifestBuilder, skip_registration=True):  # type: ignore[call-arg]
@@ -381,38 +320,3 @@ def _check_same(folder: pathlib.Path, metadata: Mapping[str, Any]) -> None:
                 f"{folder}: was built from {what.get(key, f'another {key!r} in the manifest')}; "
                 "remove this folder to build anew, or choose another --data_dir"
             )
-
-
-def prepare(builder: ManifestBuilder) -> None:
-    """Builds and reports, or says that it is built.
-
-    Beside the examples come `build.json`, the counts, and `skipped.csv`, which excerpts could
-    not be decoded and why.
-    """
-    folder = pathlib.Path(builder.data_dir)
-    if folder.exists():
-        print(f"{builder.info.full_name} is built already: {folder}")
-        return
-    tfds.disable_progress_bar()
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):  # TFDS would speak of a download.
-            builder.download_and_prepare()
-    except BaseException:
-        for path in (folder.parent, folder.parent.parent):
-            if path.is_dir() and not any(path.iterdir()):
-                path.rmdir()
-        raise
-    files.write_json(folder / "build.json", {"parts": builder.counts})
-    header = ("part", "sng_id", "seg_start", "path", "reason")
-    files.write_table(folder / "skipped.csv", header, builder.skipped)
-    for part, counts in builder.counts.items():
-        print(
-            f"{part:<22} {counts['written']:>8} written {counts['padded']:>6} padded "
-            f"{counts['skipped']:>6} skipped"
-        )
-    reasons = collections.Counter(reason for *_, reason in builder.skipped)
-    for reason, count in reasons.most_common(10):
-        print(f"skipped {count}: {reason}")
-    if builder.skipped:
-        print(f"skipped excerpts are listed in {folder / 'skipped.csv'}")
-    print(f"written: {folder}")

@@ -10,16 +10,19 @@ import itertools
 import multiprocessing
 import os
 import pathlib
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from concurrent.futures.process import BrokenProcessPool
+from typing import Any
 
 import numpy as np
 import threadpoolctl
 
 from tagjax import audio, frontend
 
-MEL_DTYPES = {"float16": np.float16, "float32": np.float32}
+MEL_DTYPES = {"float16": np.float16, "float32": np.float32, "uint8": np.uint8}
 _CHUNK = 8
 """Excerpts a worker is handed at once."""
 
@@ -37,11 +40,14 @@ class BuildConfig:
     Attributes:
       front: the front end.
       decode: how excerpts are cut from files.
-      mel_dtype: of the stored log-mel, `float16` or `float32`.
+      mel_dtype: of the stored log-mel, `float16`, `float32`, or `uint8` in steps of
+        `frontend.UINT8_STEP`.
       skip_missing: list excerpts whose file is not there, or ends before they start, among
         the skipped; if not, the first one ends the build, as the manifest is wrong. Tracks of
         lists without a `path` column are looked up by name and may always be missing.
-      workers: processes that decode; None is one a core.
+      workers: processes that decode; None is one a core, 0 is none but this one, which then has
+        no protection from a file that kills or hangs its decoder.
+      file_seconds: a file that takes longer is skipped.
     """
 
     front: frontend.FrontendConfig = frontend.FrontendConfig()
@@ -49,6 +55,7 @@ class BuildConfig:
     mel_dtype: str = "float16"
     skip_missing: bool = False
     workers: int | None = None
+    file_seconds: float = 30.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,8 +96,8 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _compute(jobs: list[Job], read: Reader, config: BuildConfig) -> list[Outcome]:
-    """Log-mels of some excerpts; runs in a worker."""
+def compute(jobs: list[Job], read: Reader, config: BuildConfig) -> list[Outcome]:
+    """Log-mels of some excerpts, one after the other; runs in a worker."""
     outcomes = []
     # One BLAS thread a worker: more fight for the same cores, and could round otherwise.
     with threadpoolctl.threadpool_limits(1, "blas"):
@@ -101,31 +108,71 @@ def _compute(jobs: list[Job], read: Reader, config: BuildConfig) -> list[Outcome
                 mistaken = isinstance(error, audio.NoSuchExcerptError)
                 outcomes.append(Outcome(None, reason=str(error), mistaken=mistaken))
                 continue
-            mel = frontend.log_mel(samples, config.front).astype(MEL_DTYPES[config.mel_dtype])
+            mel = frontend.stored(
+                frontend.log_mel(samples, config.front), MEL_DTYPES[config.mel_dtype]
+            )
             outcomes.append(Outcome(mel, padded))
     return outcomes
 
 
-def _pool(workers: int) -> futures.ProcessPoolExecutor:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return futures.ProcessPoolExecutor(workers, mp_context=context)
+def _start_worker() -> None:
+    """A worker leaves interrupts to its parent, and does not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
-def _one_by_one(jobs: list[Job], compute: Callable[[list[Job]], list[Outcome]]) -> list[Outcome]:
+class _Pool:
+    """Worker processes that can be got rid of, whatever they are doing."""
+
+    def __init__(self, workers: int) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        self._executor = futures.ProcessPoolExecutor(workers, context, _start_worker)
+
+    def submit(self, work: Callable[[list[Job]], list[Outcome]], jobs: list[Job]) -> Any:
+        try:
+            return self._executor.submit(work, jobs)
+        except BrokenProcessPool as error:
+            broken: futures.Future = futures.Future()
+            broken.set_exception(error)
+            return broken
+
+    def kill(self) -> None:
+        for process in list((self._executor._processes or {}).values()):
+            process.kill()
+        self._executor.shutdown(cancel_futures=True)
+
+    def close(self) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+
+def _one_by_one(
+    jobs: list[Job], work: Callable[[list[Job]], list[Outcome]], seconds: float
+) -> list[Outcome]:
     """Excerpts after one another in a process of their own, which may die and is replaced."""
     outcomes = []
-    pool = _pool(1)
+    pool = _Pool(1)
     try:
         for job in jobs:
             try:
-                outcomes += pool.submit(compute, [job]).result()
+                outcomes += pool.submit(work, [job]).result(timeout=seconds)
+                continue
             except BrokenProcessPool:
-                outcomes.append(Outcome(None, reason="the decoder crashed"))
-                pool.shutdown()
-                pool = _pool(1)
+                reason = "the decoder crashed"
+            except TimeoutError:
+                reason = f"not decoded within {seconds:g} s"
+            outcomes.append(Outcome(None, reason=reason))
+            pool.kill()
+            pool = _Pool(1)
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.kill()
     return outcomes
 
 
@@ -133,38 +180,41 @@ def log_mels(jobs: list[Job], read: Reader, config: BuildConfig) -> Iterator[Out
     """Outcomes of (path, start, duration) jobs in their order, computed on all cores.
 
     At most `4 * workers` chunks are in flight, so memory does not grow with the jobs. Where a
-    file kills a worker, its chunk is done again, file by file, and the others follow; with one
-    worker, or a single chunk, everything happens in this process, which is then lost.
+    file kills a worker, or holds it for too long, its chunk is done again, file by file, and
+    the others follow.
     """
     chunks = (jobs[i : i + _CHUNK] for i in range(0, len(jobs), _CHUNK))
-    compute = functools.partial(_compute, read=read, config=config)
-    workers = config.workers or cores()
-    if workers == 1 or len(jobs) <= _CHUNK:
+    work = functools.partial(compute, read=read, config=config)
+    workers = cores() if config.workers is None else config.workers
+    if not workers:
         for chunk in chunks:
-            yield from compute(chunk)
+            yield from work(chunk)
         return
-    pool = _pool(workers)
-
-    def submit(chunk: list[Job]) -> tuple[list[Job], futures.Future]:
-        try:
-            return chunk, pool.submit(compute, chunk)
-        except BrokenProcessPool as error:
-            broken: futures.Future = futures.Future()
-            broken.set_exception(error)
-            return chunk, broken
-
+    if not jobs:
+        return
+    workers = min(workers, -(-len(jobs) // _CHUNK))
+    pool = _Pool(workers)
     try:
-        pending = collections.deque(map(submit, itertools.islice(chunks, 4 * workers)))
+        pending = collections.deque(
+            (chunk, pool.submit(work, chunk)) for chunk in itertools.islice(chunks, 4 * workers)
+        )
         while pending:
             chunk, future = pending.popleft()
             try:
-                outcomes = future.result()
-            except BrokenProcessPool:
-                pool.shutdown()
-                outcomes = _one_by_one(chunk, compute)
-                pool = _pool(workers)
-                pending = collections.deque(submit(other) for other, _ in pending)
-            pending.extend(map(submit, itertools.islice(chunks, 1)))
+                outcomes = future.result(timeout=config.file_seconds * len(chunk))
+            except (BrokenProcessPool, TimeoutError):
+                pool.kill()
+                outcomes = _one_by_one(chunk, work, config.file_seconds)
+                pool = _Pool(workers)
+                pending = collections.deque(
+                    (other, was if _succeeded(was) else pool.submit(work, other))
+                    for other, was in pending
+                )
+            pending.extend((more, pool.submit(work, more)) for more in itertools.islice(chunks, 1))
             yield from outcomes
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.close()
+
+
+def _succeeded(future: futures.Future) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None

@@ -6,6 +6,7 @@ one; a table is checked as it is read, so that a mistake is named with file and 
 
 import contextlib
 import csv
+import fcntl
 import json
 import os
 import pathlib
@@ -38,6 +39,30 @@ def atomic_path(path: PathLike) -> Iterator[pathlib.Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(folder: PathLike, advice: str) -> Iterator[None]:
+    """Holds a folder, which is made if absent, for this process alone.
+
+    The lock is the kernel's, on the folder itself: it ends with the process, however that
+    ends, and leaves no file.
+
+    Raises:
+      InputError: another process holds it; `advice` says what to do then.
+    """
+    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{folder}: another process is at work there; {advice}") from None
+        except OSError:
+            pass  # A file system without locks: nothing can be held.
+        yield
+    finally:
+        os.close(handle)
 
 
 def read_table(path: PathLike, required: Sequence[str]) -> dict[str, list[str]]:

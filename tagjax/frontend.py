@@ -4,7 +4,11 @@ import dataclasses
 import functools
 
 import numpy as np
+import numpy.typing as npt
 import scipy.fft
+
+UINT8_STEP = 0.08
+"""Of log-mels stored as uint8: 255 steps reach 20.4, louder than a sum of two full-scale sines."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,3 +96,15 @@ def log_mel(audio: np.ndarray, config: FrontendConfig | None = None) -> np.ndarr
     magnitude = np.abs(spectrum) ** config.power
     mel = magnitude.astype(np.float32) @ mel_filters(config).T
     return np.log1p(np.float32(config.log_gain) * mel)
+
+
+def stored(mel: np.ndarray, dtype: npt.DTypeLike) -> np.ndarray:
+    """A log-mel as it is kept on disk: rounded to `dtype`; of uint8 to steps of `UINT8_STEP`."""
+    if np.dtype(dtype) == np.uint8:
+        mel = np.minimum(np.rint(mel / UINT8_STEP), 255)
+    return mel.astype(dtype)
+
+
+def restored(mel: np.ndarray) -> np.ndarray:
+    """The inverse of `stored`: uint8 becomes float32, floats stay as they are."""
+    return mel.astype(np.float32) * np.float32(UINT8_STEP) if mel.dtype == np.uint8 else mel

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from tagjax import frontend
 from tagjax.errors import InputError
 from tagjax.files import PathLike
 
@@ -170,7 +171,7 @@ class Examples:
             else self.relabel[indices]
         )
         return {
-            "mel": np.stack([example["mel"] for example in chosen]),
+            "mel": frontend.restored(np.stack([example["mel"] for example in chosen])),
             "label": labels,
             "weight": weight.astype(np.float32),
             "position": positions.astype(np.int32),

@@ -6,7 +6,7 @@ import functools
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tagjax import annotations, examples, extraction, synthetic
+from tagjax import annotations, examples, excerpt_source, extraction, synthetic
 from tagjax.sampling import SamplingConfig, make_manifest
 
 SAMPLING = SamplingConfig(seg_duration=10.0, upsample=(), seed=1)
@@ -40,7 +40,7 @@ class Builder(examples.ManifestBuilder):
         ),
     ]
 
-    def source(self) -> examples.Source:
+    def source(self) -> excerpt_source.Source:
         """Annotations of the systems to a manifest, as `launch.split` makes one."""
         config = self.builder_config
         experiment = config.experiment or config.name
@@ -82,4 +82,6 @@ class Builder(examples.ManifestBuilder):
         manifest = dataclasses.replace(manifest, truth=truth)
         render = functools.partial(synthetic.render_excerpt, config.catalogue)
         read = functools.partial(extraction.rendered, render=render)
-        return examples.manifest_source(manifest, read, f"synthetic, seed {config.catalogue.seed}")
+        return excerpt_source.manifest_source(
+            manifest, read, f"synthetic, seed {config.catalogue.seed}"
+        )

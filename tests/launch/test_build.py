@@ -53,6 +53,7 @@ def test_builds_with_workers_and_says_so_the_second_time(catalogue):
     assert done.returncode == 2
     assert "was built from another --mel_dtype" in done.stderr
     assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
 
 
 MINE = "--dataset=catalogue_split/mine"
@@ -63,7 +64,7 @@ MINE = "--dataset=catalogue_split/mine"
     [
         (
             ["--dataset=discog"],
-            "unknown dataset 'discog'; one of catalogue_split, discogs_split, mumu_discogs_split",
+            "unknown dataset 'discog'; one of catalogue_split/NAME, discogs_split, mumu_discogs_split",
         ),
         (["--dataset=discogs_split/x"], "no config 'x'; one of taxonomy, deduplication"),
         ([MINE, "--mel_dtype=int8"], "--mel_dtype=int8: one of float16, float32"),

@@ -8,14 +8,14 @@ import soundfile
 import tensorflow_datasets as tfds
 
 import datasets
-from tagjax import examples, files, manifest
+from tagjax import building, files, manifest
 from tagjax.errors import InputError
 from tagjax.extraction import BuildConfig
 
 RELEASE = ("sng_id", "label", "seg_start", "seg_duration")
 FULL = (*RELEASE, "artist_id", "album_id", "tags", "path")
 PARTS = {"train": range(0, 12), "validation": range(12, 15), "test": range(15, 18)}
-ONE = BuildConfig(workers=1, skip_missing=True)
+ONE = BuildConfig(workers=0, skip_missing=True)
 
 
 def sound(k, seconds=3.0, rate=22050):
@@ -62,7 +62,7 @@ def read(made, part):
 
 def test_what_cannot_be_decoded_is_skipped_counted_and_listed(catalogue, capsys):
     made = builder(catalogue)
-    examples.prepare(made)
+    building.prepare(made)
     assert made.counts == {
         "train": {"written": 11, "padded": 0, "skipped": 1},
         "validation": {"written": 3, "padded": 0, "skipped": 0},
@@ -195,7 +195,7 @@ def test_nothing_is_left_where_a_part_cannot_be_decoded(catalogue):
         (catalogue / "audio" / "x" / f"{k}.flac").write_text("no audio")
     made = builder(catalogue)
     with pytest.raises(InputError, match=r"validation.csv:2: .*x/12.flac: not decodable") as caught:
-        examples.prepare(made)
+        building.prepare(made)
     assert "\n" not in str(caught.value)
     assert [path for path in (catalogue / "data").rglob("*") if path.is_file()] == []
     assert not (catalogue / "data" / "catalogue_split" / "mine" / "1.0.0").exists()
@@ -208,20 +208,20 @@ def test_an_unfinished_build_is_done_again(catalogue, monkeypatch):
     first = builder(catalogue)
     monkeypatch.setattr(first, "_generate_examples", stop)
     with pytest.raises(KeyboardInterrupt):
-        examples.prepare(first)
+        building.prepare(first)
     assert [path for path in (catalogue / "data").rglob("*") if path.is_file()] == []
     # One that was killed leaves its temporary folder; it must not count as built.
     killed = catalogue / "data" / "catalogue_split" / "mine" / "incomplete.ABC_1.0.0"
     killed.mkdir(parents=True)
     (killed / "metadata.json").write_text("{}")
-    examples.prepare(builder(catalogue))
+    building.prepare(builder(catalogue))
     assert len(read(builder(catalogue), "train")) == 11
 
 
 def test_what_is_built_stays_and_what_differs_is_refused(catalogue, capsys):
-    examples.prepare(builder(catalogue))
+    building.prepare(builder(catalogue))
     before = {path: path.stat().st_mtime_ns for path in (catalogue / "data").rglob("*")}
-    examples.prepare(builder(catalogue))
+    building.prepare(builder(catalogue))
     assert "is built already" in capsys.readouterr().out
     with pytest.raises(InputError, match="was built from another --mel_dtype"):
         builder(catalogue, BuildConfig(mel_dtype="float32", skip_missing=True))
@@ -271,13 +271,13 @@ class Hiding:
             return self.finder.find_spec(name, *args)
 sys.meta_path[:] = map(Hiding, sys.meta_path)
 import datasets
-from tagjax import examples
+from tagjax import building
 from tagjax.extraction import BuildConfig
 made = datasets.make_builder(
     "catalogue_split/mine", {str(catalogue / "data")!r}, {str(catalogue / "manifest")!r},
     {str(catalogue / "audio")!r}, BuildConfig(workers=1, skip_missing=True),
 )
-examples.prepare(made)
+building.prepare(made)
 import tensorflow_datasets as tfds
 source = tfds.builder_from_directory(made.data_dir).as_data_source("train")
 print(len(source), source[3]["mel"].shape, "tensorflow" in sys.modules)
@@ -301,5 +301,5 @@ def test_a_start_past_the_end_stops_the_build_and_leaves_nothing(catalogue):
     soundfile.write(catalogue / "audio" / "x" / "16.flac", sound(16), 22050)
     made = builder(catalogue, BuildConfig(workers=1))
     with pytest.raises(InputError, match=r"validation\.csv:\d+: x/13\.flac: start 77 s is past"):
-        examples.prepare(made)
+        building.prepare(made)
     assert not [file for file in (catalogue / "data").rglob("*") if file.is_file()]

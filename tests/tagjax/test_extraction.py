@@ -54,7 +54,7 @@ def test_the_order_is_kept_and_results_do_not_depend_on_the_number_of_workers():
 
 
 def test_float32_is_not_rounded():
-    config = BuildConfig(mel_dtype="float32", workers=1)
+    config = BuildConfig(mel_dtype="float32", workers=0)
     (outcome,) = log_mels(JOBS[:1], sound, config)
     np.testing.assert_array_equal(outcome.mel, frontend.log_mel(sound(*JOBS[0])[0]))
 
@@ -73,7 +73,7 @@ def test_a_bounded_number_is_in_flight(tmp_path):
 
 def test_a_file_that_kills_its_worker_is_one_skipped_file():
     found = list(log_mels(JOBS[:24], deadly, BuildConfig(workers=2)))
-    expected = list(log_mels(JOBS[:24], sound, BuildConfig(workers=1)))
+    expected = list(log_mels(JOBS[:24], sound, BuildConfig(workers=0)))
     assert found[12] == extraction.Outcome(None, reason="the decoder crashed")
     same(found[:12] + found[13:], expected[:12] + expected[13:])
 
@@ -89,3 +89,17 @@ def test_read_file_looks_below_the_root(tmp_path):
         read("deep/a.wav", 0.0, 1.0)
     with pytest.raises(audio.AudioError, match="no file of this name"):
         read("", 0.0, 1.0)
+
+
+def stubborn(path, start, duration):
+    if path == "t12":
+        time.sleep(600)
+    return sound(path, start, duration)
+
+
+def test_a_file_that_holds_its_worker_is_one_skipped_file():
+    config = BuildConfig(workers=2, file_seconds=2.0)
+    found = list(log_mels(JOBS[:24], stubborn, config))
+    expected = list(log_mels(JOBS[:24], sound, BuildConfig(workers=0)))
+    assert found[12] == extraction.Outcome(None, reason="not decoded within 2 s")
+    same(found[:12] + found[13:], expected[:12] + expected[13:])

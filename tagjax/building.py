@@ -1,0 +1,90 @@
+"""A build from start to report: on this machine or on Apache Beam, interrupted or not."""
+
+import collections
+import contextlib
+import hashlib
+import io
+import json
+import pathlib
+import shutil
+import warnings
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from tagjax import files, journal
+from tagjax.errors import InputError
+from tagjax.examples import ManifestBuilder
+
+_WORTH_KEEPING = 2048 // journal.ROWS
+"""Files of a journal."""
+
+
+def _journal(builder: ManifestBuilder) -> pathlib.Path:
+    """Folder for what is computed; another manifest or configuration has another one."""
+    metadata = json.dumps(dict(builder.info.metadata), sort_keys=True, default=str)
+    digest = hashlib.sha256(metadata.encode()).hexdigest()[:16]
+    return pathlib.Path(builder.data_dir).parent / f".unfinished_{digest}"
+
+
+def _clear(folder: pathlib.Path) -> None:
+    """Removes what a killed build left beside the place of `folder`."""
+    for path in folder.parent.glob("*incomplete*"):
+        shutil.rmtree(path)
+
+
+def prepare(builder: ManifestBuilder, beam: Any = None) -> None:
+    """Builds and reports, or says that it is built.
+
+    An interrupted build goes on: what it had computed lies beside the place of the examples
+    until they are there.
+
+    Args:
+      builder: of the data set.
+      beam: (runner, options) of Apache Beam to build on; None: this machine's cores.
+
+    Raises:
+      InputError: as the builder; or another process is building it.
+    """
+    folder = pathlib.Path(builder.data_dir)
+    if folder.exists():
+        print(f"{builder.info.full_name} is built already: {folder}")
+        return
+    for part in builder.missing_parts:
+        warnings.warn(f"the manifest has no {part}.csv; launch.train needs one", stacklevel=2)
+    tfds.disable_progress_bar()
+    builder.on_beam = beam is not None
+    builder.journal = _journal(builder)
+    config = None
+    if beam is not None:
+        config = tfds.download.DownloadConfig(beam_runner=beam[0], beam_options=beam[1])
+    try:
+        with files.locked(folder.parent, "wait for it"):
+            _clear(folder)
+            with contextlib.redirect_stdout(io.StringIO()):  # TFDS would speak of a download.
+                builder.download_and_prepare(download_config=config)
+            shutil.rmtree(builder.journal, ignore_errors=True)
+    except BaseException as error:
+        # A mistake of the user's leaves nothing, unless there is much to go on with.
+        if isinstance(error, InputError) and len(list(builder.journal.glob("*"))) < _WORTH_KEEPING:
+            shutil.rmtree(builder.journal, ignore_errors=True)
+        for path in (builder.journal, folder.parent, folder.parent.parent):
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+        raise
+    _report(builder, folder)
+
+
+def _report(builder: ManifestBuilder, folder: pathlib.Path) -> None:
+    for part, counts in builder.counts.items():
+        print(
+            f"{part:<22} {counts['written']:>8} written {counts['padded']:>6} padded "
+            f"{counts['skipped']:>6} skipped"
+        )
+    reasons = collections.Counter(reason for *_, reason in builder.skipped)
+    for reason, count in reasons.most_common(10):
+        print(f"skipped {count}: {reason}")
+    if builder.skipped:
+        print(f"skipped excerpts are listed in {folder / 'skipped.csv'}")
+        print(f"what that leaves of each tag is in {folder / 'coverage.csv'}")
+    print(f"written: {folder}")

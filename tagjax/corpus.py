@@ -7,6 +7,7 @@ rows.
 
 import dataclasses
 import itertools
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -132,6 +133,12 @@ def gather(catalogues: Sequence[Catalogue], tracks: Tracks | None) -> tuple[Corp
             raise InputError(
                 f"none of the {len(keep)} annotated tracks is in the table of tracks; "
                 f"ids look like {track_names[0]!r} and {tracks.track_id[0]!r}"
+            )
+        if not keep.all():
+            warnings.warn(
+                f"{len(keep) - keep.sum()} of {len(keep)} annotated tracks are not in the table of "
+                f"tracks and are left out, the first of them {track_names[int(keep.argmin())]!r}",
+                stacklevel=2,
             )
     corpus = Corpus(
         track_id=track_names,

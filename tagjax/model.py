@@ -45,7 +45,10 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if len(self.filters) != len(self.pools):
-            raise InputError("model: filters and pools must have the same length")
+            raise InputError(
+                f"model: filters has {len(self.filters)} layers but pools {len(self.pools)}; "
+                "give one pool (frames x bands) a layer"
+            )
         for name, value, known in (
             ("convolution", self.convolution, CONVOLUTIONS),
             ("activation", self.activation, tuple(ACTIVATIONS)),
@@ -258,7 +261,10 @@ def check_input(config: ModelConfig, input_shape: Sequence[int]) -> None:
     for axis, name in ((0, "frames"), (1, "mel bands")):
         least = math.prod(pool[axis] for pool in config.pools)
         if input_shape[axis] < least:
-            raise InputError(f"model: {input_shape[axis]} {name} are fewer than pooling's {least}")
+            raise InputError(
+                f"model: {input_shape[axis]} {name} are fewer than pooling's {least}; "
+                "take smaller --pools or longer excerpts"
+            )
 
 
 def init(

@@ -41,7 +41,10 @@ def read(path: PathLike) -> Run:
     """
     path = pathlib.Path(path)
     if not (path / "config.json").exists():
-        raise InputError(f"{path}: no run is there; make one: python -m launch.train")
+        raise InputError(
+            f"{path}: no run is there; make one: python -m launch.train --dataset=NAME "
+            f"--run_dir={path}"
+        )
     config = files.read_json(path / "config.json")
     if not (path / "predictions").is_dir():
         raise InputError(

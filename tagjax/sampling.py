@@ -277,7 +277,10 @@ def make_manifest(
     """
     _one_of("experiment", [experiment], EXPERIMENTS)
     if experiment == "translation" and len(catalogues) < 2:
-        raise InputError("experiment=translation: needs two catalogues, with a prefix each")
+        raise InputError(
+            "experiment=translation: needs two catalogues, with a prefix each: "
+            "--annotations=a.csv,b.csv --prefix=a:,b:"
+        )
     if folds == 1 or folds < 0:
         raise InputError(f"folds={folds}: must be at least 2, or 0 for train, validation, test")
     everything, counts = corpora.gather(catalogues, tracks)
@@ -315,8 +318,10 @@ def make_manifest(
         inside = (owner == index) & ~shared
         if not inside.any():
             raise InputError(
-                f"part {name} is empty: {corpus.artist.max() + 1} artists are too few, or "
-                f"max_occurrences={config.max_occurrences} leaves nothing for its share"
+                f"part {name} is empty: {corpus.artist.max() + 1} artists are too few for "
+                + (f"{folds} folds; take fewer" if folds else "three parts; take --folds=K")
+                + f", or max_occurrences={config.max_occurrences} leaves nothing for its share; "
+                "raise it"
             )
         if not folds:
             parts[name] = rows(inside)

@@ -1,0 +1,102 @@
+"""A catalogue as people have it to annotations: Discogs, MuMu, FMA, AudioSet, a music library.
+
+    python -m launch.annotate --source=discogs --input=discogs_20260101_releases.xml.gz \\
+        --out=data/annotations/discogs
+
+    python -m launch.annotate --source=library --input=music --out=data/annotations/library
+
+Writes annotations.csv and, where the source knows them, tracks.csv and taxonomy.csv, as
+launch.split takes them. Rows that cannot be used are listed with their reason in rejected.csv.
+Large inputs are streamed, and the folder appears whole or not at all.
+"""
+
+import dataclasses
+from typing import Any
+
+from absl import flags
+from tqdm import tqdm
+
+from launch import program
+from tagjax import sources
+from tagjax.errors import InputError
+
+_SOURCE = flags.DEFINE_string(
+    "source",
+    None,
+    "; ".join(f"{name}: {source.takes}" for name, source in sources.SOURCES.items()) + ".",
+)
+_INPUT = flags.DEFINE_string("input", None, "File or folder to read, see --source.")
+_OUT = flags.DEFINE_string("out", None, "Folder for the tables.")
+_STRICT = flags.DEFINE_boolean("strict", False, "Stop at the first row that would be left out.")
+_OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace other annotations in --out.")
+
+_CONFIG: dict[str, flags.FlagHolder] = {
+    "subset": flags.DEFINE_string(
+        "subset", None, "fma: small, medium, large (clips of 30 s) or full; by default large."
+    ),
+    "root": flags.DEFINE_string(
+        "root",
+        None,
+        "audioset: class of the ontology below which labels are tags; by default 'Music genre', "
+        "empty for all.",
+    ),
+    "separators": flags.DEFINE_multi_string(
+        "separator",
+        None,
+        "library: what separates genres in one field, given once for each; by default ; | , and a "
+        "slash between spaces.",
+    ),
+    "whole": flags.DEFINE_multi_string(
+        "whole",
+        None,
+        "library: a genre that stays whole though it holds a separator, given once for each; "
+        "beside those of Discogs.",
+    ),
+}
+
+
+def main() -> None:
+    """Flags to one folder of tables."""
+    name = _SOURCE.value or ""
+    source = sources.SOURCES.get(name)
+    if source is None:
+        raise InputError(f"--source={_SOURCE.value}: one of {', '.join(sources.SOURCES)}")
+    if not _INPUT.value:
+        raise InputError(f"--input: name {source.takes}")
+    if not _OUT.value:
+        raise InputError("--out: name the folder for the tables")
+    config = _config(source)
+    with tqdm(
+        desc=f"annotate {_SOURCE.value}",
+        total=source.size(_INPUT.value),
+        unit=source.unit,
+        unit_scale=source.unit == "B",
+        mininterval=0.5,
+    ) as bar:
+        counts = sources.annotate(
+            name,
+            _INPUT.value,
+            _OUT.value,
+            config,
+            bar.update,
+            _STRICT.value,
+            _OVERWRITE.value,
+        )
+    for line in sources.report(counts):
+        print(line)
+    print(f"written: {_OUT.value}")
+
+
+def _config(source: sources.Source) -> Any:
+    """The source's config; a flag of another source is a mistake."""
+    given = program.given(_CONFIG)
+    fields = {field.name for field in dataclasses.fields(source.config)}
+    for name in given:
+        if name not in fields:
+            flag = _CONFIG[name].name
+            raise InputError(f"--{flag}: is not for --source={_SOURCE.value}; leave it out")
+    return source.config(**given)
+
+
+if __name__ == "__main__":
+    program.run(main)

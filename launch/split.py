@@ -7,18 +7,20 @@
         --folds=5 --out=data/split
 
 Annotations have the columns track_id,artist_id,album_id,tags (| between tags), tracks
-track_id,path,duration_s. The manifest is a folder with a CSV file a part, split.json and the truth
-tables; the same command again makes the same manifest.
+track_id,path,duration_s. Catalogues without ids in common share what has the same artist and title:
+give their annotations the columns artist,title too, and say --overlap_by=title. The manifest is a
+folder with a CSV file a part, split.json and the truth tables; the same command again makes the
+same manifest.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
 from launch import program
-from tagjax import annotations, manifest, sampling
+from tagjax import annotations, manifest, matching, sampling
 from tagjax.errors import InputError
 
 _DEFAULT = sampling.SamplingConfig()
@@ -41,6 +43,11 @@ _FOLDS = flags.DEFINE_integer(
     0,
     "Folds by artist, so that every track is predicted by a model that heard none of its "
     "artist; 0: train, validation and test.",
+)
+_OVERLAP = flags.DEFINE_string(
+    "overlap_by",
+    "id",
+    "What tells that a track is in two catalogues: id (track_id), or title (artist and title too).",
 )
 _OUT = flags.DEFINE_string("out", None, "Folder for the manifest.")
 _OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace another manifest in --out.")
@@ -84,7 +91,6 @@ _CONFIG: dict[str, flags.FlagHolder] = {
 
 def main() -> None:
     """Flags to one manifest."""
-    prefixes = _prefixes(_ANNOTATIONS.value, _PREFIX.value)
     if not _OUT.value:
         raise InputError("--out: name the folder for the manifest")
     if _EXPERIMENT.value == "deduplication" and (
@@ -98,14 +104,27 @@ def main() -> None:
     values["upsample"] = tuple(part for part in values["upsample"] if part)
     values["max_excerpts_per_track"] = values["max_excerpts_per_track"] or None
     config = sampling.SamplingConfig(**values)
-    catalogues = [
-        annotations.read_catalogue(path, prefix)
-        for path, prefix in zip(_ANNOTATIONS.value, prefixes, strict=True)
-    ]
+    by_title = _by_title()
+    catalogues = annotations.read_catalogues(_ANNOTATIONS.value, _PREFIX.value)
     tracks = annotations.read_tracks(_TRACKS.value) if _TRACKS.value else None
-    truth = _truth(prefixes)
+    truth = _truth([catalogue.prefix for catalogue in catalogues])
+    choice: dict[str, Any] = {}
+    counts: Mapping[str, int] = {}
+    if by_title:
+        for path, catalogue in zip(_ANNOTATIONS.value, catalogues, strict=True):
+            if catalogue.artist is None or catalogue.title is None:
+                raise InputError(f"{path}:1: --overlap_by=title needs the columns artist and title")
+        unified = matching.unify(catalogues)
+        catalogues, counts = list(unified.catalogues), unified.counts
+        tracks = matching.follow(tracks, unified.renamed) if tracks else None
+        choice = {"overlap_by": "title"}
     made = sampling.make_manifest(catalogues, tracks, config, _EXPERIMENT.value, _FOLDS.value)
-    made = dataclasses.replace(made, truth={**made.truth, **truth})
+    made = dataclasses.replace(
+        made,
+        truth={**made.truth, **truth},
+        config={**made.config, **choice},
+        counts={**counts, **made.counts},
+    )
     _check_truth(made, truth)
     manifest.write_manifest(_OUT.value, made, _OVERWRITE.value)
     for line in _report(made):
@@ -113,17 +132,10 @@ def main() -> None:
     print(f"written: {_OUT.value}")
 
 
-def _prefixes(paths: Sequence[str], given: Sequence[str]) -> list[str]:
-    """One prefix a catalogue; a single one may have none."""
-    if not paths:
-        raise InputError("--annotations: name an annotation table (or two: a.csv,b.csv)")
-    prefixes = list(given) or [""]
-    if len(prefixes) != len(paths):
-        raise InputError(
-            f"--prefix={','.join(given)}: {len(paths)} catalogues need as many prefixes "
-            f"(such as {','.join('abcdefgh'[k % 8] + ':' for k in range(len(paths)))})"
-        )
-    return prefixes
+def _by_title() -> bool:
+    if _OVERLAP.value not in ("id", "title"):
+        raise InputError(f"--overlap_by={_OVERLAP.value}: one of id, title")
+    return _OVERLAP.value == "title"
 
 
 def _truth(prefixes: Sequence[str]) -> dict[str, Sequence[tuple[str, ...]]]:
@@ -173,7 +185,7 @@ def _report(made: manifest.Manifest) -> Iterator[str]:
         yield f"{row['part']:<{width}}{''.join(numbers)}"
     yield "(min, median, max: excerpts of a label)"
     for name, count in made.counts.items():
-        if count:
+        if count or name == "tracks_matched_by_name":
             yield f"{name.replace('_', ' ')}: {count}"
     for name, pairs in made.truth.items():
         inside = _inside(made, pairs)

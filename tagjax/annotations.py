@@ -26,6 +26,9 @@ class Catalogue:
       artist_id: never empty; one name space over all catalogues.
       album_id: "" for a track that is on no known album.
       tags: the track's tags without prefix, at least one, none twice.
+      artist: names, for `tagjax.matching`; "" where it is not known, None where the table has
+        none.
+      title: likewise.
     """
 
     prefix: str
@@ -33,6 +36,8 @@ class Catalogue:
     artist_id: tuple[str, ...]
     album_id: tuple[str, ...]
     tags: tuple[tuple[str, ...], ...]
+    artist: tuple[str, ...] | None = None
+    title: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.track_id)
@@ -57,9 +62,10 @@ class Tracks:
 
 
 def read_catalogue(path: PathLike, prefix: str = "") -> Catalogue:
-    """Reads a CSV file with the columns `track_id,artist_id,album_id,tags`.
+    """Reads a CSV file with the columns `track_id,artist_id,album_id,tags[,artist,title]`.
 
     Tags are separated by `|`; white space around a tag and repeats in a row are dropped.
+    The names in `artist` and `title` may be empty.
     The tracks of an album may be annotated differently, and `album_id` may be empty.
 
     Raises:
@@ -77,13 +83,36 @@ def read_catalogue(path: PathLike, prefix: str = "") -> Catalogue:
                 f"{_at(path, row)}: empty tag in tags={cell!r}; name it, or drop the track"
             )
         tags.append(tuple(dict.fromkeys(names)))
+    named = {
+        name: tuple(intern.setdefault(cell, cell) for cell in map(str.strip, table[name]))
+        for name in ("artist", "title")
+        if name in table
+    }
     return Catalogue(
         prefix,
         tuple(table["track_id"]),
         tuple(table["artist_id"]),
         tuple(table["album_id"]),
         tuple(tags),
+        **named,
     )
+
+
+def read_catalogues(paths: Sequence[PathLike], prefixes: Sequence[str] = ()) -> list[Catalogue]:
+    """Reads catalogues, each with its prefix; a single one may have none.
+
+    Raises:
+      InputError: as `read_catalogue`; no path, or not a prefix a catalogue.
+    """
+    if not paths:
+        raise InputError("--annotations: name an annotation table (or two: a.csv,b.csv)")
+    given = list(prefixes) or [""]
+    if len(given) != len(paths):
+        raise InputError(
+            f"--prefix={','.join(prefixes)}: {len(paths)} catalogues need as many prefixes "
+            f"(such as {','.join('abcdefgh'[k % 8] + ':' for k in range(len(paths)))})"
+        )
+    return [read_catalogue(path, prefix) for path, prefix in zip(paths, given, strict=True)]
 
 
 def read_tracks(path: PathLike) -> Tracks:

@@ -97,7 +97,8 @@ def draw_map(
 ) -> Figure:
     """Figure 1: styles in the colour of their genre, genres bigger with a black edge.
 
-    A style of two genres is half and half; one without genre is grey.
+    A style of two genres is half and half; one without genre is grey. Both halves of a duplicated
+    tag (`genre:rock_1`, `genre:rock_2`) have the same colour.
 
     Args:
       panels: {title: (N tags, places float [N, 2] from `layout`)}, drawn side by side. Tags
@@ -107,8 +108,13 @@ def draw_map(
         triangles.
       config: size, font, seed.
     """
-    everything = dict.fromkeys(tag for names, _ in panels.values() for tag in names)
-    colours = genre_colours(everything, parents, systems)
+    whole = {
+        tag: tags.split_duplicate(tag)[0]
+        for several in (*(names for names, _ in panels.values()), *parents.values())
+        for tag in several
+    }
+    found = genre_colours(list(whole.values()), {}, systems)
+    colours = {tag: found[base] for tag, base in whole.items() if base in found}
     most = max((len(names) for names, _ in panels.values()), default=0)
     side = min(config.size, max(7.0, most**0.5))
     figure = Figure(figsize=(side * len(panels), side + 0.6), layout="constrained")
@@ -124,7 +130,7 @@ def draw_map(
             spine.set_color("#bbbbbb")
         _scatter(axis, names, places, parents, colours, systems)
     if colours:
-        legend_of = {_plain(tags.strip(genre, systems)): colours[genre] for genre in colours}
+        legend_of = {_plain(tags.strip(genre, systems)): found[genre] for genre in found}
         handles = [
             Line2D([], [], marker="o", ls="", ms=9, mec="black", mfc=colour, label=name)
             for name, colour in sorted(legend_of.items())
@@ -137,8 +143,7 @@ def draw_map(
         )
         for text in legend.get_texts():
             text.set_parse_math(False)
-    figure.draw_without_rendering()  # the layout settles before labels are placed in it
-    figure.set_layout_engine("none")
+    _settle(figure)
     for axis, (names, places) in zip(axes, panels.values(), strict=True):
         _label(axis, names, places, systems, config)
     return figure
@@ -150,17 +155,23 @@ def draw_heat_map(
     systems: Sequence[str] = ("",),
     title: str = "",
     config: Config = Config(),
+    label: str = "similarity",
 ) -> Figure:
-    """The similarity as an image, tags in the order of the taxonomy (`taxonomy_order`)."""
+    """The similarity as an image, tags in the order of the taxonomy (`taxonomy_order`).
+
+    Grey-blue where it is NaN; `label` says what the colours mean.
+    """
     order = taxonomy_order(similarity.tags, parents, systems)
     matrix = similarity.reordered(order).matrix
     side = max(6.0, min(config.size * 1.6, 2 + 0.11 * len(order)))
+    side = max(side, min(config.size * 4, 2 + 0.085 * len(order)))  # names stay legible
     figure = Figure(figsize=(1.07 * side, side), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.subplots()
     off = matrix[~np.eye(len(order), dtype=bool)]
-    low, high = (np.nanmin(off), np.nanmax(off)) if np.isfinite(off).any() else (0, 1)
-    image = axis.imshow(matrix, vmin=low, vmax=high, cmap="magma", interpolation="nearest")
+    low, high = np.nanquantile(off, [0, 0.999]) if np.isfinite(off).any() else (0, 1)
+    image = axis.imshow(matrix, vmin=low, vmax=high, cmap="magma_r", interpolation="none")
+    axis.set_facecolor("#d9e3ea")
     axis.set_title(title, fontsize=15)
     font = max(2.0, min(9.0, 0.75 * 72 * (side - 2) / max(len(order), 1)))
     axis.set_xticks(range(len(order)), order, rotation=90, fontsize=font, parse_math=False)
@@ -170,9 +181,10 @@ def draw_heat_map(
         if tags.is_genre(tag, systems):
             axis.get_xticklabels()[i].set_fontweight("bold")
             axis.get_yticklabels()[i].set_fontweight("bold")
-            axis.axhline(i - 0.5, color="white", lw=0.5)
-            axis.axvline(i - 0.5, color="white", lw=0.5)
-    figure.colorbar(image, ax=axis, shrink=0.5, fraction=0.03, pad=0.01, label="similarity")
+            axis.axhline(i - 0.5, color="#88aaaa", lw=0.5)
+            axis.axvline(i - 0.5, color="#88aaaa", lw=0.5)
+    figure.colorbar(image, ax=axis, shrink=0.5, fraction=0.03, pad=0.01, label=label)
+    _settle(figure)
     return figure
 
 
@@ -219,6 +231,12 @@ def save(figure: Figure, stem: PathLike, config: Config = Config()) -> list[path
             figure.savefig(temporary, format=suffix, dpi=config.dots, metadata=metadata)
         written.append(path)
     return written
+
+
+def _settle(figure: Figure) -> None:
+    """Lays out once: before labels are placed, and not again for every file of many names."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def _classical_scaling(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

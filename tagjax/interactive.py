@@ -1,4 +1,4 @@
-"""The map of tags and the heat map as Plotly figures, for the report.
+"""The map of tags, the heat map and the charts of a data set as Plotly figures, for the report.
 
 Plotly reads a subset of HTML in every text it draws, so names of tags are escaped here.
 """
@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
+from plotly import subplots
 
-from tagjax import figures, tags
+from tagjax import charts, figures, tags
 from tagjax.similarity import Similarity
+from tagjax.tasks.results import Table
 
 SCALE = 10_000  # heat map cells are whole numbers of 1 / SCALE
 NO_VALUE = -32_768  # of a cell without similarity
@@ -22,6 +24,12 @@ _SIDE = 800  # of the heat map's square of cells, pixels
 _FONT = {"family": "system-ui, sans-serif", "size": 12, "color": "#222"}
 # Of the first system (tags _2: the second of each row), the second system, …
 _SYMBOLS = ("circle", "diamond", "square", "star-square", "triangle-up", "triangle-down")
+_LAYOUT = {
+    "template": "none",
+    "font": _FONT,
+    "hoverlabel": {"bgcolor": "#fff", "font": _FONT, "align": "left"},
+}
+_BARS = {"height": 320, "barmode": "group", "margin": {"l": 60, "r": 20, "t": 20, "b": 50}}
 _Parents = Mapping[str, Sequence[str]]
 
 
@@ -140,9 +148,12 @@ def draw_map(
 
 
 def draw_heat_map(
-    similarity: Similarity, parents: _Parents, systems: Sequence[str] = ("",)
+    similarity: Similarity,
+    parents: _Parents,
+    systems: Sequence[str] = ("",),
+    label: str = "similarity",
 ) -> tuple[go.Figure, npt.NDArray[np.int16]]:
-    """The similarity in the order of `heat_order`.
+    """The similarity in the order of `heat_order`; `label` says what the colours mean.
 
     Returns:
       The figure without its cells, and the cells: int16 [N, N], in 1 / `SCALE`, `NO_VALUE`
@@ -172,7 +183,12 @@ def draw_heat_map(
             zmax=high if high > low else low + 1,
             colorscale="Magma_r",
             hovertemplate="%{y}<br>%{x}<br><b>%{z:.3f}</b><extra></extra>",
-            colorbar={"title": {"text": "similarity"}, "len": 0.4, "thickness": 12, "x": 1.18},
+            colorbar={
+                "title": {"text": label, "side": "right"},
+                "len": 0.4,
+                "thickness": 12,
+                "x": 1.18,
+            },
         )
     )
     ends = [-0.5, len(order) - 0.5]
@@ -189,6 +205,104 @@ def draw_heat_map(
     )
     _mark_groups(figure, order, parents, systems)
     return figure, cells
+
+
+def draw_counts(names: Sequence[str], series: Mapping[str, Sequence[int]]) -> go.Figure:
+    """A line a tag with a dot a series, on a logarithmic axis; as `charts.draw_tags`."""
+    labels = [_text(_short(name)) for name in names]
+    figure = go.Figure()
+    for name, counts in series.items():
+        colour, marker, size = charts.SERIES[name]
+        upright = marker == "|"
+        figure.add_scatter(
+            x=[count or None for count in counts],
+            y=list(range(len(names))),
+            name=_text(name),
+            mode="markers",
+            marker={
+                "color": colour,
+                "size": size if upright else 2 * size,
+                "symbol": {"o": "circle", "D": "diamond", "|": "line-ns"}[marker],
+                "line": {"color": colour, "width": 2.5 if upright else 0},
+            },
+            text=[_text(name) for name in names],
+            hovertemplate="%{text}<br><b>%{x}</b> " + _text(name) + "<extra></extra>",
+        )
+    high = 16 * len(names) + 20
+    figure.update_layout(
+        **_LAYOUT,
+        height=high + 90,
+        margin={"l": 230, "r": 20, "t": 80, "b": 10, "autoexpand": False},
+        legend={"orientation": "h", "x": 0, "y": 1 + 30 / high, "yanchor": "bottom"},
+        xaxis={"type": "log", "side": "top", "dtick": "D2", "gridcolor": "#e6eaee"},
+        yaxis={
+            "range": [len(names) - 0.4, -0.6],
+            "tickvals": list(range(len(names))),
+            "ticktext": labels,
+            "tickfont": {"size": 11},
+            "gridcolor": "#f3f5f7",
+            "zeroline": False,
+        },
+    )
+    return figure
+
+
+def draw_parts(parts: Table) -> go.Figure:
+    """Excerpts, tracks and artists of each part as bars; as `charts.draw_parts`."""
+    columns = {name: [row[i] for row in parts.rows] for i, name in enumerate(parts.header)}
+    shown = [name for name in ("excerpts", "tracks", "artists") if None not in columns[name]]
+    figure = subplots.make_subplots(
+        1, len(shown), shared_yaxes=True, subplot_titles=shown, horizontal_spacing=0.03
+    )
+    for k, name in enumerate(shown, start=1):
+        figure.add_bar(
+            x=columns[name],
+            y=list(range(len(parts.rows))),
+            orientation="h",
+            text=[f"{value:,}" for value in columns[name]],
+            textposition="outside",
+            cliponaxis=False,
+            hoverinfo="skip",
+            marker={"color": list(map(charts.part_colour, columns["part"]))},
+            row=1,
+            col=k,
+        )
+        room = [0, 1.25 * max([1, *columns[name]])]
+        figure.update_xaxes(visible=False, range=room, row=1, col=k)
+    figure.update_layout(
+        **_LAYOUT,
+        height=24 * len(parts.rows) + 75,
+        margin={"l": 150, "r": 10, "t": 60, "b": 10, "autoexpand": False},
+        showlegend=False,
+        bargap=0.25,
+    )
+    figure.update_yaxes(range=[len(parts.rows) - 0.4, -0.6], showgrid=False, zeroline=False)
+    figure.update_yaxes(
+        tickvals=list(range(len(parts.rows))), ticktext=list(map(_text, columns["part"])), col=1
+    )
+    return figure
+
+
+def draw_bars(several: Mapping[str, npt.NDArray[np.int64]]) -> go.Figure:
+    """The share of tracks with k tags, of all and each tag system; as `charts.draw_cardinality`."""
+    figure = go.Figure()
+    for k, (name, counts) in enumerate(several.items()):
+        figure.add_bar(
+            x=list(range(len(counts))),
+            y=np.round(100 * counts / max(counts.sum(), 1), 3).tolist(),
+            name=_text(name or "all"),
+            customdata=counts.tolist(),
+            hovertemplate="%{x} tags: %{customdata} tracks, %{y:.1f} %",
+            marker={"color": figures.COLOURS[k % len(figures.COLOURS)]},
+        )
+    figure.update_layout(**_LAYOUT, **_BARS, showlegend=len(several) > 1)
+    most = max(map(len, several.values()), default=1) - 1
+    least = 1 if all(counts[0] == 0 for counts in several.values()) else 0
+    figure.update_xaxes(
+        title="tags a track", range=[least - 0.5, most + 0.5], dtick=1 if most < 30 else None
+    )
+    figure.update_yaxes(title="% of tracks", gridcolor="#e6eaee")
+    return figure
 
 
 def _mark_groups(figure: go.Figure, order, parents: _Parents, systems: Sequence[str]) -> None:

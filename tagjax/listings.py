@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ class Column:
 
     Attributes:
       label: its heading.
-      kind: tag, number, integer or nearest.
+      kind: tag, number (three decimal places), plain (a number as it is), integer or nearest.
       order: how the rows are sorted by it: ascending, descending, or "" for not.
     """
 
@@ -131,6 +131,31 @@ TABLES = {  # name: heading, link, what it is
     ),
     "without_parent": ("Styles without genre", "", "Not named by the taxonomy; left out."),
     "without_style": ("Genres without style", "", "They remain candidates."),
+}
+DESCRIBED = {  # section of a data set's report: heading, what it is
+    "parts": (
+        "Parts",
+        "Excerpts, tracks and artists of each part; least, median and most excerpts of a label; "
+        "tracks of the largest artist.",
+    ),
+    "tags": (
+        "Tags",
+        "Each tag's tracks, its labels before balancing and its excerpts after. Click a series in "
+        "the legend to hide it.",
+    ),
+    "cardinality": ("Tags a track", "How many tags the tracks have, of all and of each system."),
+    "cooccurrence": (
+        "Co-occurrence",
+        "Tracks with both of two tags, divided by the geometric mean of those with either (fdist, "
+        "equation 4), in the order of the taxonomy, or where there is none under the genre that "
+        "a style most often comes with. Tags of two systems come together only in the tracks of "
+        "both catalogues. Drag to zoom, double-click to return.",
+    ),
+}
+COUNTED = {  # column of `describe.tag_table`: series of its chart
+    "tracks": "tracks with the tag",
+    "labelled": "tracks with the label, before balancing",
+    "excerpts": "excerpts with the label, after balancing",
 }
 EMBEDDINGS = {
     "fw": "weights of the last layer, eq. 1",
@@ -267,6 +292,39 @@ def table(kind: str, result: TaskResult, name: str, paper: bool, limit: int) -> 
         Listing(columns, ours, len(table.rows), file=file, label="From this data"),
         Listing(heads, theirs, len(theirs), label="Table 4 as printed"),
     ]
+
+
+def columns_of(table: records.Table) -> dict[str, tuple[Any, ...]]:
+    """{heading: cells}."""
+    columns = list(zip(*table.rows, strict=True)) or [()] * len(table.header)
+    return dict(zip(table.header, columns, strict=True))
+
+
+def counts(counted: Mapping[str, int]) -> list[Listing]:
+    """What the making of a data set counted; none if it is not known."""
+    if not counted:
+        return []
+    columns = (Column("counted when it was made"), Column("", "integer"))
+    return [Listing(columns, tuple(counted.items()), len(counted))]
+
+
+def plain(table: records.Table, file: str, limit: int) -> Listing:
+    """A table as it is: the first column in words, the others by what is in them."""
+
+    def kind(values: Sequence[Any]) -> str:
+        known = [value for value in values if value is not None]
+        if any(isinstance(value, str) for value in known):
+            return "tag"
+        whole = all(isinstance(value, int) for value in known)
+        return "integer" if whole else "plain" if all(v == round(v, 2) for v in known) else "number"
+
+    heads = columns_of(table).items()
+    return Listing(
+        tuple(Column(name.replace("_", " "), kind(values)) for name, values in heads),
+        table.rows[:limit],
+        len(table.rows),
+        file=file,
+    )
 
 
 def remarks(results: Mapping[str, TaskResult]) -> list[str]:

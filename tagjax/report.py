@@ -1,4 +1,4 @@
-"""The report: one HTML file a task, which opens without network.
+"""The report: one HTML file a task, or of a data set, which opens without network.
 
 What is in it is text or JSON escaped by Jinja; a content security policy in the page forbids
 network, and every script but the two whose hashes it names (Plotly's and ours).
@@ -10,7 +10,8 @@ import dataclasses
 import hashlib
 import importlib.resources
 import json
-from collections.abc import Mapping, Sequence
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jinja2
@@ -19,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import plotly.offline
 
-from tagjax import figures, interactive, listings, tags
+from tagjax import charts, describe, figures, interactive, listings, tags
 from tagjax import paper as printed
-from tagjax.files import PathLike, atomic_path
+from tagjax.files import PathLike, atomic_path, write_table
 from tagjax.similarity import Similarity
 from tagjax.tasks import results as records
 from tagjax.tasks.results import TaskResult
@@ -108,9 +109,8 @@ def render(
     sections, lists = (
         [_section(kind, task, results, paper, config) for kind in part] for part in (first, last)
     )
-    script = _template_text("report.js")
-    library = plotly.offline.get_plotlyjs().replace("\r", "")
-    return _template("report.html.j2").render(
+    return _page(
+        "report.html.j2",
         title=title or words.title,
         words=words,
         task=task,
@@ -127,10 +127,127 @@ def render(
         lists=lists,
         drawn=drawn,
         config=config,
+    )
+
+
+def render_description(
+    described: describe.Description,
+    parents: Mapping[str, Sequence[str]],
+    title: str,
+    config: Config = Config(),
+) -> str:
+    """The report of a data set as HTML.
+
+    Args:
+      described: what is in it.
+      parents: {style tag: genre tags}, for the order of the heat map.
+      title: of the page.
+      config: how much to show.
+    """
+    tag_table, parts = describe.tag_table(described), described.parts
+    columns = listings.columns_of(tag_table)
+    series = {name: columns[key] for key, name in listings.COUNTED.items() if key in columns}
+    sections: list[dict[str, Any]] = [
+        {
+            "id": "parts",
+            "kind": "chart",
+            "figure": _json(interactive.draw_parts(parts)),
+            "listings": [
+                listings.plain(parts, "parts.csv", config.rows),
+                *listings.counts(described.counts),
+            ],
+        },
+        {
+            "id": "tags",
+            "kind": "chart",
+            "figure": _json(interactive.draw_counts(columns["tag"], series)),
+            "listings": [listings.plain(tag_table, "tags.csv", config.rows)],
+        },
+    ]
+    if described.full:
+        cardinality, pairs = describe.cardinality_table(described), describe.pair_table(described)
+        likeness, heat = describe.likeness(described), None
+        if len(described.tags) <= config.heat:
+            drawn = interactive.draw_heat_map(likeness, parents, described.systems, "co-occurrence")
+            heat = _packed(*drawn)
+        sections += [
+            {
+                "id": "cardinality",
+                "kind": "chart",
+                "figure": _json(interactive.draw_bars(described.cardinality)),
+                "listings": [listings.plain(cardinality, "cardinality.csv", config.rows)],
+            },
+            {
+                "id": "cooccurrence",
+                "kind": "heat",
+                "figure": heat,
+                "listings": [listings.plain(pairs, "pairs.csv", config.rows)],
+            },
+        ]
+    for section in sections:
+        section["heading"], section["about"] = listings.DESCRIBED[section["id"]]
+    return _page(
+        "describe.html.j2",
+        title=title,
+        totals=described.totals,
+        notes=described.notes,
+        sections=sections,
+    )
+
+
+def write_description(
+    folder: PathLike,
+    described: describe.Description,
+    parents: Mapping[str, Sequence[str]],
+    title: str,
+    config: Config = Config(),
+) -> Iterator[pathlib.Path]:
+    """Writes tables, charts and the page of `render_description`; yields each path when done."""
+    folder = pathlib.Path(folder)
+    tables = {"parts": described.parts, "tags": describe.tag_table(described)}
+    columns = listings.columns_of(tables["tags"])
+    series = {
+        name: np.array(columns[key]) for key, name in listings.COUNTED.items() if key in columns
+    }
+    parts = listings.columns_of(described.parts)
+    ranges = list(zip(parts["min"], parts["median"], parts["max"], strict=True))
+    counted = {name: parts[name] for name in ("excerpts", "tracks", "artists")}
+    drawn: dict[str, Callable[[], Any]] = {
+        "parts": lambda: charts.draw_parts(parts["part"], counted, ranges),
+        "tags": lambda: charts.draw_tags(columns["tag"], series, title),
+    }
+    if described.full:
+        likeness = describe.likeness(described)
+        tables |= {
+            "cardinality": describe.cardinality_table(described),
+            "pairs": describe.pair_table(described),
+            "cooccurrence": describe.square_table(described),
+        }
+        drawn["cardinality"] = lambda: charts.draw_cardinality(described.cardinality)
+        if len(described.tags) <= config.heat:
+            drawn["cooccurrence"] = lambda: figures.draw_heat_map(
+                likeness, parents, described.systems, title, label="co-occurrence"
+            )
+    for name, table in tables.items():
+        write_table(folder / f"{name}.csv", table.header, table.rows)
+        yield folder / f"{name}.csv"
+    for name, draw in drawn.items():
+        yield from figures.save(draw(), folder / name)
+    page = render_description(described, parents, title, config)
+    with atomic_path(folder / "report.html") as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+    yield folder / "report.html"
+
+
+def _page(template: str, **values: Any) -> str:
+    script = _template_text("report.js")
+    library = plotly.offline.get_plotlyjs().replace("\r", "")
+    return _ENVIRONMENT.get_template(template).render(
         script=markupsafe.Markup(script),
         library=markupsafe.Markup(library),
         style=markupsafe.Markup(_template_text("report.css")),
         hashes=[_hash(script), _hash(library)],
+        **values,
     )
 
 
@@ -181,10 +298,14 @@ def _drawings(
         figure = interactive.draw_map(similarity, places, parents, systems)
         drawn["map"] = _json(figure)
     if len(names) <= config.heat:
-        figure, cells = interactive.draw_heat_map(similarity, parents, systems)
-        packed = base64.b64encode(cells.astype("<i2").tobytes()).decode()
-        drawn["heat"] = _json(figure, cells=packed, scale=interactive.SCALE)
+        drawn["heat"] = _packed(*interactive.draw_heat_map(similarity, parents, systems))
     return drawn
+
+
+def _packed(figure: Any, cells: npt.NDArray[np.int16]) -> markupsafe.Markup:
+    """A heat map for `report.js`."""
+    packed = base64.b64encode(cells.astype("<i2").tobytes()).decode()
+    return _json(figure, cells=packed, scale=interactive.SCALE)
 
 
 def _json(figure: Any, **more: Any) -> markupsafe.Markup:
@@ -200,11 +321,13 @@ def _template_text(name: str) -> str:
     return source.read_text(encoding="utf-8").replace("\r\n", "\n")
 
 
-def _template(name: str) -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(_template_text(name))
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FunctionLoader(_template_text),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
 def _hash(script: str) -> str:

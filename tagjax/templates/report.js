@@ -55,9 +55,9 @@
   };
   const plot = (place) => {
     const figure = JSON.parse(place.nextElementSibling.textContent);
-    const heat = place.dataset.kind === "heat";
-    if (heat) figure.data[0].z = cells(figure);
-    const config = { displaylogo: false, responsive: !heat, scrollZoom: !heat };
+    const { kind } = place.dataset;
+    if (kind === "heat") figure.data[0].z = cells(figure);
+    const config = { displaylogo: false, responsive: kind !== "heat", scrollZoom: kind === "map" };
     config.modeBarButtonsToRemove = ["sendChartToCloud", "select2d", "lasso2d"];
     config.plotlyServerURL = "";
     return Plotly.newPlot(place, figure.data, figure.layout, config);
@@ -77,7 +77,7 @@
   };
   const maps = () => all(".figure[data-kind=map]").filter((place) => place.data);
   for (const control of [find, labels]) {
-    control.addEventListener("input", () => maps().forEach(update));
+    control?.addEventListener("input", () => maps().forEach(update));
   }
 
   // One embedding at a time.

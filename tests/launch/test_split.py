@@ -74,9 +74,47 @@ def test_flags_reach_the_sampling_and_the_same_command_gives_the_same_files(tabl
     assert split(*flags, f"--out={tables}/m", "--min_shift=2", "--overwrite").returncode == 0
 
 
+def test_common_tracks_are_found_by_title_and_never_trained_on(tables):
+    names = ["track_id,artist_id,album_id,tags,artist,title"]
+    for name, tag in (("a", "rock"), ("b", "Rock")):
+        rows = [f"{name}{k},{name}r{k},,{tag},Band {name if k > 4 else k},T {k}" for k in range(40)]
+        rows[5:] = [
+            row.replace(f"Band {name}", f"Band {name}{k}") for k, row in enumerate(rows[5:])
+        ]
+        (tables / f"{name}.csv").write_text("\n".join([*names, *rows]) + "\n")
+    # Audio of the common tracks under the second catalogue's ids alone.
+    lines = [f"a{k},a/{k}.mp3,200" for k in range(5, 40)] + [
+        f"b{k},b/{k}.mp3,200" for k in range(40)
+    ]
+    (tables / "tracks.csv").write_text("\n".join(["track_id,path,duration_s", *lines]) + "\n")
+    flags = ["--experiment=translation", f"--annotations={tables}/a.csv,{tables}/b.csv"]
+    flags += ["--prefix=a:,b:", f"--tracks={tables}/tracks.csv"]
+    done = split(*flags, "--overlap_by=title", f"--out={tables}/m")
+    assert done.returncode == 0, done.stderr
+    assert "tracks matched by name: 5\n" in done.stdout
+    assert "overlap tracks: 5\n" in done.stdout
+    made = manifest.read_manifest(tables / "m")
+    assert sorted(made.parts["overlap"].sng_id) == [f"a{k}" for k in range(5)]
+    assert set(made.parts["overlap"].tags) == {("a:rock", "b:Rock")}
+    assert sorted(made.parts["overlap"].path) == [f"b/{k}.mp3" for k in range(5)]
+    trained = {
+        track for name in ("train", "validation", "test") for track in made.parts[name].sng_id
+    }
+    assert not trained & {f"{name}{k}" for name in "ab" for k in range(5)}
+    assert made.counts["tracks_matched_by_name"] == 5
+    done = split(*flags, f"--out={tables}/m")
+    assert done.returncode == 2
+    assert "overlap_by='title', not None" in done.stderr
+    done = split(*flags, f"--out={tables}/by_id")
+    assert "matched" not in done.stdout
+    assert "overlap" not in manifest.read_manifest(tables / "by_id").parts
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--overlap_by=name"], "--overlap_by=name: one of id, title"),
+        (["--overlap_by=title"], "a.csv:1: --overlap_by=title needs the columns artist and title"),
         (["--annotations="], "--annotations"),
         (["--out="], "--out"),
         (["--experiment=taxonomie"], "valid: taxonomy, translation, deduplication"),

@@ -22,6 +22,17 @@ def test_reads_a_catalogue_with_awkward_names(tmp_path):
     assert catalogue.tags == (("rock", "soul"), ("folk, world & country", "rock"))
 
 
+def test_reads_names_where_there_are_any(tmp_path):
+    text = "title,track_id,artist_id,album_id,tags,artist\n"
+    text += " Help! ,t1,r1,,rock,The Beatles\n,t2,r2,,x,\n"
+    catalogue = annotations.read_catalogue(write(tmp_path / "a.csv", text))
+    assert catalogue.artist == ("The Beatles", "")
+    assert catalogue.title == ("Help!", "")
+    plain = annotations.read_catalogue(write(tmp_path / "a.csv", HEADER + "t1,ar1,al1,rock\n"))
+    assert plain.artist is None
+    assert plain.title is None
+
+
 def test_tracks_of_an_album_may_differ_in_tags(tmp_path):
     path = write(tmp_path / "a.csv", HEADER + "t1,ar1,al1,rock\nt2,ar1,al1,soul\n")
     assert annotations.read_catalogue(path).tags == (("rock",), ("soul",))

@@ -107,6 +107,16 @@ def test_genres_of_two_systems_share_a_colour():
     assert colours["a:genre:rock"] == colours["b:genre:rock"] != colours["b:genre:jazz"]
 
 
+def test_halves_of_a_genre_share_a_colour():
+    tags = ("genre:a_1", "genre:a_2", "genre:b_1", "genre:b_2", "x_1")
+    places = np.arange(10.0).reshape(5, 2)
+    figure = figures.draw_map({"fw": (tags, places)}, {"x_1": ("genre:b_1",)})
+    lines = {tuple(line.get_xydata()[0]): line for line in figure.axes[0].lines}
+    faces = [to_rgba(lines[tuple(place)].get_markerfacecolor()) for place in places]
+    assert faces[0] == faces[1] != faces[2] == faces[3] == faces[4]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
+
+
 def test_panels_stand_side_by_side_and_files_are_reproducible(clusters, places, tmp_path):
     tags = ("$x^2_{$", "<b>&", *clusters.tags[2:])  # neither mathematics nor markup
     panels = {"fw": (tags, places), "fc": (tags, -places)}

@@ -12,7 +12,8 @@ import re
 import numpy as np
 import pytest
 
-from tagjax import report, similarity, tags, tasks, taxonomy
+from tagjax import describe, report, similarity, tags, tasks, taxonomy
+from tagjax.manifest import Excerpts, Manifest
 from tagjax.similarity import Similarity
 from tagjax.tasks import translation
 
@@ -363,3 +364,77 @@ def test_a_table_of_truth_has_no_place_in_table_4():
     page = Page(report.render("translation", results, similarities, {}, ("", "m:")))
     assert "Table 4" not in page.text
     assert "4 tags: 2 without prefix, 2 m:" in page.text
+
+
+def described(names, systems=("",), full=True):
+    """A data set of a track a tag, each with the next tag too: its page and its description."""
+    rows = list(range(len(names)))
+    both = tuple((names[k], names[k - 1]) for k in rows)
+    part = Excerpts(
+        sng_id=tuple(f"secret track {k}" for k in rows),
+        label=tuple(names),
+        seg_start=np.zeros(len(rows)),
+        seg_duration=np.full(len(rows), 30.0),
+        artist_id=tuple(f"secret artist {k}" for k in rows),
+        tags=both if full else None,
+        path=tuple(f"secret/{k}.mp3" for k in rows),
+    )
+    counts = {"tracks_without_audio": 3, "tags_found": len(names)}
+    made = describe.describe(Manifest({"train": part}, systems=systems, counts=counts))
+    return report.render_description(made, describe.genres(made), "</title><b>"), made
+
+
+def test_a_data_set_in_tables_and_charts():
+    page, made = described(STYLES)
+    parsed = Page(page)
+    rows = parsed.table("tag", "tracks", "artists", "labelled", "excerpts")
+    assert {row[0]: row[1:5] for row in rows} == {name: ["2", "2", "1", "1"] for name in STYLES}
+    (part,) = parsed.table("part")
+    assert part[:4] == ["train", "8", "8", "8"]
+    assert part[-2:] == ["0.07", "1"]
+    assert ["tracks without audio", "3"] in parsed.table("counted when it was made")
+    assert parsed.table("tags", "tracks") == [["2", "8"]]
+    pairs = parsed.table("tag", "other", "tracks", "co-occurrence")
+    assert len(pairs) == 8
+    assert {(row[2], row[3]) for row in pairs} == {("1", "0.500")}
+    parts, counts, bars, heat = parsed.data()
+    assert parts["data"][0]["y"] == [0]
+    assert [trace["x"] for trace in counts["data"]] == [[2] * 8, [1] * 8, [1] * 8]
+    assert bars["data"][0]["customdata"] == [0, 0, 8]
+    cells = np.frombuffer(base64.b64decode(heat["cells"]), "<i2").reshape(8, 8) / heat["scale"]
+    order = [made.tags.index(name) for name in heat["data"][0]["x"]]
+    expected = describe.likeness(made).matrix[np.ix_(order, order)]
+    np.testing.assert_allclose(cells, expected, atol=5.1e-5)
+    assert "no validation and no test part" in parsed.text
+
+
+def test_a_data_set_of_labels_alone_has_no_co_occurrence():
+    page, _ = described(STYLES, full=False)
+    parsed = Page(page)
+    assert len(parsed.data()) == 2
+    assert "Co-occurrence" not in parsed.text
+    assert "one label a track" in parsed.text
+
+
+def test_no_track_is_named_in_the_report_of_a_data_set():
+    assert "secret" not in described(STYLES)[0]
+
+
+def test_nothing_in_a_data_set_gets_out_of_its_cell():
+    names = [*HOSTILE, "plain", "genre:a", *(f"<x>:{name}" for name in ("<b>", "plain"))]
+    page, made = described(names, ("", "<x>:"))
+    parsed, known = Page(page), {tag for tag, _ in Page(described(STYLES)[0]).elements}
+    assert {tag for tag, _ in parsed.elements} <= known
+    assert parsed.stack == []
+    assert not any(name.startswith("on") for _, given in parsed.elements for name in given)
+    code = [text for kind, text in parsed.scripts if kind.get("type") != "application/json"]
+    assert not any("alert(1)" in text for text in code)
+    cells = {cell for table in parsed.tables for row in table for cell in row}
+    assert set(made.tags) <= cells
+    for figure in parsed.data()[1:]:
+        texts = [note["text"] for note in figure["layout"].get("annotations", ())]
+        texts += figure["layout"]["yaxis"].get("ticktext", [])
+        for trace in figure["data"]:
+            texts += [trace.get("name", ""), *trace.get("text", [])]
+            texts += [value for value in trace["x"] if isinstance(value, str)]
+        assert not any("<" in text for text in texts)

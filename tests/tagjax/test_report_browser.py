@@ -11,7 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from tagjax import report, tasks, taxonomy
+from tagjax import describe, report, tasks, taxonomy
+from tagjax.manifest import Excerpts, Manifest
 from tagjax.similarity import Similarity
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -31,6 +32,9 @@ OPTIONS = (
 OWNED = "<img src=x onerror=document.title=0>"
 STYLES = (OWNED, "</script><script>document.title=0</script>", "<a href='https://e.x'>e</a>")
 TAGS = (*STYLES, *(f"style {i}" for i in range(20)), "genre:<b>a</b>", "genre:b", "genre:c")
+
+
+DRAWN = 2  # figures in sight: the map and the heat map of one embedding
 
 
 class Browser:
@@ -92,11 +96,11 @@ class Browser:
             assert time.monotonic() < end, f"never came true: {script}"
             time.sleep(0.05)
 
-    def open(self, path):
+    def open(self, path, drawn=DRAWN):
         self.events = []
         self.call("Page.navigate", url=path.as_uri())
         self.wait("document.readyState === 'complete'")
-        self.wait(f"document.querySelectorAll('.one:not([hidden]) > .figure').length === {DRAWN}")
+        self.wait(f"document.querySelectorAll('.one:not([hidden]) > .figure').length === {drawn}")
 
     def trouble(self):
         """Whatever the page complained of or asked the network for."""
@@ -123,7 +127,6 @@ class Browser:
         self._process.wait()
 
 
-DRAWN = 2  # figures in sight: the map and the heat map of one embedding
 FIRST = "document.querySelector('#errors .one:not([hidden])')"
 VISIBLE = "[...document.querySelectorAll('#ranked .one:not([hidden]) tbody tr:not([hidden])')]"
 
@@ -274,3 +277,28 @@ def test_a_tooltip_of_the_heat_map_names_the_pair(page):
         '#heat .one:not([hidden]) .figure').data[0]; return [data.x[3], data.y[5], data.z[5][3]];
         })()""")
     assert told == html.unescape(f"{y}{x}{z:.3f}")
+
+
+def test_a_data_set_opens_in_peace(browser, tmp_path):
+    n = len(TAGS)
+    times = np.zeros(n), np.full(n, 30.0)
+    artists = tuple(f"r{k}" for k in range(n))
+    both = tuple((tag, TAGS[k - 1]) for k, tag in enumerate(TAGS))
+    part = Excerpts(artists, TAGS, *times, artists, tags=both)
+    made = describe.describe(Manifest({"train": part}))
+    *_, path = report.write_description(tmp_path, made, describe.genres(made), "Mine")
+    browser.open(path, drawn=4)
+    browser.wait("[...document.querySelectorAll('.figure')].every(f => f.data)")
+    assert browser.run("document.title") == "Mine"
+    assert browser.run("document.querySelectorAll('#tags .scatterlayer .point').length") == 3 * n
+    assert browser.run("document.querySelectorAll('#cooccurrence .hm image').length") == 1
+    assert OWNED in browser.run("document.querySelector('#tags table').textContent")
+    assert OWNED in browser.run("document.querySelector('#tags .figure').textContent")
+    titles = "[...document.querySelectorAll('#tags .legendtext')].map(t => t.textContent)"
+    assert [title.split()[0] for title in browser.run(titles)] == ["tracks", "tracks", "excerpts"]
+    shown = "document.querySelector('#tags tbody').rows[0].cells[0].textContent"
+    before = browser.run(shown)
+    browser.run("document.querySelector('#tags thead button').click()")
+    browser.run("document.querySelector('#tags thead button').click()")
+    assert browser.run(shown) != before
+    assert browser.trouble() == []

@@ -1,0 +1,274 @@
+"""What is known of every track, kept so that a kill at any moment loses nothing.
+
+`previews.jsonl` beside the audio has a line an answer; a later line about a track replaces an
+earlier one. A preview is written to a temporary file, then its line, then the file gets its
+name. So a line is believed if its file is there too, or the whole temporary file, which then
+gets its name; and a named file is always whole. JSON lines and not SQLite: one process writes,
+everything is read once at the start, a cut last line is all that a kill can do, locking needs no
+second file, and any tool reads it.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import re
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import soundfile
+
+from tagjax.errors import InputError
+from tagjax.files import PathLike, atomic_path
+
+LEDGER = "previews.jsonl"
+FOUND, NO_PREVIEW, NO_DATA, FAILED = "found", "no preview", "no data", "failed"
+STATUSES = (FOUND, NO_PREVIEW, NO_DATA, FAILED)
+PREVIEW, LOCAL = "deezer preview", "local file"
+_TEMPORARY = re.compile(r"\.(?:([0-9]+)\.mp3|coverage\.csv|provenance\.csv)\.\w+\.tmp")
+_SUFFIXES = {".mp3", ".flac", ".ogg", ".opus", ".wav", ".aif", ".aiff", ".au", ".caf"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of one track.
+
+    Attributes:
+      sng_id: of the track.
+      status: one of `STATUSES`; all but the last are final.
+      reason: why there is no audio.
+      http: status code of the last answer; None if there was none.
+      source: `PREVIEW`, or `LOCAL` for a file that was there before.
+      fetched_at: time of the answer, UTC, ISO 8601.
+      path: of the audio, relative to the audio folder.
+      size: of the audio, bytes.
+      sha256: of the audio.
+      duration_s: of the audio as decoded, seconds.
+      title, artist, artist_id, album, album_id: as Deezer has them.
+      track_duration_s: of the whole track, as Deezer says.
+    """
+
+    sng_id: str
+    status: str
+    reason: str = ""
+    http: int | None = None
+    source: str = ""
+    fetched_at: str = ""
+    path: str = ""
+    size: int = 0
+    sha256: str = ""
+    duration_s: float | None = None
+    title: str = ""
+    artist: str = ""
+    artist_id: str = ""
+    album: str = ""
+    album_id: str = ""
+    track_duration_s: float | None = None
+
+
+_FIELDS = {field.name: field.default for field in dataclasses.fields(Record)}
+_KINDS: dict[str, Any] = {
+    "sng_id": str,
+    "http": (int, type(None)),
+    "size": int,
+    "duration_s": (float, int, type(None)),
+    "track_duration_s": (float, int, type(None)),
+    **dict.fromkeys(("reason", "source", "fetched_at", "path", "sha256"), str),
+    **dict.fromkeys(("title", "artist", "artist_id", "album", "album_id"), str),
+}
+
+
+def to_line(record: Record) -> bytes:
+    """A record as a line of the ledger."""
+    values = {name: getattr(record, name) for name in _FIELDS}
+    kept = {name: value for name, value in values.items() if value != _FIELDS[name]}
+    return json.dumps(kept, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+
+def from_line(line: bytes) -> Record:
+    """The inverse of `to_line`; unknown fields are left out.
+
+    Raises:
+      TypeError, ValueError: not a record.
+    """
+    values: Any = json.loads(line)
+    if not isinstance(values, dict):
+        raise ValueError("not an object")
+    record = Record(**{name: values[name] for name in _FIELDS if name in values})
+    for name, kinds in _KINDS.items():
+        if not isinstance(getattr(record, name), kinds):
+            raise ValueError(f"{name} is not of its type")
+    if record.status not in STATUSES:
+        raise ValueError("no such status")
+    return record
+
+
+class Ledger:
+    """The records of an audio folder; locked, a context that unlocks it.
+
+    Attributes:
+      folder: with the audio.
+      records: {sng_id: its last record}; those found have their file.
+    """
+
+    def __init__(self, folder: PathLike) -> None:
+        """Opens a folder, made if it is not there, and mends what a kill has left.
+
+        Raises:
+          InputError: not a folder, one that cannot be written or that another process works
+            on, or a line of the ledger that is no record.
+        """
+        self.folder = pathlib.Path(folder)
+        self._path = self.folder / LEDGER
+        self._lock = threading.Lock()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        except OSError as error:
+            raise InputError(f"{self._path}: {error.strerror}; is --audio_dir right?") from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.records = self._read()
+            self._settle()
+            self._sizes = self._scan()
+            self._forget()
+        except BlockingIOError:
+            os.close(self._file)
+            raise InputError(
+                f"{self.folder}: another process fetches into this folder; wait for it, or stop it"
+            ) from None
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+    def is_final(self, sng_id: str) -> bool:
+        """Whether there is nothing to fetch: the audio is here, or there is none."""
+        record = self.records.get(sng_id)
+        return record is not None and record.status != FAILED
+
+    def append(self, record: Record, durable: bool = False) -> None:
+        """Adds a record; with `durable` it survives a power cut too.
+
+        Raises:
+          OSError: it could not be written; the ledger is as it was before.
+        """
+        line = to_line(record)
+        with self._lock:
+            end = os.fstat(self._file).st_size
+            try:
+                if os.write(self._file, line) < len(line):
+                    raise OSError(f"{self._path}: cannot be written to its end; is the disk full?")
+            except OSError:
+                os.ftruncate(self._file, end)
+                raise
+            self.records[record.sng_id] = record
+        if durable:
+            os.fsync(self._file)
+
+    def store(self, record: Record, body: bytes) -> None:
+        """Writes a found track's audio as `<sng_id>.mp3`, and its record before it has the name."""
+        name = f"{record.sng_id}.mp3"
+        with atomic_path(self.folder / name) as temporary:
+            with temporary.open("wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            digest = _sha256(temporary)
+            stored = dataclasses.replace(record, path=name, size=len(body), sha256=digest)
+            self.append(stored, durable=True)
+
+    def recognise(self, ids: Iterable[str]) -> int:
+        """Adds records of audio files that were there at the start without one; returns how many.
+
+        They are `<sng_id>` with any extension of audio, in the folder or below it. One that
+        cannot be opened as audio is not counted as being there.
+        """
+        missing = {sng_id for sng_id in ids if not _is_found(self.records.get(sng_id))}
+        count = 0
+        for name, size in self._sizes.items():
+            stem, suffix = os.path.splitext(name.rpartition("/")[2])
+            if stem not in missing or suffix.lower() not in _SUFFIXES:
+                continue
+            try:
+                duration = soundfile.info(self.folder / name).duration
+            except (soundfile.LibsndfileError, RuntimeError):
+                continue
+            missing.discard(stem)
+            count += 1
+            seconds = round(duration, 3)
+            self.append(Record(stem, FOUND, source=LOCAL, path=name, size=size, duration_s=seconds))
+        return count
+
+    def _scan(self) -> dict[str, int]:
+        """{path relative to the folder: size in bytes} of all files in and below it."""
+        sizes = {}
+        below = [""]
+        for at in below:
+            try:
+                entries = sorted(os.scandir(self.folder / at), key=lambda entry: entry.name)
+            except OSError:  # Not ours to read, such as lost+found.
+                continue
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    below.append(f"{at}{entry.name}/")
+                    continue
+                with contextlib.suppress(OSError):  # A link to nowhere.
+                    sizes[at + entry.name] = entry.stat().st_size
+        return sizes
+
+    def _read(self) -> dict[str, Record]:
+        """The records; a last line that was cut is cut off."""
+        records = {}
+        end = 0
+        with open(self._file, "rb", closefd=False) as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    os.ftruncate(self._file, end)
+                    break
+                end += len(line)
+                try:
+                    record = from_line(line)
+                except (ValueError, TypeError):
+                    raise InputError(
+                        f"{self._path}:{number}: not a record of a track; delete the line, and "
+                        "the track is fetched again"
+                    ) from None
+                records[record.sng_id] = record
+        return records
+
+    def _settle(self) -> None:
+        """Names whole temporary files, and removes others."""
+        for entry in list(os.scandir(self.folder)):
+            match = _TEMPORARY.fullmatch(entry.name)
+            if not match:
+                continue
+            path, final = pathlib.Path(entry.path), self.folder / f"{match[1]}.mp3"
+            record = self.records.get(match[1] or "")
+            if record is not None and record.sha256 == _sha256(path) and not final.exists():
+                with atomic_path(final) as temporary:
+                    os.replace(path, temporary)
+            path.unlink(missing_ok=True)
+
+    def _forget(self) -> None:
+        """Forgets found tracks whose file is not there, or is another one."""
+        for sng_id, record in list(self.records.items()):
+            if _is_found(record) and self._sizes.get(record.path) != record.size:
+                del self.records[sng_id]
+
+
+def _sha256(path: pathlib.Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _is_found(record: Record | None) -> bool:
+    return record is not None and record.status == FOUND

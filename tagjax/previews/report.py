@@ -1,0 +1,89 @@
+"""What came of fetching previews: coverage, and where the audio is from."""
+
+import collections
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from tagjax.files import PathLike, write_table
+from tagjax.previews.ledger import FAILED, FOUND, NO_DATA, NO_PREVIEW, Record
+
+FULL_S = 29.9
+"""Shorter previews are counted as short: 30 s but for the four frames an MP3 may lack."""
+ALL = "(all)"
+COVERAGE, PROVENANCE = "coverage.csv", "provenance.csv"
+_COUNTS = ("found", "shorter_than_30_s", "no_preview", "no_data", "failed", "not_fetched")
+_COLUMNS = ("tag", "tracks", *_COUNTS, "coverage")
+_PROVENANCE = (
+    *("sng_id", "path", "source", "duration_s", "fetched_at"),
+    *("title", "artist", "artist_id", "album_id"),
+)
+
+Row = Mapping[str, Any]
+"""Of `coverage`: tag, numbers of its tracks, and their share."""
+
+
+def coverage(
+    ids: Sequence[str], records: Mapping[str, Record], tags: Mapping[str, Sequence[str]]
+) -> list[Row]:
+    """Counts of what was found, of all tracks and of each tag's.
+
+    Args:
+      ids: of all tracks.
+      records: of those that were reached, by id.
+      tags: {tag: ids of its tracks}.
+
+    Returns:
+      A row for all tracks, then one a tag; `found` includes `shorter_than_30_s`, and
+      `coverage` is the share of tracks found.
+    """
+    rows: list[Row] = []
+    for tag, tracks in [(ALL, ids), *tags.items()]:
+        reached = [record for record in map(records.get, tracks) if record is not None]
+        counts = collections.Counter(record.status for record in reached)
+        short = sum(record.status == FOUND and is_short(record) for record in reached)
+        share = round(counts[FOUND] / len(tracks), 4) if tracks else 0.0
+        others = (counts[status] for status in (NO_PREVIEW, NO_DATA, FAILED))
+        numbers = (counts[FOUND], short, *others, len(tracks) - len(reached))
+        cells = (tag, len(tracks), *numbers, share)
+        rows.append(dict(zip(_COLUMNS, cells, strict=True)))
+    return rows
+
+
+def is_short(record: Record) -> bool:
+    """Whether its audio is shorter than a preview should be."""
+    return record.duration_s is not None and record.duration_s < FULL_S
+
+
+def lines(rows: Sequence[Row], records: Iterable[Record], worst: int = 10) -> Iterator[str]:
+    """The coverage as lines of text, with the commonest failures and the least covered tags."""
+    whole, tags = rows[0], rows[1:]
+    yield f"{'tracks':<22}{whole['tracks']:>9}"
+    for name in _COUNTS:
+        label = name.replace("_", " ").replace("shorter", "  shorter")
+        yield f"{label:<22}{whole[name]:>9}{100 * whole[name] / max(whole['tracks'], 1):>7.1f} %"
+    reasons = collections.Counter(r.reason for r in records if r.status == FAILED)
+    for reason, count in reasons.most_common(3):
+        yield f"failed: {count} x {reason}"
+    if reasons:
+        yield "failed tracks are tried again by the same command"
+    poor = sorted((r for r in tags if r["found"] < r["tracks"]), key=lambda r: r["coverage"])
+    for row in poor[:worst]:
+        yield f"{row['tag']}: {row['found']} of {row['tracks']} tracks"
+    if len(poor) > worst:
+        yield f"... and {len(poor) - worst} more of {len(tags)} tags are not covered wholly"
+    yield "previews start where Deezer chose: seg_start of a manifest cannot be honoured on them"
+
+
+def write(folder: PathLike, rows: Sequence[Row], records: Iterable[Record]) -> None:
+    """Writes `coverage.csv`, and `provenance.csv` with a row for each found track."""
+    write_table(pathlib.Path(folder) / COVERAGE, _COLUMNS, (list(row.values()) for row in rows))
+    write_table(
+        pathlib.Path(folder) / PROVENANCE,
+        _PROVENANCE,
+        (
+            ["" if cell is None else cell for cell in (getattr(r, name) for name in _PROVENANCE)]
+            for r in sorted(records, key=lambda r: (len(r.sng_id), r.sng_id))
+            if r.status == FOUND
+        ),
+    )

@@ -6,7 +6,8 @@
 
 Without --run_dir or --similarity_dir it takes the newest run under runs/ that suits the task.
 The truth is the run's own, unless a flag names another; taxonomy falls back to Discogs's, and
-translation to tags of the same name.
+translation to tags of the same name. Results go into RUN_DIR/TASK; those of a folder FOLDER of
+similarities into results/FOLDER, or results/FOLDER/TASK if the folder is not named as the task.
 """
 
 import os
@@ -15,7 +16,7 @@ import pathlib
 from absl import flags
 
 from launch import program
-from tagjax import annotations, evaluation, runs, tasks
+from tagjax import annotations, embeddings, evaluation, runs, tasks
 from tagjax.errors import InputError
 
 _TASK = flags.DEFINE_string("task", "taxonomy", f"One of {', '.join(tasks.TASKS)}.")
@@ -25,7 +26,7 @@ _SIMILARITY_DIR = flags.DEFINE_string(
     "similarity_dir", None, "Folder with {fw,fc,fm,fdist}_tag_similarity.csv, instead of a run."
 )
 _OUT = flags.DEFINE_string(
-    "out", None, "Folder for the results; by default RUN_DIR/TASK, or results/NAME/TASK."
+    "out", None, "Folder for the results; by default RUN_DIR/TASK, or results/FOLDER/TASK."
 )
 _TAXONOMY = flags.DEFINE_string("taxonomy", None, "Truth table style,genre.")
 _TRANSLATION = flags.DEFINE_string("translation", None, "Truth table source,target,relation.")
@@ -41,12 +42,15 @@ _FDIST = flags.DEFINE_string(
     "Tracks that fdist counts: all, or overlap (those in both catalogues); by default overlap "
     "for translation, all otherwise.",
 )
+_MAP = flags.DEFINE_list(
+    "map", None, "Embeddings of Figure 1, side by side, such as fw,fc,fm; by default the first."
+)
 _EXPERIMENTS = {
     "taxonomy": ("taxonomy", "translation"),
     "deduplication": ("deduplication",),
     "translation": ("translation",),
 }
-_CONFIG = program.config_flags(tasks.Config)
+_CONFIG = program.config_flags(tasks.Config, {"": tasks.Config()})
 
 
 def _run() -> runs.Run:
@@ -66,13 +70,21 @@ def main() -> None:
         raise InputError(f"unknown task {task!r}; one of {', '.join(tasks.TASKS)}")
     if _FDIST.value not in (None, "all", "overlap"):
         raise InputError(f"--fdist_of={_FDIST.value}: one of all, overlap")
+    for only, flag in (("translation", _TRANSLATION), ("deduplication", _DUPLICATES)):
+        if flag.value and task != only:
+            raise InputError(f"--{flag.name} has no use in {task}; leave it out")
+    mapped = tuple(dict.fromkeys(_MAP.value or ()))
+    for name in mapped:
+        if name not in embeddings.NAMES:
+            raise InputError(f"--map={name}: unknown; choose from {', '.join(embeddings.NAMES)}")
+    config = tasks.Config(**program.given(_CONFIG))
     if _SIMILARITY_DIR.value:
         for flag in (_RUN_DIR, _ANNOTATIONS, _FDIST):
             if flag.value:
                 raise InputError(f"--{flag.name} has no use beside --similarity_dir; leave it out")
         source = evaluation.from_folder(_SIMILARITY_DIR.value)
-        name = pathlib.Path(_SIMILARITY_DIR.value).absolute().name
-        out = _OUT.value or f"results/{name}/{task}"
+        name = pathlib.Path(_SIMILARITY_DIR.value).resolve().name
+        out = _OUT.value or ("results" / pathlib.Path(name) / ("" if name == task else task))
     else:
         run = _run()
         new = None
@@ -84,8 +96,8 @@ def main() -> None:
     truth = evaluation.Truth(
         taxonomy=_TAXONOMY.value, translation=_TRANSLATION.value, duplicates=_DUPLICATES.value
     )
-    config = tasks.Config(**program.given(_CONFIG))
-    evaluation.evaluate(task, source, truth, pathlib.Path(out), _SYSTEMS.value, config)
+    out = pathlib.Path(out)
+    evaluation.evaluate(task, source, truth, out, _SYSTEMS.value, config, mapped=mapped)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ Conventions
   relevant one.
 - A NaN score ranks below every number, and a relevant candidate that has it is never found:
   no hit, no precision, reciprocal rank 0.
-- A query without relevant candidate says nothing; the tasks leave it out and count it.
+- A query without relevant candidate (or without any: the only tag of its system) says nothing;
+  the tasks leave it out, and list and count it as unanswerable. A single candidate that is
+  relevant has rank 1.
 - A mean has the interval 1.96 sigma / sqrt(n) (95 %, sigma with ddof 0, as in the paper's
   tables). Values are fractions. The mean of no query is None.
 """

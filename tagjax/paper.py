@@ -99,7 +99,8 @@ NOTES: Mapping[str, tuple[str, ...]] = {
     ),
     "translation": (
         "The ten pairs that Table 4 prints for fc are among the first thirteen of the released "
-        "fc; its fdist column comes out as printed.",
+        "fc, which may come from a sample of 20,000 excerpts, too; its fdist column comes out as "
+        "printed.",
     ),
 }
 

@@ -1,9 +1,10 @@
 """Similarity and embedding files, in the form of the authors' release.
 
 A similarity is a square CSV table whose first column (header empty or `tag`) and header
-name the tags, with columns in any order; a tag without data has an empty (NaN) row and
-column. An embedding is a CSV table with a column a tag and no index; it may be zipped.
-Both are what `pandas.read_csv` reads, with `index_col=0` for a similarity.
+name the tags, with rows and columns in any order; a tag without data has an empty (NaN) row or
+column. An embedding is a CSV table with a column a tag and no index. Either may be zipped
+(`fc_tag_embedding.csv.zip`). Both are what `pandas.read_csv` reads, with `index_col=0` for a
+similarity.
 """
 
 import contextlib
@@ -13,17 +14,29 @@ import io
 import math
 import pathlib
 import zipfile
-from collections.abc import Iterator, Sequence
-from typing import IO
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tagjax import embeddings
+from tagjax import tags as names_of
 from tagjax.errors import InputError
 from tagjax.files import PathLike, atomic_path
 
-TOLERANCE = 1e-6  # of symmetry; the release prints 12 digits of float32 values
+TOLERANCE = 1e-4  # of symmetry: well above float32's rounding, well below a mistake
+
+Progress = Callable[[Iterable[Any], str, int | None], Iterable[Any]]
+"""Passes on some items, and may show how far it is: (items, what they are, their number)."""
+
+_ABSENT = {"", "nan", "na", "n/a", "null", "none", "#n/a", "<na>"}  # what pandas takes for NaN
+_BLOCK = 512  # rows checked at a time
+
+
+def silently(items: Iterable[Any], what: str = "", total: int | None = None) -> Iterable[Any]:
+    """The `Progress` that shows nothing."""
+    return items
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,13 +71,21 @@ class Similarity:
         return Similarity(tuple(tags), self.matrix[np.ix_(order, order)])
 
 
-def read_similarity(path: PathLike) -> Similarity:
+def read_similarity(path: PathLike, progress: Progress = silently) -> Similarity:
     """Reads a similarity CSV file; its tags are in the order of its rows.
+
+    A row's name may have lost the non-ASCII letters that its column's has, or the other way
+    round: the column's is taken. A tag without any number in its row, or in its column (but for
+    itself), has no data: all its similarities are NaN.
+
+    Args:
+      path: the file, or a .zip of it.
+      progress: gets the rows.
 
     Raises:
       InputError: no such file, not UTF-8, not square, a tag that occurs twice or only among
         rows or columns, a cell that is no finite number (or empty where the tag has data),
-        or a matrix that is not symmetric to 1e-6.
+        or a matrix that is not symmetric to 1e-4.
     """
     with _rows(path) as rows:
         header = _header(path, rows)[1:]
@@ -73,13 +94,14 @@ def read_similarity(path: PathLike) -> Similarity:
         matrix = np.empty((len(header), len(header)))
         tags: list[str] = []
         lines: list[int] = []
-        for line, cells in rows:
-            if cells[0] not in place:
-                raise InputError(f"{path}:{line}: tag {cells[0]!r} has a row but no column")
+        for line, cells in progress(rows, f"read {pathlib.Path(path).name}", len(header)):
+            tag = cells[0] if cells[0] in place else _respelt(cells[:1], header)[0]
+            if tag not in place:
+                raise InputError(f"{path}:{line}: tag {tag!r} has a row but no column")
             if len(tags) == len(header):
                 raise InputError(f"{path}:{line}: more rows than the {len(header)} columns")
             matrix[len(tags)] = _numbers(path, line, header, cells[1:])
-            tags.append(cells[0])
+            tags.append(tag)
             lines.append(line)
     _check_names(path, tags, lines)
     if len(tags) < len(header):
@@ -90,20 +112,31 @@ def read_similarity(path: PathLike) -> Similarity:
         )
     if tags != header:
         matrix = matrix[:, [place[tag] for tag in tags]]
+    _empty_without_data(matrix)
     _check_matrix(path, tags, lines, matrix)
     return Similarity(tuple(tags), matrix)
 
 
-def write_similarity(path: PathLike, similarity: Similarity) -> None:
+def write_similarity(path: PathLike, similarity: Similarity, progress: Progress = silently) -> None:
     """Writes a similarity CSV file, numbers to their last digit and NaN as an empty cell."""
+    rows = zip(similarity.tags, similarity.matrix, strict=True)
     with _writer(path) as writer:
         writer.writerow(["", *similarity.tags])
-        for tag, row in zip(similarity.tags, similarity.matrix, strict=True):
+        what = f"write {pathlib.Path(path).name}"
+        for tag, row in progress(rows, what, len(similarity.tags)):
             writer.writerow([tag, *_cells(row)])
 
 
-def read_similarities(folder: PathLike) -> dict[str, Similarity]:
+def read_similarities(folder: PathLike, progress: Progress = silently) -> dict[str, Similarity]:
     """Reads whichever of `{fw,fc,fm,fdist}_tag_similarity.csv` a folder holds.
+
+    Where it holds `{..}_tag_embedding.csv` instead, that embedding's cosine similarity is
+    computed. Files may be zipped. A tag that lost its non-ASCII letters in one file has the name
+    that it has in the first.
+
+    Args:
+      folder: to look in.
+      progress: gets the rows of each file.
 
     Returns:
       {embedding: similarity}, in that order, all with the first one's order of tags.
@@ -112,26 +145,43 @@ def read_similarities(folder: PathLike) -> dict[str, Similarity]:
       InputError: none is there, one is faulty, or their tags differ.
     """
     folder = pathlib.Path(folder)
-    paths = {name: similarity_path(folder, name) for name in embeddings.NAMES}
-    present = {name: path for name, path in paths.items() if path.is_file()}
+    present = {name: path for name in embeddings.NAMES if (path := _present(folder, name))}
     if not present:
-        what = "holds none of" if folder.is_dir() else "no such folder; expected one with"
-        names = ", ".join(path.name for path in paths.values())
-        raise InputError(f"{folder}: {what} {names}")
+        paths = [similarity_path(folder, name).name for name in embeddings.NAMES]
+        if not folder.is_dir():
+            what = "not a folder" if folder.exists() else "no such folder"
+            raise InputError(f"{folder}: {what}; expected one with {', '.join(paths)}")
+        below = sorted({p.parent.name for p in folder.glob("*/*_tag_similarity.csv*")})
+        advice = f"; name one of the folders in it: {', '.join(below[:5])}" if below else ""
+        raise InputError(f"{folder}: holds none of {', '.join(paths)}{advice}")
     found: dict[str, Similarity] = {}
     for name, path in present.items():
-        similarity = read_similarity(path)
+        if path.name.startswith(similarity_path(folder, name).name):
+            similarity = read_similarity(path, progress)
+        else:
+            tags, vectors = read_embedding(path, progress)
+            similarity = Similarity(tags, embeddings.cosine(vectors))
         if found:
             first = next(iter(found))
-            differing = set(similarity.tags) ^ set(found[first].tags)
+            tags = tuple(_respelt(similarity.tags, found[first].tags))
+            differing = set(tags) ^ set(found[first].tags)
             if differing:
                 raise InputError(
                     f"{path}: not the tags of {present[first]}; {min(differing)!r} is in one "
                     "only; keep similarities of different tags in folders of their own"
                 )
-            similarity = similarity.reordered(found[first].tags)
+            similarity = Similarity(tags, similarity.matrix).reordered(found[first].tags)
         found[name] = similarity
     return found
+
+
+def _present(folder: pathlib.Path, name: str) -> pathlib.Path | None:
+    """The file that has a similarity, or else the embedding to compute it from."""
+    for path in (similarity_path(folder, name), embedding_path(folder, name)):
+        for each in (path, path.with_name(f"{path.name}.zip")):
+            if each.is_file():
+                return each
+    return None
 
 
 def similarity_path(folder: PathLike, embedding: str) -> pathlib.Path:
@@ -144,8 +194,10 @@ def embedding_path(folder: PathLike, embedding: str) -> pathlib.Path:
     return pathlib.Path(folder) / f"{embedding}_tag_embedding.csv"
 
 
-def read_embedding(path: PathLike) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
-    """Reads an embedding CSV file (or the one file in a .zip).
+def read_embedding(
+    path: PathLike, progress: Progress = silently
+) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+    """Reads an embedding CSV file (or the one file in a .zip); `progress` gets its rows.
 
     Returns:
       The tags, and their vectors: float64 [D, N], a column a tag; empty cells are NaN.
@@ -157,6 +209,7 @@ def read_embedding(path: PathLike) -> tuple[tuple[str, ...], npt.NDArray[np.floa
     with _rows(path) as rows:
         header = _header(path, rows)
         _check_names(path, header)
+        rows = iter(progress(rows, f"read {pathlib.Path(path).name}", None))
         vectors = [_numbers(path, line, header, cells) for line, cells in rows]
     if not vectors:
         raise InputError(f"{path}: no row under the header")
@@ -169,6 +222,7 @@ def write_embedding(
     embedding: npt.NDArray,
     max_rows: int | None = None,
     seed: int = 0,
+    progress: Progress = silently,
 ) -> None:
     """Writes an embedding CSV file row by row (the array may be a memory map).
 
@@ -179,6 +233,7 @@ def write_embedding(
       max_rows: if D is larger, only so many rows, drawn by `seed`, in their order (the
         release keeps 20,000 of f_c).
       seed: of that draw.
+      progress: gets the rows.
     """
     if embedding.ndim != 2 or embedding.shape[1] != len(tags):
         raise ValueError(f"{len(tags)} tags but an embedding {embedding.shape}")
@@ -187,7 +242,7 @@ def write_embedding(
         chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), max_rows, replace=False))
     with _writer(path) as writer:
         writer.writerow(tags)
-        for i in chosen:
+        for i in progress(chosen, f"write {pathlib.Path(path).name}", len(chosen)):
             writer.writerow(_cells(embedding[i]))
 
 
@@ -214,6 +269,7 @@ def _rows(path: PathLike) -> Iterator[Iterator[tuple[int, list[str]]]]:
             if path.suffix == ".zip":
                 archive = stack.enter_context(zipfile.ZipFile(raw))
                 names = [name for name in archive.namelist() if name.endswith(".csv")]
+                names = [name for name in names if not name.startswith("__MACOSX/")]
                 if len(names) != 1:
                     raise InputError(f"{path}: {len(names)} CSV files in it; expected one")
                 raw = stack.enter_context(archive.open(names[0]))
@@ -262,40 +318,72 @@ def _check_names(path: PathLike, names: Sequence[str], lines: Sequence[int] | No
         seen.add(name)
 
 
+def _respelt(names: Sequence[str], onto: Sequence[str]) -> list[str]:
+    """Names as others spell them, where they differ by lost non-ASCII letters only."""
+    known = set(onto)
+    if known.issuperset(names):
+        return list(names)
+    mine = set(names)
+    spelt: dict[str, set[str]] = {}
+    for name in known - mine:
+        for spelling in names_of.spellings(name):
+            spelt.setdefault(spelling, set()).add(name)
+    found = []
+    for name in names:
+        fitting: set[str] = set()
+        if name not in known:
+            fitting = set().union(*(spelt.get(one, ()) for one in names_of.spellings(name)))
+        found.append(fitting.pop() if len(fitting) == 1 else name)
+    return found if len(set(found)) == len(mine) else list(names)
+
+
 def _numbers(
     path: PathLike, line: int, header: Sequence[str], cells: Sequence[str]
 ) -> npt.NDArray[np.float64]:
     try:
         values = np.array([float(cell) if cell else math.nan for cell in cells])
+        if not np.isinf(values).any():
+            return values
     except ValueError:
-        values = None
-    if values is None or np.isinf(values).any():
-        for tag, cell in zip(header, cells, strict=True):
-            try:
-                bad = bool(cell) and math.isinf(float(cell))
-            except ValueError:
-                bad = True
-            if bad:
-                raise InputError(f"{path}:{line}: {cell!r} under {tag!r} is not a finite number")
-    return values  # type: ignore[return-value]
+        pass
+    found = []
+    for tag, cell in zip(header, cells, strict=True):
+        try:
+            found.append(math.nan if cell.strip().lower() in _ABSENT else float(cell))
+        except ValueError:
+            found.append(math.inf)
+        if math.isinf(found[-1]):
+            raise InputError(f"{path}:{line}: {cell!r} under {tag!r} is not a finite number")
+    return np.array(found)
+
+
+def _empty_without_data(matrix: npt.NDArray[np.float64]) -> None:
+    """Makes the row and column of each tag NaN that has no number but its own in either."""
+    absent = np.isnan(matrix)
+    np.fill_diagonal(absent, True)
+    alone = len(matrix) == 1
+    empty = np.diagonal(np.isnan(matrix)) if alone else absent.all(axis=0) | absent.all(axis=1)
+    matrix[empty] = np.nan
+    matrix[:, empty] = np.nan
 
 
 def _check_matrix(
     path: PathLike, tags: Sequence[str], lines: Sequence[int], matrix: npt.NDArray[np.float64]
 ) -> None:
-    empty = np.isnan(matrix).sum(axis=1) >= len(tags) - 1  # whatever its diagonal says
-    for i, row in enumerate(matrix):
-        missing = np.isnan(row) & ~empty & (not empty[i])
-        if missing.any():
-            j = int(np.argmax(missing))
+    known = np.asarray(np.isfinite(matrix).any(axis=0))
+    for start in range(0, len(tags), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        block, mirrored = matrix[rows], matrix[:, rows].T
+        missing = np.isnan(block) & known[rows, None] & known
+        differing = np.asarray(np.abs(block - mirrored) > TOLERANCE)
+        for i, j in np.argwhere(missing | differing)[:1].tolist():
+            where = f"{path}:{lines[start + i]}"
+            if missing[i, j]:
+                raise InputError(
+                    f"{where}: no number under {tags[j]!r}; fill it, or leave the whole row and "
+                    "column of a tag empty"
+                )
             raise InputError(
-                f"{path}:{lines[i]}: no number under {tags[j]!r}; fill it, or leave the whole row "
-                "and column of a tag empty"
-            )
-        differing = np.abs(row - matrix[:, i]) > TOLERANCE
-        if differing.any():
-            j = int(np.argmax(differing))
-            raise InputError(
-                f"{path}:{lines[i]}: not symmetric: {row[j]} under {tags[j]!r}, but "
-                f"{matrix[j, i]} the other way round"
+                f"{where}: not symmetric: {block[i, j]} under {tags[j]!r}, but {mirrored[i, j]} "
+                "the other way round"
             )

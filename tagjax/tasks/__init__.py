@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from tagjax import tags
 from tagjax.errors import InputError
-from tagjax.similarity import Similarity
+from tagjax.similarity import Progress, Similarity, silently
 from tagjax.tasks import deduplication as _deduplication
 from tagjax.tasks import taxonomy as _taxonomy
 from tagjax.tasks import translation as _translation
@@ -39,6 +39,7 @@ def run(
     duplicates: Sequence[tuple[str, str]] = (),
     translation: Sequence[Relation] | None = None,
     config: Config = Config(),  # noqa: B008 (frozen)
+    progress: Progress = silently,
 ) -> dict[str, TaskResult]:
     """Evaluates every embedding in one task.
 
@@ -51,6 +52,7 @@ def run(
       duplicates: pairs of tags known to mean the same, for deduplication to look up.
       translation: truth of that task; None: string matching.
       config: see there.
+      progress: gets the embeddings.
 
     Returns:
       {embedding: result}, in the order of `similarities`.
@@ -63,7 +65,7 @@ def run(
     if task == "taxonomy" and taxonomy is None:
         taxonomy = discogs()
     results = {}
-    for name, similarity in similarities.items():
+    for name, similarity in progress(similarities.items(), "rank", len(similarities)):
         prefixes = tuple(systems) if systems else tags.detect_systems(similarity.tags)
         if taxonomy is not None and task == "taxonomy":
             result = _taxonomy.evaluate(similarity, taxonomy, prefixes, config)

@@ -15,7 +15,7 @@ duplicates (`bossa nova`, `bossanova`) at which rank each finds the other, its o
 left out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -108,35 +108,46 @@ def suspected(similarity: Similarity, pairs: int) -> Table:
     A pair's similarity is the highest of its (up to four) pairs of halves; ties go by name.
     """
     bases = [tags.split_duplicate(tag)[0] for tag in similarity.tags]
-    number = {base: i for i, base in enumerate(dict.fromkeys(bases))}
-    group = np.array([number[base] for base in bases])
+    if not bases:
+        return Table(("tag", "other", "similarity"), ())
+    names, group, sizes = np.unique(bases, return_inverse=True, return_counts=True)
+    # A pair of tags comes once for each pair of their halves.
+    scores, pairs_of = _highest(similarity.matrix, group, pairs * int(sizes.max()) ** 2)
     best: dict[tuple[str, str], float] = {}
-    for i, j in _highest(similarity.matrix, group, 4 * pairs):
-        pair = (min(bases[i], bases[j]), max(bases[i], bases[j]))
-        best[pair] = max(best.get(pair, -np.inf), float(similarity.matrix[i, j]))
+    for score, number in zip(scores.tolist(), pairs_of.tolist(), strict=True):
+        one, other = divmod(number, len(names))
+        pair = (str(names[one]), str(names[other]))
+        best[pair] = max(best.get(pair, -np.inf), score)
     rows = sorted(((*pair, score) for pair, score in best.items()), key=lambda r: (-r[2], r[:2]))
     return Table(("tag", "other", "similarity"), tuple(rows[:pairs]))
 
 
-def _highest(matrix, group, count: int) -> Iterator[tuple[int, int]]:
-    """Pairs above the diagonal and across groups that score as high as the count-th of them."""
-    scores, rows, columns = np.empty(0), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    everything = np.arange(len(matrix))
+def _highest(matrix, group, count: int):
+    """The `count` highest cells above the diagonal and across groups, ties by pair of groups.
+
+    Returns:
+      Their scores, and their pairs of groups a < b as a * groups + b, both of `count` or fewer.
+    """
+    scores, pairs = np.empty(0), np.empty(0, dtype=np.int64)
+    everything, groups = np.arange(len(matrix)), int(group.max()) + 1
     for start in range(0, len(matrix), _ROWS):
         mine = everything[start : start + _ROWS]
         block = matrix[start : start + _ROWS]
-        valid = (mine[:, None] < everything) & (group[mine][:, None] != group)
-        r, c = np.nonzero(valid & ~np.isnan(block))
-        found = block[r, c]
-        if len(found) > count:
-            near = found >= np.partition(found, -count)[-count]
-            found, r, c = found[near], r[near], c[near]
-        scores = np.concatenate([scores, found])
-        rows, columns = np.concatenate([rows, mine[r]]), np.concatenate([columns, c])
+        valid = (mine[:, None] < everything) & (group[mine][:, None] != group) & ~np.isnan(block)
+        if len(scores) == count:
+            valid &= block >= scores.min()
+        row, column = np.nonzero(valid)
+        one, other = group[mine[row]], group[column]
+        scores = np.concatenate([scores, block[row, column]])
+        pairs = np.concatenate([pairs, np.minimum(one, other) * groups + np.maximum(one, other)])
         if len(scores) > count:
-            near = scores >= np.partition(scores, -count)[-count]
-            scores, rows, columns = scores[near], rows[near], columns[near]
-    return zip(rows.tolist(), columns.tolist(), strict=True)
+            limit = np.partition(scores, -count)[-count]
+            above, tied = np.flatnonzero(scores > limit), np.flatnonzero(scores == limit)
+            missing = count - len(above)
+            tied = tied[np.argpartition(pairs[tied], missing - 1)[:missing]]
+            scores = scores[np.concatenate([above, tied])]
+            pairs = pairs[np.concatenate([above, tied])]
+    return scores, pairs
 
 
 def _summary(ranked: ranking.Ranking, among: set[str] | None = None) -> dict:

@@ -2,15 +2,17 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from tagjax.errors import InputError
 from tagjax.files import PathLike, write_json, write_table
 from tagjax.metrics import Summary
 
 HEADINGS = {"hr@1": "HR@1", "hr@2": "HR@2", "map": "MAP", "mrr": "MRR"} | {
     "map_self_included": "MAP, self included"
 }
+RELATIONS = ("exact", "broad", "narrow", "close", "related")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +39,16 @@ class Config:
     target: str | None = None
     depth: int = 10
     correlated: int = 2_000_000
+
+    def __post_init__(self):
+        for name in ("listed", "top", "pairs", "depth", "correlated"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}={getattr(self, name)}: must be at least 1")
+        unknown = [relation for relation in self.relations if relation not in RELATIONS]
+        if unknown or not self.relations:
+            raise InputError(
+                f"relations={','.join(self.relations)}: choose from {', '.join(RELATIONS)}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,8 +111,20 @@ def notes(results: Mapping[str, TaskResult]) -> list[str]:
     return list(dict.fromkeys(note for result in results.values() for note in result.notes))
 
 
-def format_table(task: str, results: Mapping[str, TaskResult]) -> str:
-    """The metrics as text, in percent with their 95 % intervals, and the notes below."""
+def format_table(
+    task: str,
+    results: Mapping[str, TaskResult],
+    printed: Mapping[str, Mapping[str, Any]] | None = None,
+    label: str = "printed",
+) -> str:
+    """The metrics as text, in percent with their 95 % intervals, and the notes below.
+
+    Args:
+      task: named in the corner.
+      results: {embedding: result}.
+      printed: {embedding: {metric: figure}} to stand below an embedding's own.
+      label: of those rows.
+    """
     keys = list(next(iter(results.values())).metrics)
     lines = [[task, "queries", *(HEADINGS.get(key, key) for key in keys)]]
     for name, result in results.items():
@@ -113,16 +137,23 @@ def format_table(task: str, results: Mapping[str, TaskResult]) -> str:
         for part, summaries in parts.items():
             cells = [percent(summaries[key]) for key in keys]
             lines.append([name + part, str(summaries[keys[0]]["n"]), *cells])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+            book = (printed or {}).get(name, {}) if not part else {}
+            if book:
+                lines.append([f"  {label}", "", *(str(book.get(key, "-")) for key in keys)])
+    return "\n".join([*align(lines), *(f"Note: {note}" for note in notes(results))])
+
+
+def align(lines: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:
+    """Rows of cells, the first a heading, as lines of text; columns of `left` flush left."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = [
         "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
+            cell.ljust(width) if i in left else cell.rjust(width)
             for i, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
     ]
-    text.insert(1, "-" * max(map(len, text)))
-    return "\n".join([*text, *(f"Note: {note}" for note in notes(results))])
+    return [text[0], "-" * max(map(len, text)), *text[1:]]
 
 
 def percent(summary: Summary) -> str:

@@ -24,9 +24,8 @@ from tagjax.errors import InputError
 from tagjax.files import PathLike, read_table
 from tagjax.similarity import Similarity
 from tagjax.tasks import ranking
-from tagjax.tasks.results import Config, Table, TaskResult, some
+from tagjax.tasks.results import RELATIONS, Config, Table, TaskResult, some
 
-RELATIONS = ("exact", "broad", "narrow", "close", "related")
 PAIR = ("source", "target", "similarity")
 
 
@@ -73,13 +72,15 @@ def evaluate(
       truth: relations of source to target tags; None: string matching.
       systems: prefixes of the tag systems.
       cooccurrence: the similarity of f_dist, of the same tags, to compare with.
-      config: `source` and `target` name the systems; by default those of the truth, or else
-        the second and the first.
+      config: `source` and `target` name the systems; by default those of the first relation
+        whose tags are both there, or else the second and the first.
 
     Raises:
       InputError: fewer than two systems, or source or target not among them.
     """
-    source, target = _direction(truth, systems, config)
+    known = set(similarity.tags)
+    told_of = [one for one in truth or () if {one.source, one.target} <= known]
+    source, target = _direction(told_of, systems, config)
     home = np.array([tags.system_of(tag, systems) for tag in similarity.tags])
     sources, targets = np.flatnonzero(home == source), np.flatnonzero(home == target)
     agreeing = _same_names(similarity.tags, sources, targets, systems)
@@ -89,8 +90,9 @@ def evaluate(
         told = ("Without a table of truth, tags of the same name count as translations.",)
     else:
         relevant, told = _related(truth, similarity.tags, config.relations)
+    among = set(targets.tolist())
     queries = [
-        ranking.Query(i, targets, np.array(sorted(relevant.get(i, ())), dtype=np.int64))
+        ranking.Query(i, targets, np.array(sorted(among & relevant.get(i, set())), dtype=np.int64))
         for i in sources.tolist()
     ]
     ranked = ranking.rank(similarity, queries, config.listed)
@@ -208,7 +210,7 @@ def one_sided(audio: Matrix, cooccurrence: Matrix, names: Names, depth: int) -> 
 
 
 def _direction(
-    truth: Sequence[Relation] | None, systems: Sequence[str], config: Config
+    truth: Sequence[Relation], systems: Sequence[str], config: Config
 ) -> tuple[str, str]:
     if len(systems) < 2:
         raise InputError(
@@ -222,9 +224,9 @@ def _direction(
             )
     source, target = config.source, config.target
     if truth and source is None:
-        source = tags.system_of(truth[0].source, (*systems, ""))
+        source = tags.system_of(truth[0].source, systems)
     if truth and target is None:
-        target = tags.system_of(truth[0].target, (*systems, ""))
+        target = tags.system_of(truth[0].target, systems)
     if source is None:
         source = next(system for system in (systems[1], systems[0]) if system != target)
     if target is None:

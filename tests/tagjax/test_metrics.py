@@ -27,6 +27,20 @@ def test_average_precision_is_scikit_learns(query):
     assert metrics.score_query(scores, relevant)[1] == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("relevant", [1, 15, 16, 17, 18, 40, 60])
+def test_many_relevant_candidates_are_scored_as_few_are(relevant):
+    rng = np.random.default_rng(relevant)
+    scores = rng.integers(12, size=60).astype(np.float64)
+    chosen = rng.permutation(60)[:relevant]
+    truth = np.zeros((1, 60), dtype=int)
+    truth[0, chosen] = 1
+    first, precision = metrics.score_query(scores, chosen)
+    lraps = sklearn.metrics.label_ranking_average_precision_score(truth, scores[None])
+    assert precision == pytest.approx(lraps, abs=1e-12)
+    irrelevant = np.delete(scores, chosen)
+    assert first == 1 + np.count_nonzero(irrelevant >= scores[chosen].max())
+
+
 @hypothesis.given(QUERIES, st.integers(1, 41))
 def test_a_hit_at_k_survives_the_worst_order_of_ties(query, k):
     scores, relevant = query

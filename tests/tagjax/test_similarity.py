@@ -7,6 +7,7 @@ import hypothesis.extra.numpy
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.metrics.pairwise
 from hypothesis import strategies as st
 
 from tagjax import similarity
@@ -34,7 +35,7 @@ def test_a_byte_order_mark_and_crlf_are_fine(tmp_path):
     assert similarity.read_similarity(path).tags == ("folk, world", "b")
 
 
-@pytest.mark.parametrize("cell", ["", "nan", "NaN"])
+@pytest.mark.parametrize("cell", ["", "nan", "NaN", "NA", "null", " "])
 def test_a_tag_without_data_is_nan(tmp_path, cell):
     n = cell
     path = write(tmp_path / "s.csv", f",a,b,c\na,1,{n},0.5\nb,{n},{n},{n}\nc,0.5,{n},1\n")
@@ -42,6 +43,38 @@ def test_a_tag_without_data_is_nan(tmp_path, cell):
     assert np.isnan(matrix[1]).all()
     assert np.isnan(matrix[:, 1]).all()
     assert matrix[0, 2] == 0.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ",a,b,c\na,1,0.3,0.5\nb,,,\nc,0.5,0.7,1\n",  # its row alone
+        ",a,b,c\na,1,,0.5\nb,0.3,,0.7\nc,0.5,,1\n",  # its column alone
+        ",a,b,c\na,1,,0.5\nb,,1,\nc,0.5,,1\n",  # all but itself
+    ],
+)
+def test_a_row_or_a_column_without_number_is_a_tag_without_data(tmp_path, text):
+    got = similarity.read_similarity(write(tmp_path / "s.csv", text))
+    nan = np.nan
+    np.testing.assert_array_equal(got.matrix, [[1, nan, 0.5], [nan] * 3, [0.5, nan, 1]])
+
+
+@pytest.mark.parametrize("cell", ["1", "0.9999990463"])
+def test_a_single_tag_has_data(tmp_path, cell):
+    got = similarity.read_similarity(write(tmp_path / "s.csv", f",a\na,{cell}\n"))
+    np.testing.assert_array_equal(got.matrix, [[float(cell)]])
+
+
+def test_a_row_may_have_lost_letters_that_its_column_has(tmp_path):
+    for one, other in (("concrte", "concrète"), ("concrète", "concrte"), ("concrete", "concrète")):
+        path = write(tmp_path / "s.csv", f",a,{one}\na,1,0.5\n{other},0.5,1\n")
+        assert similarity.read_similarity(path).tags == ("a", one)
+    path = write(tmp_path / "s.csv", ",concrte,concrete\nconcrète,1,0\nconcrete,0,1\n")
+    with pytest.raises(InputError, match=":2: tag 'concrète' has a row but no column"):
+        similarity.read_similarity(path)  # it may be either
+    path = write(tmp_path / "s.csv", ",concrète,a\nconcrte,1,0\nconcrete,0,1\n")
+    with pytest.raises(InputError, match=":3: tag 'concrète' occurs twice"):
+        similarity.read_similarity(path)
 
 
 NAMES = st.lists(
@@ -130,11 +163,61 @@ def test_a_folder_gives_what_it_holds_in_one_order(tmp_path):
     assert found["fdist"].matrix[0, 1] == 0.5
 
 
+def test_files_of_a_folder_may_differ_by_lost_letters(tmp_path):
+    write(tmp_path / "fw_tag_similarity.csv", ",a,concrte\na,1,0.25\nconcrte,0.25,1\n")
+    write(tmp_path / "fm_tag_similarity.csv", "tag,concrète,a\nconcrète,1,0.5\na,0.5,1\n")
+    found = similarity.read_similarities(tmp_path)
+    assert found["fm"].tags == found["fw"].tags == ("a", "concrte")
+    assert found["fm"].matrix[0, 1] == 0.5
+
+
+def test_an_embedding_stands_in_for_its_similarity(tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(6, 3))
+    tags = ("c", "a", "b")
+    expected = sklearn.metrics.pairwise.cosine_similarity(vectors.T)
+    for name in ("fw", "fm"):
+        similarity.write_embedding(similarity.embedding_path(tmp_path, name), tags, vectors)
+    plain = tmp_path / "fm_tag_embedding.csv"
+    with zipfile.ZipFile(tmp_path / "fm_tag_embedding.csv.zip", "w") as archive:
+        archive.write(plain, plain.name)
+        archive.writestr(f"__MACOSX/._{plain.name}", "not a table")
+    plain.unlink()
+    write(tmp_path / "fc_tag_similarity.csv", ",a,b,c\na,1,0,0\nb,0,1,0\nc,0,0,1\n")
+    similarity.write_embedding(similarity.embedding_path(tmp_path, "fc"), tags, vectors)
+    found = similarity.read_similarities(tmp_path)
+    assert list(found) == ["fw", "fc", "fm"]
+    for name in ("fw", "fm"):
+        assert found[name].tags == tags
+        np.testing.assert_allclose(found[name].matrix, expected, atol=1e-12)
+    np.testing.assert_array_equal(found["fc"].matrix, np.eye(3))  # its own file comes first
+
+
+def test_progress_passes_every_row(tmp_path):
+    seen = []
+
+    def progress(rows, what, total):
+        for row in rows:
+            seen.append((what, total))
+            yield row
+
+    path = tmp_path / "s.csv"
+    similarity.write_similarity(path, Similarity(("a", "b"), np.eye(2)), progress)
+    similarity.read_similarity(path, progress)
+    assert seen == 2 * [("write s.csv", 2)] + 2 * [("read s.csv", 2)]
+
+
 def test_a_folder_without_or_with_differing_files_is_refused(tmp_path):
     with pytest.raises(InputError, match="holds none of fw_tag_similarity"):
         similarity.read_similarities(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         similarity.read_similarities(tmp_path / "absent")
+    write(tmp_path / "file", "")
+    with pytest.raises(InputError, match="file: not a folder"):
+        similarity.read_similarities(tmp_path / "file")
+    (tmp_path / "below").mkdir()
+    write(tmp_path / "below" / "fw_tag_similarity.csv", ",a\na,1\n")
+    with pytest.raises(InputError, match="one of the folders in it: below"):
+        similarity.read_similarities(tmp_path)
     write(tmp_path / "fw_tag_similarity.csv", ",a,b\na,1,0\nb,0,1\n")
     write(tmp_path / "fc_tag_similarity.csv", ",a,c\na,1,0\nc,0,1\n")
     with pytest.raises(InputError, match="'b' is in one only") as caught:

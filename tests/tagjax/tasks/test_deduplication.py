@@ -1,6 +1,7 @@
 """Tag deduplication."""
 
 import itertools
+import tracemalloc
 
 import hypothesis
 import numpy as np
@@ -49,9 +50,17 @@ def test_both_maps_are_scikit_learns_with_and_without_the_tag_itself(seed, level
     assert result.metrics["map_self_included"]["mean"] == pytest.approx(with_itself)
 
 
-def test_the_order_of_tags_does_not_matter():
-    matrix = random(8)
-    order = np.random.default_rng(1).permutation(8)
+@hypothesis.given(
+    st.integers(0, 200),
+    st.sampled_from([None, 4]),
+    st.sets(st.integers(0, 7), max_size=3),
+    st.permutations(range(8)),
+)
+@hypothesis.settings(max_examples=40, deadline=None)
+def test_neither_rescaling_nor_the_order_of_tags_matters(seed, levels, empty, order):
+    matrix = random(8, seed, levels)
+    for i in empty:
+        matrix[i] = matrix[:, i] = np.nan
     one = deduplication.evaluate(Similarity(TAGS, matrix))
     other = deduplication.evaluate(
         Similarity(tuple(TAGS[i] for i in order), matrix[np.ix_(order, order)])
@@ -59,7 +68,37 @@ def test_the_order_of_tags_does_not_matter():
     for key, value in one.metrics.items():
         assert other.metrics[key] == pytest.approx(value)
     assert set(other.errors.rows) == set(one.errors.rows)
+    assert set(other.ranked.rows) == set(one.ranked.rows)
     assert other.tables["suspected"] == one.tables["suspected"]
+    rescaled = deduplication.evaluate(Similarity(TAGS, np.exp(3 * matrix) - 9))
+    assert rescaled.metrics == one.metrics
+    assert [row[:3] for row in rescaled.ranked.rows] == [row[:3] for row in one.ranked.rows]
+
+
+@hypothesis.given(st.integers(0, 200), st.sets(st.integers(0, 7), min_size=1, max_size=7))
+@hypothesis.settings(max_examples=30, deadline=None)
+def test_a_tag_without_data_is_missed_and_misses(seed, empty):
+    matrix = np.kron(np.eye(4), np.ones((2, 2))) + random(8, seed) / 2
+    for i in empty:
+        matrix[i] = matrix[:, i] = np.nan
+    result = deduplication.evaluate(Similarity(TAGS, matrix))
+    missed = empty | {i ^ 1 for i in empty}
+    assert {row[0] for row in result.errors.rows} == {TAGS[i] for i in missed}
+    for key in ("hr@1", "hr@2", "map", "mrr"):
+        assert result.metrics[key]["mean"] == pytest.approx(1 - len(missed) / 8)
+        assert result.metrics[key]["n"] == 8
+    # Never found is the limit of ever lower ranks: half a hit, the tag itself.
+    assert result.metrics["map_self_included"]["mean"] == pytest.approx(1 - len(missed) / 16)
+    assert all(row[4] is None for row in result.errors.rows)
+
+
+def test_one_tag_has_no_candidate_and_one_pair_no_other():
+    alone = deduplication.evaluate(Similarity(("ska_1",), np.eye(1)))
+    assert alone.unanswerable == ("ska_1",)
+    assert alone.ranked.rows == alone.errors.rows == ()
+    assert {value["n"] for value in alone.metrics.values()} == {0}
+    pair = deduplication.evaluate(Similarity(("ska_1", "ska_2"), np.eye(2)))
+    assert {value["mean"] for value in pair.metrics.values()} == {1}
 
 
 def test_tags_without_other_half_are_candidates_but_no_queries():
@@ -86,6 +125,33 @@ def test_suspected_pairs_are_the_highest_of_all_but_the_halves(pairs):
         key=lambda row: -row[2],
     )
     assert list(table.rows) == expected[:pairs]
+
+
+@hypothesis.given(st.integers(0, 300), st.integers(1, 12), st.permutations(range(9)))
+@hypothesis.settings(max_examples=40, deadline=None)
+def test_equally_suspected_pairs_are_taken_by_name(seed, pairs, order):
+    tags = ("b_1", "b_2", "a_1", "a_2", "a", "d_1", "c_1", "c_2", "e")
+    matrix = random(9, seed, levels=3)
+    best = {}
+    for i, j in itertools.combinations(range(9), 2):
+        pair = tuple(sorted((tags[i].split("_")[0], tags[j].split("_")[0])))
+        if pair[0] != pair[1]:
+            best[pair] = max(best.get(pair, 0), matrix[i, j])
+    expected = sorted(((*pair, best[pair]) for pair in best), key=lambda r: (-r[2], r[:2]))
+    shuffled = Similarity(tags, matrix).reordered([tags[i] for i in order])
+    assert list(deduplication.suspected(shuffled, pairs).rows) == expected[:pairs]
+
+
+def test_many_equal_pairs_take_no_memory_of_their_own():
+    n = 3000
+    tags = tuple(f"t{i // 2:04}_{i % 2 + 1}" for i in range(n))
+    one = Similarity(tags, np.eye(n))
+    tracemalloc.start()
+    table = deduplication.suspected(one, 3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [row[:2] for row in table.rows] == [("t0000", f"t{i:04}") for i in (1, 2, 3)]
+    assert peak < one.matrix.nbytes
 
 
 def test_suspected_pairs_ignore_nan_and_may_be_fewer():

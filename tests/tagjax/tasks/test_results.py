@@ -46,6 +46,22 @@ def test_text_is_in_percent(results):
     assert "klezmer" in text
 
 
+def test_printed_figures_stand_below_ours(results):
+    printed = {"fw": {"hr@1": "12.3 ± 4.5"}}
+    lines = tasks.format_table("taxonomy", results, printed, "Table 2").splitlines()
+    below = lines[next(i for i, line in enumerate(lines) if line.startswith("fw")) + 1]
+    assert below.split() == ["Table", "2", "12.3", "±", "4.5", "-", "-", "-"]
+    assert sum("Table 2" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"listed": 0}, {"top": -1}, {"relations": ("exact", "same")}, {"relations": ()}]
+)
+def test_choices_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(InputError, match=f"{next(iter(wrong))}="):
+        tasks.Config(**wrong)
+
+
 def test_no_query_prints_a_dash():
     similarities = {"fw": Similarity(("a", "b"), np.eye(2))}
     results = tasks.run("deduplication", similarities)

@@ -113,6 +113,36 @@ def test_candidates_are_the_genres_of_the_styles_own_system():
     assert result.systems["b:"]["hr@2"]["mean"] == 1
 
 
+@hypothesis.given(st.integers(0, 99), st.sets(st.integers(0, 6), max_size=4))
+@hypothesis.settings(max_examples=30, deadline=None)
+def test_with_nan_rows_every_style_is_as_scikit_learn_has_it(seed, empty):
+    matrix = symmetric(7, seed)
+    for i in empty:
+        matrix[i] = matrix[:, i] = np.nan
+    result = taxonomy.evaluate(Similarity(TAGS, matrix), TRUTH)
+    expected = []
+    for i, row in enumerate(np.array([[1, 1, 0], [1, 0, 1], [0, 1, 0], [0, 1, 0]])):
+        known = ~np.isnan(matrix[i, 4:])
+        share = row[known].sum() / row.sum()  # of its genres, those that can be found
+        found = (
+            sklearn.metrics.label_ranking_average_precision_score(
+                row[None, known], matrix[i : i + 1, 4:][:, known]
+            )
+            if share
+            else 0.0
+        )
+        expected.append(share * found)
+    assert means(result)["map"] == pytest.approx(np.mean(expected))
+    assert result.metrics["map"]["n"] == 4
+
+
+def test_a_system_with_one_genre_or_one_style():
+    tags = ("ska", "genre:reggae")
+    result = taxonomy.evaluate(Similarity(tags, np.eye(2)), TRUTH)
+    assert means(result) == {"hr@1": 1, "hr@2": 1, "map": 1, "mrr": 1}
+    assert result.unanswerable == ()
+
+
 def test_without_genres_there_is_no_query():
     result = taxonomy.evaluate(Similarity(("ska", "dub"), np.eye(2)), TRUTH)
     assert result.metrics["map"] == {"mean": None, "ci95": None, "n": 0}

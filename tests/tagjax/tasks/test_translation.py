@@ -116,6 +116,60 @@ def test_a_tag_without_data_is_missed_and_not_listed():
     assert all(row[0] != "mumu:r&b" for row in result.tables["same_name"].rows)
 
 
+@hypothesis.given(st.integers(0, 500), st.booleans(), st.permutations(range(8)))
+@hypothesis.settings(max_examples=40, deadline=None)
+def test_neither_rescaling_nor_the_order_of_tags_matters(seed, tied, order):
+    rng = np.random.default_rng(seed)
+    cross = rng.integers(3, size=(4, 4)) / 3 if tied else rng.random((4, 4))
+    whole = matrix_of(cross)
+    other = matrix_of(rng.random((4, 4)))
+    truth = [Relation("mumu:bebop", "bop"), Relation("mumu:bebop", "dub", "close")]
+    truth += [Relation("mumu:rock", "genre:rock"), Relation("mumu:dub", "r and b")]
+
+    def evaluate(one, rescale=lambda x: x):
+        one = Similarity(one.tags, rescale(one.matrix))
+        return translation.evaluate(one, truth, SYSTEMS, cooccurrence=other)
+
+    expected = evaluate(whole)
+    shuffled = evaluate(whole.reordered([TAGS[i] for i in order]))
+    assert {k: v["mean"] for k, v in shuffled.metrics.items()} == pytest.approx(
+        {k: v["mean"] for k, v in expected.metrics.items()}
+    )
+    assert set(shuffled.ranked.rows) == set(expected.ranked.rows)
+    assert set(shuffled.errors.rows) == set(expected.errors.rows)
+    assert shuffled.tables == expected.tables
+    rescaled = evaluate(whole, lambda matrix: np.exp(4 * matrix) - 2)
+    assert rescaled.metrics == expected.metrics
+    assert rescaled.extra["agreement"] == pytest.approx(expected.extra["agreement"])
+    for name in ("nearest", "same_name"):
+        pairs = [row[:2] for row in expected.tables[name].rows]
+        assert [row[:2] for row in rescaled.tables[name].rows] == pairs
+
+
+def test_a_system_of_one_tag():
+    tags = ("bop", "dub", "mumu:bebop")
+    matrix = np.array([[1, 0.1, 0.2], [0.1, 1, 0.9], [0.2, 0.9, 1]])
+    truth = [Relation("mumu:bebop", "bop")]
+    forth = translation.evaluate(Similarity(tags, matrix), truth, SYSTEMS)
+    assert forth.metrics["mrr"] == {"mean": 0.5, "ci95": 0, "n": 1}
+    back = translation.evaluate(Similarity(tags, matrix), [Relation("bop", "mumu:bebop")], SYSTEMS)
+    assert back.metrics["map"] == {"mean": 1, "ci95": 0, "n": 1}  # the only candidate
+    assert back.unanswerable == ("dub",)
+    none = translation.evaluate(Similarity(tags[:2], matrix[:2, :2]), truth, SYSTEMS)
+    assert none.metrics["map"] == {"mean": None, "ci95": None, "n": 0}
+
+
+def test_relations_out_of_the_way_do_not_count():
+    truth = [
+        Relation("elsewhere", "unknown"),
+        Relation("mumu:bebop", "bop"),
+        Relation("mumu:bebop", "mumu:dub"),  # no candidate
+        Relation("bop", "mumu:bebop"),  # the other way round
+    ]
+    result = translation.evaluate(matrix_of(CROSS), truth, SYSTEMS)
+    assert result.metrics["map"] == {"mean": 1, "ci95": 0, "n": 1}
+
+
 @hypothesis.given(st.integers(0, 1000))
 @hypothesis.settings(max_examples=30, deadline=None)
 def test_rank_correlation_is_scipys(seed):

@@ -1,0 +1,110 @@
+"""Deduplication of a large tag system beside plain pandas and scikit-learn.
+
+    python -m benchmarks.tasks_scale [TAGS] [DIMENSIONS]
+
+A generated embedding (default 10,000 tags in one system, 512 dimensions, the two halves of each
+tag near each other) to its similarity, the ranks of all queries with their 50 nearest, and the
+metrics; suspected duplicates are on top with tagjax. Each side is a process of its own, one after
+the other, so that peaks of memory do not mix.
+"""
+
+import multiprocessing
+import resource
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+
+LISTED = 50
+
+
+def generate(n_tags: int, dimensions: int) -> tuple[list[str], np.ndarray]:
+    rng = np.random.default_rng(0)
+    tags = [f"tag {i // 2:05}_{i % 2 + 1}" for i in range(n_tags)]
+    concepts = rng.standard_normal((dimensions, (n_tags + 1) // 2), dtype=np.float32)
+    noise = rng.standard_normal((dimensions, n_tags), dtype=np.float32)
+    return tags, np.repeat(concepts, 2, axis=1)[:, :n_tags] + 1.6 * noise
+
+
+def with_tagjax(tags, embedding, lap) -> dict[str, float]:
+    from tagjax import embeddings, tasks
+    from tagjax.similarity import Similarity
+
+    lap("imports")
+    similarity = Similarity(tuple(tags), embeddings.cosine(embedding))
+    lap("similarity")
+    config = tasks.Config(listed=LISTED)
+    result = tasks.run("deduplication", {"fw": similarity}, config=config)["fw"]
+    lap("ranks and metrics")
+    return {key: value["mean"] for key, value in result.metrics.items()}
+
+
+def with_pandas(tags, embedding, lap) -> dict[str, float]:
+    import pandas as pd
+    from sklearn.metrics import label_ranking_average_precision_score
+    from sklearn.metrics.pairwise import cosine_similarity
+
+    lap("imports")
+    matrix = cosine_similarity(embedding.T.astype(np.float64))
+    np.fill_diagonal(matrix, -2)  # the tag itself comes last
+    similarity = pd.DataFrame(matrix, index=tags, columns=tags)
+    lap("similarity")
+    other = [index ^ 1 for index in range(len(tags))]
+    truth = np.zeros(similarity.shape, dtype=np.int8)
+    truth[range(len(tags)), other] = 1
+    precision = label_ranking_average_precision_score(truth, matrix)
+    ranks = similarity.rank(axis=1, ascending=False, method="max").to_numpy()
+    ranks = ranks[range(len(tags)), other]
+    lists = {tag: scores.nlargest(LISTED) for tag, scores in similarity.iterrows()}
+    assert len(lists) == len(tags)
+    means = {
+        "hr@1": (ranks <= 1).mean(),
+        "hr@2": (ranks <= 2).mean(),
+        "map": precision,
+        "mrr": (1 / ranks).mean(),
+        "map_self_included": ((1 + 2 / (ranks + 1)) / 2).mean(),
+    }
+    lap("ranks and metrics")
+    return means
+
+
+def measure(function, n_tags: int, dimensions: int):
+    tags, embedding = generate(n_tags, dimensions)
+    stages: dict[str, float] = {}
+    last = time.perf_counter()
+
+    def lap(stage: str) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        stages[stage], last = now - last, now
+
+    found = function(tags, embedding, lap)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return stages, peak, found
+
+
+def main(n_tags: int = 10_000, dimensions: int = 512) -> None:
+    print(f"{n_tags} tags, {dimensions} dimensions, {LISTED} nearest listed")
+    sides = {}
+    for name, function in (("tagjax", with_tagjax), ("pandas, sklearn", with_pandas)):
+        print(f"{name} ...", file=sys.stderr)
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            sides[name] = process.submit(measure, function, n_tags, dimensions).result()
+    ours, theirs = sides.values()
+    print(f"{'seconds':<20}" + "".join(f"{name:>17}" for name in sides) + f"{'ratio':>8}")
+    for stage in ("similarity", "ranks and metrics"):
+        one, other = ours[0][stage], theirs[0][stage]
+        print(f"{stage:<20}{one:>17.2f}{other:>17.2f}{other / one:>8.1f}")
+    one, other = (
+        sum(s for stage, s in side[0].items() if stage != "imports") for side in sides.values()
+    )
+    print(f"{'together':<20}{one:>17.2f}{other:>17.2f}{other / one:>8.1f}")
+    print(f"{'peak GiB':<20}{ours[1]:>17.2f}{theirs[1]:>17.2f}{theirs[1] / ours[1]:>8.1f}")
+    for key, value in ours[2].items():
+        print(f"{key:<20}{value:>17.4f}{theirs[2][key]:>17.4f}")
+        assert abs(value - theirs[2][key]) < 1e-9, key
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

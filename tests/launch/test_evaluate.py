@@ -1,0 +1,67 @@
+"""The program on folders of similarities: where results go, and what is refused."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tagjax.similarity import Similarity, similarity_path, write_similarity
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TAGS = ("ska_1", "ska_2", "dub_1", "dub_2")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("evaluate")
+    for name in ("deduplication", "mine"):
+        path = similarity_path(root / "data" / name, "fc")
+        write_similarity(path, Similarity(TAGS, np.kron(np.eye(2), np.ones((2, 2)))))
+    return root
+
+
+def evaluate(folder, *arguments, code=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "launch.evaluate", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.mark.parametrize(
+    ("given", "out"),
+    [("data/deduplication", "deduplication"), ("data/mine/../mine/", "mine/deduplication")],
+)
+def test_results_of_a_folder_are_under_its_name(folder, given, out):
+    done = evaluate(folder, "--task=deduplication", f"--similarity_dir={given}", "--map=fc")
+    assert "100.0 ± 0.0" in done.stdout
+    found = {path.name for path in (folder / "results" / out).iterdir()}
+    assert {"metrics.json", "fc_map.png", "fc_map.svg", "report.html"} <= found
+    assert "step" in done.stderr  # what it does is told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--similarity_dir=data"], "name one of the folders in it: deduplication, mine"),
+        (["--similarity_dir=data/mine", "--map=fx"], "--map=fx: unknown; choose from fw, fc,"),
+        (["--similarity_dir=data/mine", "--map=fw"], "no 'fw' to map; there is fc"),
+        (["--similarity_dir=data/mine", "--translation=t.csv"], "--translation has no use"),
+        (["--similarity_dir=data/mine", "--listed=0"], "listed=0: must be at least 1"),
+        (["--similarity_dir=data/mine", "--run_dir=x"], "--run_dir has no use beside"),
+    ],
+)
+def test_a_mistake_is_one_line(folder, arguments, message):
+    done = evaluate(folder, "--task=deduplication", *arguments, code=2)
+    (line,) = [line for line in done.stderr.splitlines() if line.strip()]
+    assert line.startswith("error: ")
+    assert message in line

@@ -4,13 +4,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test env test-env lint lock clean
+.PHONY: run test faults env test-env lint lock audit clean
 
 run: env
 	$(BIN)/python -m launch.demo
 
 test: test-env lint
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+
+# The trials of tests/faults in their long form.
+faults: test-env
+	TAGJAX_FAULTS=long $(BIN)/python -m pytest tests/faults
 
 lint: test-env
 	$(BIN)/ruff check .
@@ -20,24 +24,41 @@ lint: test-env
 env: $(VENV)/.run
 test-env: $(VENV)/.test
 
-$(VENV)/.uv:
+# Everything is pinned with hashes; `make lock` makes the files, after a change of setup.py.
+INSTALL := $(BIN)/uv pip install --python $(BIN)/python
+PACKAGES := $(INSTALL) --compile-bytecode --require-hashes --requirements
+TAGJAX := $(INSTALL) --no-deps --no-build-isolation --editable .
+
+$(VENV)/.uv: requirements/tools.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==0.13.9"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --requirement requirements/tools.lock
 	touch $@
 
-# One lock for both: the second command adds to what the first installed.
-$(VENV)/.run: $(VENV)/.uv setup.py requirements.lock
-	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --constraint requirements.lock --editable .
+$(VENV)/.run: $(VENV)/.uv setup.py requirements/run.lock
+	$(PACKAGES) requirements/run.lock
+	$(TAGJAX)
 	touch $@
 
-$(VENV)/.test: $(VENV)/.uv setup.py requirements.lock
-	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --constraint requirements.lock --editable ".[test,keras]"
+$(VENV)/.test: $(VENV)/.uv setup.py requirements/test.lock
+	$(PACKAGES) requirements/test.lock
+	$(TAGJAX)
 	touch $@ $(VENV)/.run
 
-# After a change of setup.py's dependencies.
+COMPILE := $(BIN)/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header
+
 lock: $(VENV)/.uv
-	$(BIN)/uv pip compile setup.py --extra test --extra keras --python-version 3.11 \
-		--no-emit-index-url --no-annotate --no-header --upgrade --output-file requirements.lock
+	echo "uv==0.13.9" | $(COMPILE) - --output-file requirements/tools.lock
+	echo setuptools | $(COMPILE) setup.py - --extra test --extra keras --extra beam --upgrade \
+		--output-file requirements/test.lock
+	echo setuptools | $(COMPILE) setup.py - --constraint requirements/test.lock \
+		--output-file requirements/run.lock
+
+# Known vulnerabilities of what is pinned (asks the vulnerability database on the network).
+audit: $(VENV)/.uv
+	$(BIN)/uv tool run "pip-audit==2.9.0" --strict --disable-pip --require-hashes \
+		--requirement requirements/test.lock
 
 clean:
 	rm -rf $(VENV) data runs results

@@ -1,4 +1,4 @@
-"""Packaging of tagjax; versions that are known to work together are in requirements.lock."""
+"""Packaging of tagjax; versions that are known to work together are in requirements/."""
 
 import setuptools
 
@@ -17,6 +17,7 @@ setuptools.setup(
         "absl-py",
         "array_record",
         "flax",
+        "httpx",
         "importlib_resources",
         "jax",
         "jinja2",
@@ -32,6 +33,7 @@ setuptools.setup(
         "tensorboardX",
         "tensorflow-datasets",
         "threadpoolctl",
+        "tinytag",
         "tqdm",
     ],
     extras_require={
@@ -39,6 +41,7 @@ setuptools.setup(
             "dill",
             "hypothesis",
             "librosa",
+            "mutagen",
             "mypy",
             "pandas",
             "pytest",
@@ -48,6 +51,7 @@ setuptools.setup(
         ],
         "keras": ["tensorflow-cpu", "keras"],
         "bench": ["tensorflow-cpu", "keras", "torch", "pandas", "librosa"],
+        "beam": ["apache-beam"],
         "gpu": ["jax[cuda12]"],
     },
 )

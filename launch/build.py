@@ -6,7 +6,8 @@
         --manifest_dir=data/manifests/mine --audio_dir=music
 
 Excerpts that cannot be decoded are skipped and listed with their reason in skipped.csv beside
-the examples. What is built already is not built again.
+the examples. What is built already is not built again, and an
+interrupted build goes on.
 """
 
 import os
@@ -14,7 +15,7 @@ import os
 from absl import flags
 
 from launch import program
-from tagjax import extraction
+from tagjax import extraction, interruption
 from tagjax.errors import InputError
 
 _DATASET = flags.DEFINE_string("dataset", "synthetic_split", "NAME or NAME/CONFIG to build.")
@@ -25,13 +26,43 @@ _MEL_DTYPE = flags.DEFINE_string(
     "mel_dtype", "float16", f"Type of the stored log-mels: {', '.join(extraction.MEL_DTYPES)}."
 )
 _WORKERS = flags.DEFINE_integer(
-    "workers", None, "Processes that decode; by default one a core.", lower_bound=1
+    "workers",
+    None,
+    "Processes that decode; by default one a core; 0: none but this one, which a broken file can "
+    "then take with it.",
+    lower_bound=0,
+)
+_FILE_SECONDS = flags.DEFINE_float(
+    "file_seconds", 30.0, "An excerpt that takes longer is skipped.", lower_bound=0.1
 )
 _SKIP_MISSING = flags.DEFINE_bool(
     "skip_missing",
     False,
     "List excerpts whose file is not there, or ends before they start, instead of stopping.",
 )
+_BEAM_RUNNER = flags.DEFINE_string(
+    "beam_runner", None, "Build on this Apache Beam runner (DirectRunner, DataflowRunner, ...)."
+)
+_BEAM_OPTIONS = flags.DEFINE_list(
+    "beam_options", [], "Options of the runner, such as --project=P,--region=R."
+)
+
+
+def _beam() -> tuple[str, object] | None:
+    """(runner, options) that the flags name.
+
+    Raises:
+      InputError: Apache Beam is not installed, or options without a runner.
+    """
+    if _BEAM_RUNNER.value is None:
+        if _BEAM_OPTIONS.value:
+            raise InputError("--beam_options: name the runner too, by --beam_runner")
+        return None
+    try:
+        from apache_beam.options import pipeline_options
+    except ImportError:
+        raise InputError("--beam_runner needs Apache Beam: pip install -e .[beam]") from None
+    return _BEAM_RUNNER.value, pipeline_options.PipelineOptions(_BEAM_OPTIONS.value)
 
 
 def main() -> None:
@@ -45,13 +76,16 @@ def main() -> None:
     from tagjax import building
 
     config = extraction.BuildConfig(
-        mel_dtype=_MEL_DTYPE.value, workers=_WORKERS.value, skip_missing=_SKIP_MISSING.value
+        mel_dtype=_MEL_DTYPE.value,
+        workers=_WORKERS.value,
+        skip_missing=_SKIP_MISSING.value,
+        file_seconds=_FILE_SECONDS.value,
     )
-    building.prepare(
-        datasets.make_builder(
-            _DATASET.value, _DATA_DIR.value, _MANIFEST_DIR.value, _AUDIO_DIR.value, config
-        )
+    builder = datasets.make_builder(
+        _DATASET.value, _DATA_DIR.value, _MANIFEST_DIR.value, _AUDIO_DIR.value, config
     )
+    with interruption.Stop():
+        building.prepare(builder, _beam())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.io import filesystems
+from etils import epath
 
 from tagjax import extraction
 from tagjax.examples import Row, check_mistake
@@ -74,13 +74,17 @@ def examples(
 def collect(
     folder: pathlib.Path, parts: Mapping[str, Any]
 ) -> tuple[dict[str, dict[str, int]], list[tuple[str, str, float, str, str]]]:
-    """`counts` and `skipped` of a build, as `ManifestBuilder` has them; the reports are removed."""
+    """`counts` and `skipped` of a build in `folder`, as `ManifestBuilder` has them.
+
+    The reports are removed.
+    """
     counts, skipped = {}, []
     for part in parts:
-        lines = []
-        for match in filesystems.FileSystems.match([f"{folder / part}-*"])[0].metadata_list:
-            with filesystems.FileSystems.open(match.path) as file:
-                lines += [json.loads(line) for line in file.read().decode().splitlines()]
+        lines = [
+            json.loads(line)
+            for path in epath.Path(folder / REPORTS).glob(f"{part}-*")
+            for line in path.read_text().splitlines()
+        ]
         kinds = [line[0] for line in lines]
         counts[part] = {
             "written": kinds.count("written") + kinds.count("padded"),
@@ -92,5 +96,5 @@ def collect(
             for line in sorted(lines, key=lambda line: line[1])
             if line[0] == "skipped"
         ]
-    filesystems.FileSystems.delete([str(folder)])
+    epath.Path(folder / REPORTS).rmtree()
     return counts, skipped

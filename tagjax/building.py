@@ -81,6 +81,11 @@ def _report(builder: ManifestBuilder, folder: pathlib.Path) -> None:
             f"{part:<22} {counts['written']:>8} written {counts['padded']:>6} padded "
             f"{counts['skipped']:>6} skipped"
         )
+    if builder.from_elsewhere:
+        print(
+            f"{builder.from_elsewhere} excerpts are of previews: they begin where the preview does, "
+            "whatever seg_start says (the feature provenance tells them)"
+        )
     reasons = collections.Counter(reason for *_, reason in builder.skipped)
     for reason, count in reasons.most_common(10):
         print(f"skipped {count}: {reason}")

@@ -148,6 +148,12 @@ class ManifestBuilder(  # type: ignore[call-arg]
         folds = any(part.startswith("fold_") for part in there)
         return [p for p in ("train", "validation", "test") if p not in there and not folds]
 
+    @property
+    def from_elsewhere(self) -> int:
+        """Excerpts whose `seg_start` cannot be honoured; see `Source.provenance`."""
+        known = self._source.provenance
+        return sum(track in known for part in self._source.parts.values() for track in part.sng_id)
+
     def _example_writer(self) -> tfds_writer.ExampleWriter:
         file_format = self.info.file_format
         plain = file_format == tfds.core.FileFormat.ARRAY_RECORD

@@ -13,6 +13,8 @@ import soundfile
 from tagjax import extraction, files, manifest
 from tagjax.errors import InputError
 
+PROVENANCE = "provenance.csv"
+"""Table `path,source,...` in an audio folder of the files that are no whole tracks."""
 _SUFFIXES = {"opus", "oga", "mp2", "aif", *map(str.lower, soundfile.available_formats())}
 """Of audio files; a track's cover or lyrics may have its name too."""
 
@@ -122,10 +124,27 @@ def folder_source(
                 f"{pathlib.Path(manifest_dir) / name}.csv:2: no {first} in {root}, nor any other "
                 "file of this part; is --audio_dir right?"
             )
+    provenance = _provenance(root, parts)
     read = functools.partial(
         extraction.read_file, root=str(root), rate=config.front.sample_rate, config=config.decode
     )
-    return manifest_source(dataclasses.replace(made, parts=parts), read, str(manifest_dir))
+    source = manifest_source(dataclasses.replace(made, parts=parts), read, str(manifest_dir))
+    return dataclasses.replace(source, provenance=provenance)
+
+
+def _provenance(root: pathlib.Path, parts: Mapping[str, manifest.Excerpts]) -> dict[str, str]:
+    """{track: where its audio is from} of the files that `provenance.csv` beside them names."""
+    path = root / PROVENANCE
+    if not path.exists():
+        return {}
+    table = files.read_table(path, ("path", "source"))
+    sources = dict(zip(table["path"], table["source"], strict=True))
+    return {
+        track: sources[file]
+        for part in parts.values()
+        for track, file in zip(part.sng_id, part.path or (), strict=True)
+        if file in sources
+    }
 
 
 def _by_name(root: pathlib.Path) -> dict[str, str]:

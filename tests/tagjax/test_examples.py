@@ -1,3 +1,4 @@
+import pathlib
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import soundfile
 import tensorflow_datasets as tfds
 
 import datasets
-from tagjax import building, files, manifest
+from tagjax import audio, building, extraction, files, frontend, journal, loader, manifest
 from tagjax.errors import InputError
 from tagjax.extraction import BuildConfig
 
@@ -46,10 +47,10 @@ def catalogue(tmp_path):
     return tmp_path
 
 
-def builder(root, build=ONE, name="mine", **kwargs):
+def builder(root, build=ONE, name="mine", data="data", **kwargs):
     folders = {"manifest_dir": root / "manifest", "audio_dir": root / "audio"} | kwargs
     return datasets.make_builder(
-        f"catalogue_split/{name}", str(root / "data"), build=build, **folders
+        f"catalogue_split/{name}", str(root / data), build=build, **folders
     )
 
 
@@ -303,3 +304,115 @@ def test_a_start_past_the_end_stops_the_build_and_leaves_nothing(catalogue):
     with pytest.raises(InputError, match=r"validation\.csv:\d+: x/13\.flac: start 77 s is past"):
         building.prepare(made)
     assert not [file for file in (catalogue / "data").rglob("*") if file.is_file()]
+
+
+def content(made):
+    """Every example of every part in its order, and the lists beside them."""
+    folder = pathlib.Path(made.data_dir)
+    parts = {part: list(tfds.builder_from_directory(folder).as_data_source(part)) for part in PARTS}
+    return parts, [(folder / name).read_text() for name in ("skipped.csv", "coverage.csv")]
+
+
+def same(first, second):
+    assert first[1] == second[1]
+    for part in PARTS:
+        assert len(first[0][part]) == len(second[0][part])
+        for one, other in zip(first[0][part], second[0][part], strict=True):
+            for name in one:
+                np.testing.assert_array_equal(one[name], other[name])
+
+
+KILLED = """
+import datasets, os, sys
+from tagjax import building, extraction
+def dying(path, start, duration, **kwargs):
+    if path.endswith("14.flac"):
+        os.kill(os.getpid(), 9)
+    return read(path, start, duration, **kwargs)
+read, extraction.read_file = extraction.read_file, dying
+building.prepare(datasets.make_builder(
+    "catalogue_split/mine", {root!r} + "/data", {root!r} + "/manifest", {root!r} + "/audio",
+    extraction.BuildConfig(workers=0, skip_missing=True)))
+"""
+
+
+def test_a_killed_build_goes_on_and_is_the_one_never_stopped(catalogue, monkeypatch):
+    """Killed while it computes; what is computed is not computed again."""
+    monkeypatch.setattr(journal, "ROWS", 4)
+    code = f"from tagjax import journal; journal.ROWS = 4\n{KILLED}".replace(
+        "{root!r}", repr(str(catalogue))
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == -9, done.stderr
+    (left,) = (catalogue / "data" / "catalogue_split" / "mine").glob(".unfinished_*")
+    assert len(list(left.glob("0*.npz"))) == 2  # Workers are handed 8 at once.
+    (left / "000000004.npz").write_bytes((left / "000000004.npz").read_bytes()[:-999])  # Cut.
+    read_again, honest = [], extraction.read_file
+
+    def traced(path, *args, **kwargs):
+        read_again.append(path)
+        return honest(path, *args, **kwargs)
+
+    monkeypatch.setattr(extraction, "read_file", traced)
+    again = builder(catalogue, BuildConfig(workers=0, skip_missing=True))
+    building.prepare(again)
+    # Row 3 is broken and tried again; rows 4 to 7 were lost; 8 to 17 never came.
+    assert read_again == [f"x/{k}.flac" for k in range(3, 18)]
+    whole = builder(catalogue, BuildConfig(workers=2, skip_missing=True), data="whole")
+    building.prepare(whole)
+    same(content(again), content(whole))
+    assert [path.name for path in pathlib.Path(again.data_dir).parent.iterdir()] == ["1.0.0"]
+
+
+def test_two_builds_of_one_data_set_do_not_meet(catalogue):
+    made = builder(catalogue)
+    with (
+        files.locked(pathlib.Path(made.data_dir).parent, "wait"),
+        pytest.raises(InputError, match="another process is at work there; wait for it"),
+    ):
+        building.prepare(made)
+
+
+def test_beam_gives_the_same_examples_in_the_same_order(catalogue):
+    pytest.importorskip("apache_beam")
+    here, beam = builder(catalogue), builder(catalogue, data="beam")
+    building.prepare(here)
+    # Not DirectRunner, which would ask the network for a faster one first.
+    building.prepare(beam, ("apache_beam.runners.portability.fn_api_runner.FnApiRunner", None))
+    same(content(here), content(beam))
+    assert beam.counts == here.counts
+    assert beam.skipped == here.skipped
+
+
+def test_coverage_says_what_is_left_of_each_tag(catalogue):
+    made = builder(catalogue)
+    building.prepare(made)
+    table = files.read_table(f"{made.data_dir}/coverage.csv", ())
+    assert table == {"tag": ["a:rock"], "listed": ["18"], "written": ["16"]}
+
+
+def test_a_preview_begins_at_0_and_says_so(catalogue, capsys):
+    rows = [("x/5.flac", "deezer preview")]
+    files.write_table(catalogue / "audio" / "provenance.csv", ("path", "source"), rows)
+    made = builder(catalogue)
+    building.prepare(made)
+    found = read(made, "train")
+    assert [found[k]["provenance"].decode() for k in ("5", "6")] == ["deezer preview", ""]
+    assert found["5"]["seg_start"] == 0.5  # As the manifest has it.
+    for k, start in (("5", 0.0), ("6", 0.5)):
+        wanted, _ = audio.read_log_mel(catalogue / "audio" / "x" / f"{k}.flac", start, 2.0)
+        np.testing.assert_array_equal(found[k]["mel"], wanted.astype(np.float16))
+    assert "1 excerpts are of previews" in capsys.readouterr().out
+
+
+def test_uint8_is_within_half_a_step_where_the_network_sees_it(catalogue):
+    made = builder(catalogue, BuildConfig(workers=0, mel_dtype="uint8", skip_missing=True))
+    building.prepare(made)
+    dataset = loader.find("catalogue_split/mine", catalogue / "data")
+    examples = loader.Examples(dataset, ["test"], loader.LoaderConfig())
+    batch = examples.batch(np.arange(2), np.arange(2), np.ones(2))
+    for i, mel in enumerate(batch["mel"]):
+        path = catalogue / "audio" / "x" / f"{examples[i]['sng_id']}.flac"
+        wanted, _ = audio.read_log_mel(path, 0.5, 2.0)
+        assert mel.dtype == np.float32
+        np.testing.assert_allclose(mel, wanted, atol=frontend.UINT8_STEP / 2 + 1e-5)

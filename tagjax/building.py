@@ -83,8 +83,8 @@ def _report(builder: ManifestBuilder, folder: pathlib.Path) -> None:
         )
     if builder.from_elsewhere:
         print(
-            f"{builder.from_elsewhere} excerpts are of previews: they begin where the preview does, "
-            "whatever seg_start says (the feature provenance tells them)"
+            f"{builder.from_elsewhere} excerpts are of previews: they begin where the preview "
+            "does, whatever seg_start says (the feature provenance tells them)"
         )
     reasons = collections.Counter(reason for *_, reason in builder.skipped)
     for reason, count in reasons.most_common(10):

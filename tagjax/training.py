@@ -196,8 +196,8 @@ def train(
             first, last = int(state.step), (progress.epoch + 1) * epoch_steps
             numbers = range(first, last)
             with tqdm(
-                total=epoch_steps * config.batch_size,
-                initial=(first - last + epoch_steps) * config.batch_size,
+                total=epoch_steps,
+                initial=first - last + epoch_steps,
                 desc=f"epoch {progress.epoch + 1}/{config.max_epochs}",
                 unit=" excerpts",
                 unit_scale=config.batch_size,

@@ -32,7 +32,11 @@ def test_synthetic_split_has_the_three_experiments():
 @pytest.mark.parametrize(
     ("name", "folders", "message"),
     [
-        ("discog", {}, "unknown dataset 'discog'; one of catalogue_split/NAME, discogs_split, mumu"),
+        (
+            "discog",
+            {},
+            "unknown dataset 'discog'; one of catalogue_split/NAME, discogs_split",
+        ),
         ("discogs_split/x", {}, "no config 'x'; one of taxonomy, deduplication"),
         ("discogs_split/", {}, "data/manifests/discogs_split/taxonomy: no such folder"),
         ("discogs_split", {}, "data/manifests/discogs_split/taxonomy: no such folder"),

@@ -64,7 +64,7 @@ MINE = "--dataset=catalogue_split/mine"
     [
         (
             ["--dataset=discog"],
-            "unknown dataset 'discog'; one of catalogue_split/NAME, discogs_split, mumu_discogs_split",
+            "unknown dataset 'discog'; one of catalogue_split/NAME, discogs_split, mumu",
         ),
         (["--dataset=discogs_split/x"], "no config 'x'; one of taxonomy, deduplication"),
         ([MINE, "--mel_dtype=int8"], "--mel_dtype=int8: one of float16, float32"),

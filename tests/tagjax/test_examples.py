@@ -358,6 +358,7 @@ def test_a_killed_build_goes_on_and_is_the_one_never_stopped(catalogue, monkeypa
     building.prepare(again)
     # Row 3 is broken and tried again; rows 4 to 7 were lost; 8 to 17 never came.
     assert read_again == [f"x/{k}.flac" for k in range(3, 18)]
+    monkeypatch.setattr(extraction, "read_file", honest)
     whole = builder(catalogue, BuildConfig(workers=2, skip_missing=True), data="whole")
     building.prepare(whole)
     same(content(again), content(whole))

@@ -15,7 +15,7 @@ import os
 from absl import flags
 
 from launch import program
-from tagjax import extraction, interruption
+from tagjax import extraction
 from tagjax.errors import InputError
 
 _DATASET = flags.DEFINE_string("dataset", "synthetic_split", "NAME or NAME/CONFIG to build.")
@@ -84,8 +84,7 @@ def main() -> None:
     builder = datasets.make_builder(
         _DATASET.value, _DATA_DIR.value, _MANIFEST_DIR.value, _AUDIO_DIR.value, config
     )
-    with interruption.Stop():
-        building.prepare(builder, _beam())
+    building.prepare(builder, _beam())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 from absl import app, flags, logging
 
 from tagjax.errors import InputError
-from tagjax.interruption import InterruptedRunError
+from tagjax.interruption import InterruptedRunError, Stop
 
 _default_show = warnings.showwarning
 flags.disclaim_key_flags()  # Flags defined through this module belong to the program's --help.
@@ -31,7 +31,8 @@ def run(main: Callable[[], None]) -> None:
             print(f"error: unexpected argument {argv[1]!r}; see --help", file=sys.stderr)
             return 2
         try:
-            main()
+            with Stop():
+                main()
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2

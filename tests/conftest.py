@@ -82,6 +82,7 @@ def make_tiny():
                             "album_id": f"l{k // 2}",
                             "tags": "|".join(sorted({TINY_TAGS[label], "rock"})),
                             "seg_start": 0.0,
+                            "provenance": "",
                             "padded": False,
                         },
                     )

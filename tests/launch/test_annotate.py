@@ -186,7 +186,7 @@ def test_an_interrupted_run_leaves_no_half_written_folder(tmp_path):
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     while process.poll() is None and not list(tmp_path.glob(".o.*/made/annotations.csv")):
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
     process.wait()
     assert process.returncode != 0
     assert not (tmp_path / "o").exists()

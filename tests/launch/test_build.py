@@ -68,7 +68,7 @@ MINE = "--dataset=catalogue_split/mine"
         ),
         (["--dataset=discogs_split/x"], "no config 'x'; one of taxonomy, deduplication"),
         ([MINE, "--mel_dtype=int8"], "--mel_dtype=int8: one of float16, float32"),
-        ([MINE, "--workers=0"], "--workers"),
+        ([MINE, "--workers=-1"], "--workers"),
         ([MINE, "--manifest_dir={0}/manifest", "--audio_dir={0}/manifest"], "train.csv:2: no 0.*"),
     ],
 )

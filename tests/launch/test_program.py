@@ -85,8 +85,8 @@ def test_flags_are_the_fields_of_the_config(tmp_path):
 
 def test_help_is_the_docstring(tmp_path):
     text = " ".join(run(tmp_path, "--help").stdout.split())
-    assert "--rate: in Hz, of everything." in text
-    assert "--[no]fast: or slow." in text
+    assert "--rate: In Hz, of everything." in text
+    assert "--[no]fast: Or slow." in text
     assert "inner" not in text
 
 

@@ -33,6 +33,15 @@ def _clear(folder: pathlib.Path) -> None:
         shutil.rmtree(path)
 
 
+def _leave(left: pathlib.Path, mistaken: bool) -> None:
+    """Removes a journal that a mistake of the user's left, unless there is much to go on with."""
+    if mistaken and len(list(left.glob("*"))) < _WORTH_KEEPING:
+        shutil.rmtree(left, ignore_errors=True)
+    for path in (left, *list(left.parents)[:2]):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
 def prepare(builder: ManifestBuilder, beam: Any = None) -> None:
     """Builds and reports, or says that it is built.
 
@@ -58,20 +67,15 @@ def prepare(builder: ManifestBuilder, beam: Any = None) -> None:
     config = None
     if beam is not None:
         config = tfds.download.DownloadConfig(beam_runner=beam[0], beam_options=beam[1])
-    try:
-        with files.locked(folder.parent, "wait for it"):
+    with files.locked(folder.parent, "wait for it"):
+        try:
             _clear(folder)
             with contextlib.redirect_stdout(io.StringIO()):  # TFDS would speak of a download.
                 builder.download_and_prepare(download_config=config)
             shutil.rmtree(builder.journal, ignore_errors=True)
-    except BaseException as error:
-        # A mistake of the user's leaves nothing, unless there is much to go on with.
-        if isinstance(error, InputError) and len(list(builder.journal.glob("*"))) < _WORTH_KEEPING:
-            shutil.rmtree(builder.journal, ignore_errors=True)
-        for path in (builder.journal, folder.parent, folder.parent.parent):
-            if path.is_dir() and not any(path.iterdir()):
-                path.rmdir()
-        raise
+        except BaseException as error:
+            _leave(builder.journal, isinstance(error, InputError))
+            raise
     _report(builder, folder)
 
 

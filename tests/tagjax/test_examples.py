@@ -372,6 +372,7 @@ def test_two_builds_of_one_data_set_do_not_meet(catalogue):
         pytest.raises(InputError, match="another process is at work there; wait for it"),
     ):
         building.prepare(made)
+    assert not pathlib.Path(made.data_dir).exists()
 
 
 def test_beam_gives_the_same_examples_in_the_same_order(catalogue):

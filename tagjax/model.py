@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from tagjax import convolution
 from tagjax.errors import InputError
 
 
@@ -231,7 +232,12 @@ class TagClassifier(nn.Module):
         for i, (filters, pool) in enumerate(zip(config.filters, config.pools, strict=True)):
             groups = x.shape[-1] if config.convolution == "depthwise" else 1
             x = nn.Conv(
-                filters, (3, 3), feature_group_count=groups, dtype=self.dtype, name=f"conv{i + 1}"
+                filters,
+                (3, 3),
+                feature_group_count=groups,
+                dtype=self.dtype,
+                conv_general_dilated=convolution.convolve,
+                name=f"conv{i + 1}",
             )(x)
             if config.batch_norm:
                 x = nn.BatchNorm(
@@ -242,7 +248,8 @@ class TagClassifier(nn.Module):
                     axis_name=self.axis_name if training else None,
                     name=f"norm{i + 1}",
                 )(x)
-            x = max_pool(ACTIVATIONS[config.activation](x), pool)
+            # As both activations rise, pooling first is the same, and leaves them less to do.
+            x = ACTIVATIONS[config.activation](max_pool(x, pool))
             self.sow("intermediates", f"block{i + 1}", x)
             x = Dropout(config.conv_dropout)(x, positions)
         x = x.reshape(x.shape[0], x.shape[1], -1)

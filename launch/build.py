@@ -59,9 +59,15 @@ def _beam() -> tuple[str, object] | None:
             raise InputError("--beam_options: name the runner too, by --beam_runner")
         return None
     try:
+        from apache_beam import runners
         from apache_beam.options import pipeline_options
     except ImportError:
         raise InputError("--beam_runner needs Apache Beam: pip install -e .[beam]") from None
+    try:
+        runners.create_runner(_BEAM_RUNNER.value)
+    except (ImportError, ValueError, AttributeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"--beam_runner={_BEAM_RUNNER.value}: {reason}") from None
     return _BEAM_RUNNER.value, pipeline_options.PipelineOptions(_BEAM_OPTIONS.value)
 
 

@@ -96,6 +96,8 @@ def _run(
     rest = f"{left} of {len(tracks)} tracks to go; the same command goes on"
     if stop.asked:
         raise interruption.InterruptedRunError(stop.asked, f"with {rest}")
+    if todo and left == len(tracks):
+        gave_up = gave_up or "no track could be fetched"
     if gave_up:
         raise InputError(f"{config.client.api}: {gave_up}, with {rest}")
 

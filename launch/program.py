@@ -1,6 +1,7 @@
 """What every launch program shares: how it starts, and how a user's mistake ends it."""
 
 import dataclasses
+import errno
 import os
 import sys
 import types
@@ -11,7 +12,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from tagjax.errors import InputError
+from tagjax.errors import InputError, one_line
 from tagjax.interruption import InterruptedRunError, Stop
 
 _default_show = warnings.showwarning
@@ -21,7 +22,8 @@ flags.disclaim_key_flags()  # Flags defined through this module belong to the pr
 def run(main: Callable[[], None]) -> None:
     """Runs `main` as an absl program.
 
-    An `InputError` is printed as one line, and the process leaves with exit code 2; a run that
+    An `InputError`, or what the system refused (a full disk), is printed as one line, and the
+    process leaves with exit code 2; a run that
     was stopped says so and leaves with 128 + the signal. Our warnings are lines too. Stray
     positional arguments are refused, as they are mostly misspelt flags.
     """
@@ -35,6 +37,11 @@ def run(main: Callable[[], None]) -> None:
                 main()
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
+            return 2
+        except (OSError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and _FULL not in str(error):
+                raise
+            print(f"error: {_of_system(error)}", file=sys.stderr)
             return 2
         except InterruptedRunError as stop:
             print(stop, file=sys.stderr)
@@ -57,6 +64,21 @@ def run(main: Callable[[], None]) -> None:
     logging.set_verbosity(logging.WARNING)
     warnings.showwarning = _show_warning
     app.run(wrapped, flags_parser=parse)
+
+
+_FULL = os.strerror(errno.ENOSPC)
+
+
+def _of_system(error: OSError | RuntimeError) -> str:
+    """What the system refused, of which file; a full disk says what to do."""
+    told = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        told = error.strerror + ("" if error.filename is None else f": {error.filename}")
+    elif _FULL in told:  # ArrayRecord's RuntimeError, or an OSError that TFDS has wrapped.
+        told = f"{_FULL}: {told}"
+    if _FULL in told or os.strerror(errno.EDQUOT) in told:
+        told += "; free some space, then the same command goes on"
+    return one_line(told)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *rest: Any) -> None:

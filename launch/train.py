@@ -35,6 +35,9 @@ _FOLD = flags.DEFINE_integer("fold", None, "Of a data set with folds, train this
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Processes of the run.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is.")
+_HEARTBEAT = flags.DEFINE_float(
+    "heartbeat_seconds", 60.0, "With several processes: one silent for so long ends the others."
+)
 _CACHE_DIR = flags.DEFINE_string(
     "compilation_cache", "~/.cache/tagjax", "Where compiled steps are kept; empty: nowhere."
 )
@@ -69,7 +72,7 @@ def main() -> None:
     program.cache_compilations(_CACHE_DIR.value)
     parallel.initialise(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     run_dir = pathlib.Path(_RUN_DIR.value or pathlib.Path("runs") / dataset.name)
-    with interruption.Stop() as stop:
+    with parallel.together(_COORDINATOR.value, _HEARTBEAT.value), interruption.Stop() as stop:
         results = training.run(wanted, dataset, run_dir, _FOLD.value, stop)
     if not parallel.is_leader():
         return

@@ -1,7 +1,7 @@
 """Catalogues of annotated tracks, and the truth tables that go with them.
 
 Readers of the files left of the manifest. A mistake in a file is an `InputError` that
-names file and row; the header is row 1.
+names file and line; the header is line 1.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tagjax.errors import InputError
-from tagjax.files import PathLike, read_table
+from tagjax.files import PathLike, Table, number, read_table
 
 SEPARATOR = "|"
 
@@ -72,15 +72,15 @@ def read_catalogue(path: PathLike, prefix: str = "") -> Catalogue:
       InputError: a missing column, no rows, an empty id or tag, a track id that occurs twice.
     """
     table = read_table(path, ("track_id", "artist_id", "album_id", "tags"))
-    _check_ids(path, table["track_id"], "track_id")
-    _check_filled(path, table["artist_id"], "artist_id", "every track needs its artist")
+    _check_ids(path, table, "track_id")
+    _check_filled(path, table, "artist_id", "every track needs its artist")
     intern: dict[str, str] = {}
     tags = []
     for row, cell in enumerate(table["tags"]):
         names = [intern.setdefault(tag, tag) for tag in map(str.strip, cell.split(SEPARATOR))]
         if "" in names:
             raise InputError(
-                f"{_at(path, row)}: empty tag in tags={cell!r}; name it, or drop the track"
+                f"{table.at(row)}: empty tag in tags={cell!r}; name it, or drop the track"
             )
         tags.append(tuple(dict.fromkeys(names)))
     named = {
@@ -122,21 +122,19 @@ def read_tracks(path: PathLike) -> Tracks:
 
     Raises:
       InputError: a missing column, no rows, an empty id or path, a track id that occurs
-        twice, or a duration that is not a positive number.
+        twice, a path that leaves the audio folder, or a duration that is not a positive number.
     """
     table = read_table(path, ("track_id", "path"))
-    _check_ids(path, table["track_id"], "track_id")
-    _check_filled(path, table["path"], "path", "every track needs its audio file")
+    _check_ids(path, table, "track_id")
+    _check_filled(path, table, "path", "every track needs its audio file")
+    check_paths(table)
     cells = table.get("duration_s", [""] * len(table["path"]))
     duration = np.empty(len(cells))
     for row, cell in enumerate(cells):
-        try:
-            duration[row] = float(cell) if cell else np.nan
-        except ValueError:
-            duration[row] = -1.0
+        duration[row] = number(cell)
         if cell and not 0.0 < duration[row] < np.inf:
             raise InputError(
-                f"{_at(path, row)}: duration_s={cell!r} is not a positive number of seconds; "
+                f"{table.at(row)}: duration_s={cell!r} is not a positive number of seconds; "
                 "leave it empty if it is unknown"
             )
     return Tracks(tuple(table["track_id"]), tuple(table["path"]), duration)
@@ -152,8 +150,8 @@ def read_taxonomy(path: PathLike, prefix: str = "") -> tuple[tuple[str, str], ..
     Raises:
       InputError: a missing column, no rows, an empty name, a repeated pair, a cycle.
     """
-    columns = _truth_columns(path, ("style", "genre"))
-    pairs = _truth_rows(path, columns)
+    table = read_table(path, ("style", "genre"))
+    pairs = _truth_rows(path, table, ("style", "genre"))
     graph: dict[str, set[str]] = {}
     for style, genre in pairs:
         graph.setdefault(style, set()).add(genre)
@@ -163,7 +161,7 @@ def read_taxonomy(path: PathLike, prefix: str = "") -> tuple[tuple[str, str], ..
         cycle = error.args[1][::-1]
         row = pairs.index((cycle[0], cycle[1]))
         raise InputError(
-            f"{_at(path, row)}: the taxonomy goes in a circle: {' > '.join(cycle)}; "
+            f"{table.at(row)}: the taxonomy goes in a circle: {' > '.join(cycle)}; "
             "remove one of these pairs"
         ) from None
     return tuple((prefix + style, prefix + genre) for style, genre in pairs)
@@ -201,8 +199,8 @@ def read_translation(
             f"{path}:1: expected the columns source,target,relation or X_tag,Y_tag,relation "
             f"(X:, Y: prefixes); found {', '.join(table)}"
         )
-    rows = _truth_rows(path, [table[name] for name in names])
-    _check_filled(path, table["relation"], "relation", "exact, broad, narrow, close or related")
+    rows = _truth_rows(path, table, names)
+    _check_filled(path, table, "relation", "exact, broad, narrow, close or related")
     return tuple(
         (systems[0] + source, systems[1] + target, relation)
         for (source, target), relation in zip(rows, table["relation"], strict=True)
@@ -221,59 +219,68 @@ def read_duplicates(path: PathLike, prefixes: Sequence[str] = ("",)) -> tuple[tu
       InputError: a missing column, no rows, an empty name, a repeated pair, an unknown system.
     """
     table = read_table(path, ("tag", "duplicate"))
-    rows = _truth_rows(path, [table["tag"], table["duplicate"]])
+    rows = _truth_rows(path, table, ("tag", "duplicate"))
     systems = table.get("system", [""] * len(rows))
     full = []
     for row, ((tag, duplicate), system) in enumerate(zip(rows, systems, strict=True)):
         prefix = system if system in prefixes or not system else f"{system}:"
         if system and prefix not in prefixes:
             raise InputError(
-                f"{_at(path, row)}: unknown system {system!r}; the prefixes are "
+                f"{table.at(row)}: unknown system {system!r}; the prefixes are "
                 f"{', '.join(map(repr, prefixes))}"
             )
         full.append((prefix + tag, prefix + duplicate))
     return tuple(full)
 
 
-def _at(path: PathLike, row: int) -> str:
-    """`file:row` of the row with this index, the header being row 1."""
-    return f"{path}:{row + 2}"
+def check_paths(table: Table) -> None:
+    """Refuses a `path` that is not below the audio folder: absolute, or with `..` in it.
+
+    A list that someone else made would otherwise name any file of this machine as music.
+
+    Raises:
+      InputError: one is.
+    """
+    for row, path in enumerate(table["path"]):
+        parts = path.split("/")
+        if not parts[0] or ".." in parts:
+            raise InputError(
+                f"{table.at(row)}: path={path!r} is not below the audio folder; name the folder "
+                "that holds all of the audio, and paths in it"
+            )
 
 
-def _check_filled(path: PathLike, column: Sequence[str], name: str, advice: str) -> None:
+def _check_filled(path: PathLike, table: Table, name: str, advice: str) -> None:
+    column = table[name]
     if not column:
         raise InputError(f"{path}: has a header but no rows")
     blank = next((row for row, value in enumerate(column) if not value.strip()), None)
     if blank is not None:
-        raise InputError(f"{_at(path, blank)}: empty {name}; {advice}")
+        raise InputError(f"{table.at(blank)}: empty {name}; {advice}")
 
 
-def _check_ids(path: PathLike, column: Sequence[str], name: str) -> None:
-    _check_filled(path, column, name, "every row needs one")
+def _check_ids(path: PathLike, table: Table, name: str) -> None:
+    column = table[name]
+    _check_filled(path, table, name, "every row needs one")
     if len(set(column)) < len(column):
         seen: dict[str, int] = {}
         for row, value in enumerate(column):
             if value in seen:
                 raise InputError(
-                    f"{_at(path, row)}: {name} {value!r} was already in row {seen[value] + 2}; "
-                    "keep one row a track"
+                    f"{table.at(row)}: {name} {value!r} was already in row "
+                    f"{table.lines[seen[value]]}; keep one row a track"
                 )
             seen[value] = row
 
 
-def _truth_columns(path: PathLike, names: Sequence[str]) -> list[list[str]]:
-    table = read_table(path, names)
-    return [table[name] for name in names]
-
-
-def _truth_rows(path: PathLike, columns: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+def _truth_rows(path: PathLike, table: Table, names: Sequence[str]) -> list[tuple[str, str]]:
     """The two columns as pairs, none empty, none twice."""
-    for column in columns:
-        _check_filled(path, column, "tag", "name it, or drop the row")
-    pairs = list(zip(*columns, strict=True))
+    for name in names:
+        _check_filled(path, table, name, "name it, or drop the row")
+    pairs = list(zip(*(table[name] for name in names), strict=True))
     seen: set[tuple[str, str]] = set()
     for row, pair in enumerate(pairs):
         if pair in seen:
-            raise InputError(f"{_at(path, row)}: the pair {', '.join(pair)} occurs twice; drop one")
+            raise InputError(f"{table.at(row)}: the pair {', '.join(pair)} occurs twice; drop one")
         seen.add(pair)
     return pairs

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import stat
 
 import numpy as np
 import soundfile
@@ -68,11 +69,15 @@ def read_excerpt(
         `LOUDEST`, `start` past the end, or too little sound after it.
     """
     config = config or AudioConfig()
-    if not os.path.exists(path):
-        raise NoSuchExcerptError("no such file")
-    if not os.path.isfile(path):
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: NUL
+        raise NoSuchExcerptError("no such file") from None
+    except OSError as error:
+        raise AudioError(f"cannot be read: {error.strerror}") from None
+    if not stat.S_ISREG(found.st_mode):
         raise AudioError("not a file")
-    if os.path.getsize(path) == 0:
+    if not found.st_size:
         raise AudioError("empty file")
     try:
         with soundfile.SoundFile(path) as file:
@@ -89,6 +94,8 @@ def read_excerpt(
     except TypeError:  # soundfile wants to be told what is in a .raw file
         raise AudioError("not decodable: no header") from None
     except (soundfile.LibsndfileError, RuntimeError) as error:
+        if not os.path.exists(path):  # It was there when the manifest was read.
+            raise NoSuchExcerptError("no such file") from None
         reason = getattr(error, "error_string", str(error)).strip().rstrip(".")
         if "does not exist" in reason:  # libsndfile's word for text that is named .mp3
             reason = "Format not recognised"

@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 
 from tagjax import files, journal
 from tagjax.errors import InputError
-from tagjax.examples import ManifestBuilder
+from tagjax.examples import EmptyPartError, ManifestBuilder
 
 _WORTH_KEEPING = 2048 // journal.ROWS
 """Files of a journal."""
@@ -22,7 +22,8 @@ _WORTH_KEEPING = 2048 // journal.ROWS
 
 def _journal(builder: ManifestBuilder) -> pathlib.Path:
     """Folder for what is computed; another manifest or configuration has another one."""
-    metadata = json.dumps(dict(builder.info.metadata), sort_keys=True, default=str)
+    made_of = {**builder.info.metadata, "left_out": builder.left_out}
+    metadata = json.dumps(made_of, sort_keys=True, default=str)
     digest = hashlib.sha256(metadata.encode()).hexdigest()[:16]
     return pathlib.Path(builder.data_dir).parent / f".unfinished_{digest}"
 
@@ -31,6 +32,16 @@ def _clear(folder: pathlib.Path) -> None:
     """Removes what a killed build left beside the place of `folder`."""
     for path in folder.parent.glob("*incomplete*"):
         shutil.rmtree(path)
+
+
+def _attempt(builder: ManifestBuilder, config: Any) -> None:
+    """Builds; a part that comes out empty and may be missing is then one of `left_out`."""
+    builder.journal = _journal(builder)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # TFDS would speak of a download.
+            builder.download_and_prepare(download_config=config)
+    except EmptyPartError as part:
+        warnings.warn(f"nothing of the part {part} can be decoded; it is left out", stacklevel=3)
 
 
 def _leave(left: pathlib.Path, mistaken: bool) -> None:
@@ -63,18 +74,18 @@ def prepare(builder: ManifestBuilder, beam: Any = None) -> None:
         warnings.warn(f"the manifest has no {part}.csv; launch.train needs one", stacklevel=2)
     tfds.disable_progress_bar()
     builder.on_beam = beam is not None
-    builder.journal = _journal(builder)
     config = None
     if beam is not None:
         config = tfds.download.DownloadConfig(beam_runner=beam[0], beam_options=beam[1])
     with files.locked(folder.parent, "wait for it"):
         try:
             _clear(folder)
-            with contextlib.redirect_stdout(io.StringIO()):  # TFDS would speak of a download.
-                builder.download_and_prepare(download_config=config)
-            shutil.rmtree(builder.journal, ignore_errors=True)
+            while not folder.exists():
+                _attempt(builder, config)
+            for left in folder.parent.glob(".unfinished_*"):
+                shutil.rmtree(left)
         except BaseException as error:
-            _leave(builder.journal, isinstance(error, InputError))
+            _leave(_journal(builder), isinstance(error, InputError))
             raise
     _report(builder, folder)
 

@@ -6,6 +6,7 @@ and are counted apart, but for co-occurrence and the number of tags a track.
 
 import dataclasses
 import itertools
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ import scipy.sparse
 from tagjax import tags as names
 from tagjax.annotations import Catalogue, Tracks
 from tagjax.manifest import Excerpts, Manifest, summarise
-from tagjax.sampling import SamplingConfig, make_manifest
+from tagjax.sampling import EmptyPartError, SamplingConfig, make_manifest
 from tagjax.similarity import Similarity
 from tagjax.tasks.results import Table
 
@@ -69,15 +70,19 @@ def sampled(
 ) -> tuple[Manifest, Manifest]:
     """What `sampling.make_manifest` makes of catalogues: (manifest, the same without balancing).
 
+    Catalogues of too few artists for three parts are described as two folds, with a warning.
+
     Raises:
       InputError: as `make_manifest`.
     """
     experiment = "translation" if len(catalogues) > 1 else "taxonomy"
     plain = dataclasses.replace(config, upsample=(), max_occurrences=2**40)
-    after, before = (
-        make_manifest(catalogues, tracks, each, experiment) for each in (config, plain)
-    )
-    return after, before
+    try:
+        after = make_manifest(catalogues, tracks, config, experiment)
+    except EmptyPartError as error:
+        warnings.warn(f"{error}; described as two folds", stacklevel=2)
+        after = make_manifest(catalogues, tracks, config, experiment, 2)
+    return after, make_manifest(catalogues, tracks, plain, experiment, after.folds)
 
 
 def describe(manifest: Manifest, before: Manifest | None = None) -> Description:

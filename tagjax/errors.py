@@ -1,8 +1,26 @@
 """The one exception for a user's mistake."""
 
+_LONGEST = 2000
+
+
+def one_line(text: str) -> str:
+    """The text on one line and harmless to a terminal: what does not print is escaped.
+
+    Of a very long one the middle is left out.
+    """
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
 
 class InputError(ValueError):
     """Bad input: its message is one line that names file and row and says what to do.
 
+    What is quoted of the input cannot make it more lines, or reach the terminal as commands.
     `launch` programs print it without a traceback and leave with exit code 2.
     """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(one_line(str(message)))

@@ -54,11 +54,13 @@ class Row:
 
     Attributes:
       index: of its row in the part.
+      line: of that row in its file.
       job: path, start and duration of its audio.
       fields: all of the example but `mel` and `padded`.
     """
 
     index: int
+    line: int
     job: extraction.Job
     fields: Mapping[str, Any]
 
@@ -86,9 +88,13 @@ def check_mistake(
     """
     if outcome.mistaken and not config.skip_missing:
         raise InputError(
-            f"{where}.csv:{row.index + 2}: {row.job[0]}: {outcome.reason}; mend the row, or go on "
+            f"{where}.csv:{row.line}: {row.job[0]}: {outcome.reason}; mend the row, or go on "
             "without such by --skip_missing"
         )
+
+
+class EmptyPartError(Exception):
+    """Nothing of a part that a data set can do without could be decoded; its name is the text."""
 
 
 class _PlainWriter(tfds_writer.ExampleWriter):
@@ -111,6 +117,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
 
     Attributes:
       build: what the examples are made of.
+      left_out: parts that are not built, as nothing of them can be decoded.
       journal: folder for what is computed, so that an interrupted build goes on; None: nowhere.
       on_beam: whether Apache Beam computes them.
       skipped: (part, sng_id, seg_start, path, reason) of what could not be decoded, and
@@ -126,6 +133,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
         self.on_beam = False
         self.skipped: list[tuple[str, str, float, str, str]] = []
         self.counts: dict[str, dict[str, int]] = {}
+        self.left_out: list[str] = []
         kwargs.setdefault("file_format", "array_record")
         super().__init__(**kwargs)
 
@@ -154,6 +162,10 @@ class ManifestBuilder(  # type: ignore[call-arg]
         known = self._source.provenance
         return sum(track in known for part in self._source.parts.values() for track in part.sng_id)
 
+    @property
+    def _parts(self) -> list[str]:
+        return [part for part in self._source.parts if part not in self.left_out]
+
     def _example_writer(self) -> tfds_writer.ExampleWriter:
         file_format = self.info.file_format
         plain = file_format == tfds.core.FileFormat.ARRAY_RECORD
@@ -176,6 +188,9 @@ class ManifestBuilder(  # type: ignore[call-arg]
     def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
         del dl_manager
         source = self._source
+        # Of an attempt before, only what was lost with a whole part is still true.
+        self.skipped = [row for row in self.skipped if row[0] in self.left_out]
+        self.counts = {part: self.counts[part] for part in self.left_out}
         if self.on_beam:
             from tagjax import beam_build
 
@@ -184,16 +199,16 @@ class ManifestBuilder(  # type: ignore[call-arg]
                 part: beam_build.examples(
                     f"{source.name}/{part}", self._rows(part), source.read, self.build, folder
                 )
-                for part in source.parts
+                for part in self._parts
             }
         # One stream for all parts, as TFDS takes them one after the other.
-        everything = [job for part in source.parts for job in source.jobs(part)]
+        everything = [job for part in self._parts for job in source.jobs(part)]
         outcomes = (
             extraction.log_mels(everything, source.read, self.build)
             if self.journal is None
             else journal.log_mels(self.journal, everything, source.read, self.build)
         )
-        return {part: self._generate_examples(part, outcomes) for part in source.parts}
+        return {part: self._generate_examples(part, outcomes) for part in self._parts}
 
     def _rows(self, part: str) -> list[Row]:
         """The excerpts of a part with all of their examples that needs no audio."""
@@ -205,6 +220,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
         return [
             Row(
                 i,
+                excerpts.line_of(i),
                 jobs[i],
                 {
                     "label": excerpts.label[i],
@@ -233,6 +249,9 @@ class ManifestBuilder(  # type: ignore[call-arg]
             counts["written"] += 1
             counts["padded"] += outcome.padded
             yield row.key, row.example(outcome)
+        if not counts["written"] and part.endswith(("_upsampled", "overlap")):
+            self.left_out.append(part)
+            raise EmptyPartError(part)
         if not counts["written"]:
             _, _, _, path, reason = next(row for row in self.skipped if row[0] == part)
             raise InputError(
@@ -250,8 +269,9 @@ class ManifestBuilder(  # type: ignore[call-arg]
             self.counts, self.skipped = beam_build.collect(folder, self._source.parts)
         files.write_json(folder / "build.json", {"parts": self.counts})
         header = ("part", "sng_id", "seg_start", "path", "reason")
-        files.write_table(folder / "skipped.csv", header, self.skipped)
-        files.write_table(folder / "coverage.csv", ("tag", "listed", "written"), self._coverage())
+        files.write_table(folder / "skipped.csv", header, self.skipped, for_people=True)
+        columns = ("tag", "listed", "written")
+        files.write_table(folder / "coverage.csv", columns, self._coverage(), for_people=True)
 
     def _coverage(self) -> Iterator[tuple[str, int, int]]:
         """(tag, excerpts with it as label in the manifest, those built) by name."""

@@ -71,8 +71,8 @@ class Source:
                 one = one or duration
                 if duration != one:
                     raise InputError(
-                        f"{name}/{part}.csv:{row + 2}: seg_duration is {duration:g} s, before it "
-                        f"{one:g} s; all excerpts must be of one duration"
+                        f"{name}/{part}.csv:{excerpts.line_of(row)}: seg_duration is {duration:g} "
+                        f"s, before it {one:g} s; all excerpts must be of one duration"
                     )
         if one is None:
             raise InputError(f"{name}: no excerpts; make a manifest with some by launch.split")
@@ -114,15 +114,15 @@ def folder_source(
         absent = [i for i, path in enumerate(paths) if path and not (root / path).is_file()]
         if absent and len(absent) < len(paths) and not config.skip_missing:
             raise InputError(
-                f"{pathlib.Path(manifest_dir) / name}.csv:{absent[0] + 2}: no file "
+                f"{pathlib.Path(manifest_dir) / name}.csv:{part.line_of(absent[0])}: no file "
                 f"{paths[absent[0]]} in {root} (one of {len(absent)} rows of this part without "
                 "their file); mend it, or go on without such by --skip_missing"
             )
         if paths and not any(path and (root / path).is_file() for path in paths):
             first = paths[0] or f"{part.sng_id[0]}.*"
             raise InputError(
-                f"{pathlib.Path(manifest_dir) / name}.csv:2: no {first} in {root}, nor any other "
-                "file of this part; is --audio_dir right?"
+                f"{pathlib.Path(manifest_dir) / name}.csv:{part.line_of(0)}: no {first} in {root}, "
+                "nor any other file of this part; is --audio_dir right?"
             )
     provenance = _provenance(root, parts)
     read = functools.partial(
@@ -159,6 +159,8 @@ def _digest(parts: Mapping[str, manifest.Excerpts]) -> str:
     digest = hashlib.sha256()
     for name, part in parts.items():
         for field in dataclasses.fields(part):
+            if field.name == "line":  # Where it is in its file is not what it says.
+                continue
             column = getattr(part, field.name)
             values = column if column is None else list(map(str, column))
             digest.update(repr((name, field.name, values)).encode())
@@ -182,8 +184,8 @@ def manifest_source(made: manifest.Manifest, read: extraction.Reader, name: str)
             for tag in own:
                 if tag not in tags and tag.strip().splitlines() != [tag]:
                     raise InputError(
-                        f"{name}/{part}.csv:{row + 2}: tag {tag!r} has white space around it or a "
-                        "line break; remove it"
+                        f"{name}/{part}.csv:{excerpts.line_of(row)}: tag {tag!r} has white space "
+                        "around it or a line break; remove it"
                     )
             tags.update(own)
     tags.update(made.vocabulary)

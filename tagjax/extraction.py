@@ -153,24 +153,49 @@ class _Pool:
         self._executor.shutdown(cancel_futures=True)
 
 
+def _ready(work: Callable[[list[Job]], list[Outcome]]) -> _Pool:
+    """A pool of one whose worker has started, however long that takes on a busy machine.
+
+    Raises:
+      BrokenProcessPool: workers die before they have anything to do.
+    """
+    for left in (2, 1, 0):
+        pool = _Pool(1)
+        try:
+            pool.submit(work, []).result()
+            break
+        except BrokenProcessPool:
+            pool.kill()
+            if not left:
+                raise
+    return pool
+
+
 def _one_by_one(
     jobs: list[Job], work: Callable[[list[Job]], list[Outcome]], seconds: float
 ) -> list[Outcome]:
-    """Excerpts after one another in a process of their own, which may die and is replaced."""
+    """Excerpts after one another in a process of their own, which may die and is replaced.
+
+    One that dies may have been killed from outside, by a system out of memory: its file is
+    tried once more before it is blamed.
+    """
     outcomes = []
-    pool = _Pool(1)
+    pool = _ready(work)
     try:
         for job in jobs:
-            try:
-                outcomes += pool.submit(work, [job]).result(timeout=seconds)
-                continue
-            except BrokenProcessPool:
-                reason = "the decoder crashed"
-            except TimeoutError:
-                reason = f"not decoded within {seconds:g} s"
-            outcomes.append(Outcome(None, reason=reason))
-            pool.kill()
-            pool = _Pool(1)
+            for reason in ("", "the decoder crashed"):
+                try:
+                    outcomes += pool.submit(work, [job]).result(timeout=seconds)
+                    break
+                except BrokenProcessPool:
+                    pass
+                except TimeoutError:
+                    reason = f"not decoded within {seconds:g} s"
+                pool.kill()
+                pool = _ready(work)
+                if reason:
+                    outcomes.append(Outcome(None, reason=reason))
+                    break
     finally:
         pool.kill()
     return outcomes

@@ -4,19 +4,53 @@ A file is written beside its place and renamed into it, so a reader never sees h
 one; a table is checked as it is read, so that a mistake is named with file and row.
 """
 
+import array
 import contextlib
 import csv
 import fcntl
+import itertools
 import json
+import math
 import os
 import pathlib
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 from tagjax.errors import InputError
 
 PathLike = str | os.PathLike[str]
+LONGEST_LINE = 1 << 26
+"""Characters; a longer line is no table's, and would only fill the memory."""
+
+LONGEST_CELL = 1 << 24
+"""Characters; FMA has biographies."""
+csv.field_size_limit(LONGEST_CELL)  # Of the process: the same whatever is read first.
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Table(dict[str, list[str]]):
+    """{column: cells}, which knows the line on which each row begins."""
+
+    def __init__(self, path: PathLike, columns: dict[str, list[str]], lines: Sequence[int]):
+        super().__init__(columns)
+        self._path, self.lines = path, lines
+
+    def at(self, row: int) -> str:
+        """`file:line` of a row, for messages."""
+        return f"{self._path}:{self.lines[row]}"
+
+
+def number(cell: str) -> float:
+    """A decimal number in ASCII; NaN for whatever else Python would take for one.
+
+    `1e400` is infinite; `1_000`, `nan`, `inf` and digits of other scripts are no numbers.
+    """
+    cell = cell.strip(" ")
+    return float(cell) if len(cell) < 400 and _NUMBER.fullmatch(cell) else math.nan
 
 
 @contextlib.contextmanager
@@ -65,11 +99,40 @@ def locked(folder: PathLike, advice: str) -> Iterator[None]:
         os.close(handle)
 
 
-def read_table(path: PathLike, required: Sequence[str]) -> dict[str, list[str]]:
+def lines(file: IO[str], path: PathLike) -> Iterator[str]:
+    """The lines of a text file with their ends.
+
+    Raises:
+      InputError: one is longer than `LONGEST_LINE`, or has a NUL.
+    """
+    count = 0
+    while line := file.readline(LONGEST_LINE):
+        count += 1
+        if len(line) == LONGEST_LINE:
+            raise InputError(f"{path}:{count}: no line of a table is that long; is it one?")
+        if "\0" in line:
+            raise InputError(f"{path}:{count}: a NUL in it; is it UTF-16, or damaged?")
+        yield line
+
+
+def not_utf8(path: PathLike, file: IO[bytes]) -> InputError:
+    """The error that says at which byte a file, open at its start, is no UTF-8."""
+    count = 0
+    for raw in iter(lambda: file.readline(LONGEST_LINE), b""):
+        try:
+            raw.decode()
+        except UnicodeDecodeError as error:
+            count += error.start
+            break
+        count += len(raw)
+    return InputError(f"{path}: not UTF-8 (byte {count}); convert it first")
+
+
+def read_table(path: PathLike, required: Sequence[str]) -> Table:
     """Reads a UTF-8 CSV file with a header into columns of strings.
 
     Args:
-      path: the file; a byte-order mark and CRLF line ends are fine.
+      path: the file; a byte-order mark and CRLF line ends are fine, empty lines are no rows.
       required: columns that must be there; others are returned too.
 
     Returns:
@@ -77,14 +140,14 @@ def read_table(path: PathLike, required: Sequence[str]) -> dict[str, list[str]]:
 
     Raises:
       InputError: no such file, not UTF-8, no or a doubled header, a required column
-        missing, or a row whose number of cells is not the header's.
+        missing, a row whose number of cells is not the header's, a cell longer than `LONGEST_CELL`.
     """
     path = pathlib.Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(lines(file, path), strict=True)
+        try:
             header = next(reader, None)
             if not header:
                 raise InputError(f"{path}: empty; expected a header with {', '.join(required)}")
@@ -96,30 +159,67 @@ def read_table(path: PathLike, required: Sequence[str]) -> dict[str, list[str]]:
                 raise InputError(
                     f"{path}:1: column {missing[0]!r} is missing; found {', '.join(header)}"
                 )
-            rows = []
+            rows, begins = [], array.array("Q")
+            before = reader.line_num
             for row in reader:
+                begin, before = before + 1, reader.line_num
                 if len(row) != len(header):
                     if not row:
                         continue
                     raise InputError(
-                        f"{path}:{reader.line_num}: {len(row)} cells, but the header has "
+                        f"{path}:{begin}: {len(row)} cells, but the header has "
                         f"{len(header)}; quote cells that hold commas"
                     )
                 rows.append(row)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 (byte {error.start}); convert it first") from None
-    except csv.Error as error:
-        raise InputError(f"{path}:{reader.line_num}: {error}") from None
+                begins.append(begin)
+        except UnicodeDecodeError:
+            with path.open("rb") as raw:
+                raise not_utf8(path, raw) from None
+        except csv.Error as error:
+            raise InputError(f"{path}:{reader.line_num}: {error}") from None
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
-    return {name: list(column) for name, column in zip(header, columns, strict=True)}
+    named = {name: list(column) for name, column in zip(header, columns, strict=True)}
+    return Table(path, named, begins)
 
 
-def write_table(path: PathLike, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Writes a UTF-8 CSV file with LF line ends, atomically."""
+class Writer:
+    """Writes rows of CSV with LF line ends, so that they come back as they went."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._plain = csv.writer(file, lineterminator="\n")
+        self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def writerow(self, row: Iterable[Any]) -> None:
+        """Writes a row; `csv` alone would let a CR in a cell begin another."""
+        cells = list(row)
+        odd = any("\r" in cell for cell in cells if isinstance(cell, str))
+        (self._quoting if odd else self._plain).writerow(cells)
+
+
+def harmless(cell: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula: text like `=1+1` gets a `'` before it."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
+def write_table(
+    path: PathLike,
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    for_people: bool = False,
+) -> None:
+    """Writes a UTF-8 CSV file with LF line ends, atomically.
+
+    Args:
+      path: the file.
+      header: of the columns.
+      rows: their cells.
+      for_people: whether it may be opened in a spreadsheet, and no program reads it back: its
+        cells are then made `harmless`.
+    """
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        writer = Writer(file)
+        for row in itertools.chain([header], rows):
+            writer.writerow(map(harmless, row) if for_people else row)
 
 
 def read_json(path: PathLike) -> Any:
@@ -135,6 +235,8 @@ def read_json(path: PathLike) -> Any:
         raise InputError(f"{path}: {error.strerror or 'cannot be read'}") from None
     except ValueError as error:
         raise InputError(f"{path}: not JSON ({error})") from None
+    except RecursionError:
+        raise InputError(f"{path}: not JSON of ours (nested too deeply)") from None
 
 
 def write_json(path: PathLike, value: Any) -> None:

@@ -6,9 +6,10 @@ import pathlib
 import numpy as np
 from tqdm import tqdm
 
-from tagjax import files, loader, parallel, predictions, step
+from tagjax import files, loader, parallel, predictions, run_directory, step
 from tagjax.checkpoints import Checkpoints
 from tagjax.errors import InputError
+from tagjax.interruption import InterruptedRunError, Stop
 from tagjax.parts import Parts
 from tagjax.train_config import TrainConfig, run_step, step_config
 
@@ -21,16 +22,22 @@ def restore(
     Raises:
       InputError: the run is not finished, or its checkpoint is unusable.
     """
-    path = run_dir / "result.json"
-    if not path.exists():
+    if not (run_dir / "result.json").exists():
         raise InputError(f"{run_dir}: not trained to its end; go on: python -m launch.train")
     with contextlib.closing(Checkpoints(run_dir / "checkpoints")) as checkpoints:
         like = step.initial_state(run_step(config, dataset, parts), dataset.input_shape)
-        return checkpoints.restore(files.read_json(path)["step"], like)[0]
+        try:
+            return checkpoints.restore(run_directory.result(run_dir)["step"], like)[0]
+        except InputError as error:
+            raise InputError(f"{error}; remove {run_dir}, and train again") from None
 
 
 def predict(
-    config: TrainConfig, dataset: loader.Dataset, parts: Parts, run_dir: pathlib.Path
+    config: TrainConfig,
+    dataset: loader.Dataset,
+    parts: Parts,
+    run_dir: pathlib.Path,
+    stop: Stop | None = None,
 ) -> None:
     """Writes `predictions/` of the parts to be predicted, by the best checkpoint.
 
@@ -38,7 +45,9 @@ def predict(
 
     Raises:
       InputError: as `restore`.
+      InterruptedRunError: asked to stop; the next call predicts anew.
     """
+    stop = stop or Stop()
     folder = run_dir / "predictions"
     if folder.exists():
         return
@@ -65,7 +74,10 @@ def predict(
             disable=writer is None,
         )
         stack.enter_context(bar)
+        stack.enter_context(stop.deferred())
         for number, batch in enumerate(batches):
+            if asked := parallel.agree(stop.asked, number):
+                raise InterruptedRunError(asked, "while predicting; the same command does it anew")
             rows = parallel.gather(mapped(state, batch))
             first = number * batch_size
             count = min(batch_size, len(examples) - first)

@@ -1,7 +1,9 @@
 """SIGTERM and SIGINT: work is left where the same command can go on with it."""
 
 import contextlib
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
@@ -21,7 +23,8 @@ class Stop:
     """Knows whether the process was asked to stop.
 
     As a context it takes the signals over: each raises `InterruptedRunError` where the program
-    is, but inside `deferred()` the first is only noted, for the program to look at `asked`.
+    is, but inside `deferred()` the first is only noted, for the program to look at `asked`, and
+    the second ends the process as it stands, which loses what a kill does: nothing.
     """
 
     def __init__(self) -> None:
@@ -39,8 +42,12 @@ class Stop:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del frame
-        if self.asked or not self._deferred:
+        if not self._deferred:
             raise InterruptedRunError(number)
+        if self.asked:  # Of what is half written, unwinding would leave threads behind: as killed.
+            stopped = InterruptedRunError(number, "at once; the same command goes on")
+            print(f"\n{stopped}", file=sys.stderr, flush=True)
+            os._exit(stopped.exit_code)
         self.asked = number
 
     @contextlib.contextmanager

@@ -6,7 +6,6 @@ kept: what could not be decoded is tried again.
 
 import itertools
 import pathlib
-import zipfile
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,19 +15,25 @@ from tagjax import extraction, files
 ROWS = 32
 
 
-def _read(path: pathlib.Path, name: str) -> np.ndarray | None:
-    """One array of a file; None if there is none, or it is damaged."""
+def _stored(
+    path: pathlib.Path, jobs: list[extraction.Job], config: extraction.BuildConfig
+) -> dict[int, extraction.Outcome]:
+    """{row within the file: outcome} for these jobs; of a damaged file, or of others, nothing."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return arrays[name]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
-
-
-def _stored(path: pathlib.Path) -> dict[int, extraction.Outcome]:
-    """{row within the file: outcome}."""
-    rows, mels, padded = (_read(path, name) for name in ("rows", "mels", "padded"))
-    if rows is None or mels is None or padded is None:
+            rows, mels, padded = (arrays[name] for name in ("rows", "mels", "padded"))
+    except Exception:  # Whatever NumPy and zipfile say of a broken file: it is computed again.
+        return {}
+    shape = (config.front.frames(jobs[0][2]), config.front.n_mels)
+    good = (
+        rows.dtype == np.int64
+        and rows.shape == padded.shape == (len(mels),)
+        and padded.dtype == np.bool_
+        and mels.shape[1:] == shape
+        and mels.dtype == extraction.MEL_DTYPES[config.mel_dtype]
+        and bool(((rows >= 0) & (rows < len(jobs))).all())
+    )
+    if not good:
         return {}
     return {
         int(row): extraction.Outcome(mel, bool(pad))
@@ -55,12 +60,13 @@ def log_mels(
         left.unlink()
     starts = range(0, len(jobs), ROWS)
     paths = {start: folder / f"{start:09d}.npz" for start in starts}
-    kept = {start: frozenset(_stored(path)) for start, path in paths.items()}
+    chunks = {start: jobs[start : start + ROWS] for start in starts}
+    kept = {start: frozenset(_stored(paths[start], chunks[start], config)) for start in starts}
     missing = [i for i in range(len(jobs)) if i % ROWS not in kept[i - i % ROWS]]
     computed = extraction.log_mels([jobs[i] for i in missing], read, config)
     for start in starts:
-        count = min(ROWS, len(jobs) - start)
-        outcomes = _stored(paths[start])
+        count = len(chunks[start])
+        outcomes = _stored(paths[start], chunks[start], config)
         if kept[start] != frozenset(outcomes):
             raise OSError(f"{paths[start]} has changed while it was read")
         new = [row for row in range(count) if row not in outcomes]

@@ -8,7 +8,6 @@ how it was made, and truth tables. The authors' released lists are parts as they
 import dataclasses
 import itertools
 import json
-import math
 import os
 import pathlib
 import re
@@ -20,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from tagjax.annotations import SEPARATOR
+from tagjax.annotations import SEPARATOR, check_paths
 from tagjax.errors import InputError
-from tagjax.files import PathLike, read_json, read_table, write_json, write_table
+from tagjax.files import PathLike, Table, number, read_json, read_table, write_json, write_table
 
 TRUTH = {
     "taxonomy": ("style", "genre"),
@@ -31,10 +30,12 @@ TRUTH = {
 }
 """Columns of the truth tables that may lie beside the parts."""
 
-_PART = re.compile(r"(train|validation|test)|(fold_\d+)(_upsampled|_overlap)?|overlap")
+_PART = re.compile(r"(train|validation|test)|(fold_[0-9]+)(_upsampled|_overlap)?|overlap")
 _REQUIRED = ("sng_id", "label", "seg_start", "seg_duration")
 _OPTIONAL = ("artist_id", "album_id", "tags", "path")
 _RECORD = "split.json"
+_LATEST, _LONGEST = 1e7, 600.0
+"""Seconds, of `seg_start` and `seg_duration`: no recording, and no memory, has more."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,6 +51,7 @@ class Excerpts:
       album_id: "" where a track is on no known album.
       tags: the track's full annotation, the label among them.
       path: of the audio file, relative to the audio folder.
+      line: of the list on which each row begins; None where it is in no file.
     """
 
     sng_id: tuple[str, ...]
@@ -60,6 +62,11 @@ class Excerpts:
     album_id: tuple[str, ...] | None = None
     tags: tuple[tuple[str, ...], ...] | None = None
     path: tuple[str, ...] | None = None
+    line: Sequence[int] | None = None
+
+    def line_of(self, row: int) -> int:
+        """The line of a row in its file, for messages."""
+        return row + 2 if self.line is None else int(self.line[row])
 
     def __len__(self) -> int:
         return len(self.sng_id)
@@ -144,19 +151,22 @@ def read_part(path: PathLike) -> Excerpts:
 
     Raises:
       InputError: a missing column, an empty id, label or tag, a `seg_start` that is not a
-        number >= 0 or a `seg_duration` that is not one > 0, a label that is not among the
-        track's own tags, or one excerpt with two different labels.
+        number >= 0 or a `seg_duration` that is not one > 0 (and <= 600), a label that is not
+        among the track's own tags, a `path` that is not below the audio folder, or one excerpt
+        with two different labels.
     """
     table = read_table(path, _REQUIRED)
     for name in ("sng_id", "label", *({"artist_id", "path"} & table.keys())):
         if not all(table[name]):
             row = table[name].index("")
-            raise InputError(f"{path}:{row + 2}: empty {name}; fill it in, or drop the row")
-    start = _seconds(path, "seg_start", table["seg_start"])
-    duration = _seconds(path, "seg_duration", table["seg_duration"])
+            raise InputError(f"{table.at(row)}: empty {name}; fill it in, or drop the row")
+    if "path" in table:
+        check_paths(table)
+    start = _seconds(table, "seg_start", _LATEST)
+    duration = _seconds(table, "seg_duration", _LONGEST)
     if not duration.all():
         row = int(np.argmin(duration))
-        raise InputError(f"{path}:{row + 2}: seg_duration is 0; it must be longer")
+        raise InputError(f"{table.at(row)}: seg_duration is 0; it must be longer")
     tags = None
     if "tags" in table:
         tags = [tuple(cell.split(SEPARATOR)) for cell in table["tags"]]
@@ -164,10 +174,10 @@ def read_part(path: PathLike) -> Excerpts:
             if label not in own or "" in own:
                 what = "an empty tag" if "" in own else f"not the label {label!r}"
                 raise InputError(
-                    f"{path}:{row + 2}: tags={table['tags'][row]!r} has {what}; "
+                    f"{table.at(row)}: tags={table['tags'][row]!r} has {what}; "
                     "a label is one of the track's own tags"
                 )
-    keep = _first_rows(path, table["sng_id"], start, table["label"])
+    keep = _first_rows(table, start)
 
     def column(values: Sequence[Any]) -> tuple[Any, ...]:
         return tuple(values) if keep is None else tuple(values[row] for row in keep)
@@ -177,7 +187,12 @@ def read_part(path: PathLike) -> Excerpts:
         optional["tags"] = column(tags)
     rows = slice(None) if keep is None else keep
     return Excerpts(
-        column(table["sng_id"]), column(table["label"]), start[rows], duration[rows], **optional
+        column(table["sng_id"]),
+        column(table["label"]),
+        start[rows],
+        duration[rows],
+        **optional,
+        line=column(table.lines),
     )
 
 
@@ -217,7 +232,7 @@ def read_manifest(folder: PathLike) -> Manifest:
     if missing:
         raise InputError(f"{folder}: {missing[0]}.csv is missing")
     _check_artists(folder, parts)
-    record = read_json(folder / _RECORD) if (folder / _RECORD).exists() else {}
+    record = _read_record(folder / _RECORD) if (folder / _RECORD).exists() else {}
     _check_vocabulary(folder, parts, record.get("tags", ()))
     truth = {}
     for name, columns in TRUTH.items():
@@ -271,33 +286,45 @@ def write_manifest(folder: PathLike, manifest: Manifest, overwrite: bool = False
         os.rename(made, folder)
 
 
-def _seconds(path: PathLike, name: str, cells: Sequence[str]) -> np.ndarray:
-    """The cells as float64; refuses what is not a finite number >= 0."""
+def _read_record(path: pathlib.Path) -> dict[str, Any]:
+    """What `write_manifest` says of a manifest, each field of its type."""
+    record = read_json(path)
+    kinds: dict[str, Any] = {"experiment": str, "systems": list, "seed": int | None, "folds": int}
+    kinds |= {"config": dict, "counts": dict, "tags": list}
+    for name, kind in kinds.items():
+        value: Any = record.get(name) if isinstance(record, dict) else None
+        if isinstance(record, dict) and name not in record:
+            continue
+        good = isinstance(value, kind) and not isinstance(value, bool)
+        if good and kind is list:
+            good = all(isinstance(one, str) for one in value) and len({*value}) == len(value)
+        if not good:
+            raise InputError(f"{path}: {name} is not as launch.split writes it; take the file away")
     try:
-        values = np.array(cells, dtype=np.float64)
+        json.dumps(record, allow_nan=False)
     except ValueError:
-        values = np.array([_number(cell) for cell in cells])
-    good = (values >= 0.0) & (values < np.inf)
+        raise InputError(f"{path}: a number that is not finite; take the file away") from None
+    return record
+
+
+def _seconds(table: Table, name: str, most: float) -> np.ndarray:
+    """The cells as float64; refuses what is not a number from 0 to `most`."""
+    cells = table[name]
+    values = np.array([number(cell) for cell in cells], dtype=np.float64)
+    good = (values >= 0.0) & (values <= most)
     if not good.all():
         row = int(np.argmin(good))
         raise InputError(
-            f"{path}:{row + 2}: {name}={cells[row]!r} is not a number of seconds from 0"
+            f"{table.at(row)}: {name}={cells[row]!r} is not a number of seconds from 0 to {most:g}"
         )
     return values
 
 
-def _number(cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        return math.nan
-
-
-def _first_rows(
-    path: PathLike, ids: Sequence[str], start: np.ndarray, labels: Sequence[str]
-) -> np.ndarray | None:
-    """Rows whose (id, start) was not there before; None if these are all."""
-    keys = list(zip(ids, start.tolist(), strict=True))
+def _first_rows(table: Table, start: np.ndarray) -> np.ndarray | None:
+    """Rows whose (id, start to 1e-4 s) was not there before; None if these are all."""
+    labels = table["label"]
+    starts = (round(second, 4) for second in start.tolist())
+    keys = list(zip(table["sng_id"], starts, strict=True))
     if len(set(keys)) == len(keys):
         return None
     first: dict[tuple[str, float], int] = {}
@@ -305,12 +332,12 @@ def _first_rows(
         earlier = first.setdefault(key, row)
         if labels[earlier] != labels[row]:
             raise InputError(
-                f"{path}:{row + 2}: excerpt {key[0]} at {key[1]} s has the label {labels[row]!r}, "
-                f"in row {earlier + 2} {labels[earlier]!r}; keep one"
+                f"{table.at(row)}: excerpt {key[0]} at {key[1]} s has the label {labels[row]!r}, "
+                f"in row {table.lines[earlier]} {labels[earlier]!r}; keep one"
             )
     repeats = sorted(set(range(len(keys))) - set(first.values()))
     warnings.warn(
-        f"{path}:{repeats[0] + 2}: {len(repeats)} rows repeat an earlier excerpt, left out",
+        f"{table.at(repeats[0])}: {len(repeats)} rows repeat an earlier excerpt, left out",
         stacklevel=3,
     )
     return np.array(list(first.values()), dtype=np.int64)
@@ -347,7 +374,7 @@ def _check_vocabulary(
         for row, label in enumerate(part.label):
             if label not in known:
                 raise InputError(
-                    f"{folder / name}.csv:{row + 2}: label {label!r} is not among the "
+                    f"{folder / name}.csv:{part.line_of(row)}: label {label!r} is not among the "
                     f"{len(known)} tags of {source}; correct it, or make the manifest anew"
                 )
 
@@ -361,7 +388,7 @@ def _check_artists(folder: pathlib.Path, parts: Mapping[str, Excerpts]) -> None:
         for row, artist in enumerate(part.artist_id):
             if home.setdefault(artist, group) != group:
                 raise InputError(
-                    f"{folder / name}.csv:{row + 2}: artist {artist!r} is also in "
+                    f"{folder / name}.csv:{part.line_of(row)}: artist {artist!r} is also in "
                     f"{home[artist]}.csv; an artist may be in one part only"
                 )
 
@@ -379,7 +406,7 @@ def _check_place(folder: pathlib.Path, record: Mapping[str, Any], overwrite: boo
         held = others[0] if others else sorted(names)[0]
         raise InputError(f"{folder}: holds {held}, not of a manifest we made; choose another --out")
     if names and not overwrite:
-        old = read_json(folder / _RECORD)
+        old = _read_record(folder / _RECORD)
         for key, value in record.items():
             if old.get(key) != value:
                 was, now = old.get(key), value

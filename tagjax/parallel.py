@@ -4,16 +4,19 @@ State has no device axis: it goes in replicated and comes out replicated. A batc
 process's share of the global batch, on the host; it is cut over the local devices here.
 """
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from tagjax import pulse
 from tagjax import step as steps
 from tagjax.errors import InputError
+from tagjax.interruption import InterruptedRunError
 
 AXIS = "devices"
 
@@ -37,6 +40,43 @@ def initialise(coordinator: str | None, num_processes: int | None, process_id: i
         jax.distributed.initialize(coordinator, num_processes, process_id)
     except ValueError as error:
         raise InputError(f"coordinator {coordinator}: {error}") from None
+
+
+@contextlib.contextmanager
+def together(coordinator: str | None, heartbeat_seconds: float = 60.0) -> Iterator[None]:
+    """Inside, a process that is lost or fails ends all others, with a line that says why.
+
+    Args:
+      coordinator: as given to `initialise`.
+      heartbeat_seconds: a process that was silent for so long is lost; one that was killed is
+        noticed at once.
+    """
+    if coordinator is None or jax.process_count() == 1:
+        yield
+        return
+    from jax.experimental import multihost_utils
+
+    server, ticket = pulse.listen()
+    ticket = bytes(multihost_utils.broadcast_one_to_all(np.frombuffer(ticket, np.uint8)))
+    count, number = jax.process_count(), jax.process_index()
+    if number == 0:
+        peers = pulse.accept(server, ticket, count)
+    else:
+        server.close()
+        peers = pulse.join(coordinator.rpartition(":")[0].strip("[]"), ticket, number)
+    watch = pulse.Pulse(peers, count, heartbeat_seconds)
+    try:
+        yield
+    except InterruptedRunError as stop:
+        watch.stop(stop.exit_code)
+        raise
+    except InputError:
+        watch.stop(2)
+        raise
+    except BaseException:
+        watch.stop(1)
+        raise
+    watch.stop()
 
 
 def is_leader() -> bool:

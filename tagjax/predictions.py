@@ -18,6 +18,7 @@ from tagjax.errors import InputError
 from tagjax.files import PathLike, read_table, write_table
 
 COLUMNS = ("sng_id", "label", "part", "artist_id", "album_id", "tags")
+_ARRAYS = {"probabilities": np.float32, "occurrences": np.uint8}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,13 +97,14 @@ def read(folder: PathLike) -> Predictions:
     try:
         text = (folder / "tags.txt").read_text(encoding="utf-8")
         tags = tuple(text.removesuffix("\n").split("\n"))
-        arrays = [
-            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in ("probabilities", "occurrences")
-        ]
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{folder}: {error}") from None
-    for name, array in zip(("probabilities", "occurrences"), arrays, strict=True):
+        arrays = [np.lib.format.open_memmap(folder / f"{name}.npy", "r") for name in _ARRAYS]
+    except Exception as error:  # NumPy's parser of headers has no narrower word for a broken one.
+        raise InputError(f"{folder}: {error}; make the predictions anew") from None
+    if len({*tags}) < len(tags):
+        raise InputError(f"{folder}/tags.txt: a tag occurs twice")
+    for (name, kind), array in zip(_ARRAYS.items(), arrays, strict=True):
+        if array.dtype != kind:
+            raise InputError(f"{folder / name}.npy: {array.dtype}, not {np.dtype(kind)}")
         if array.shape != (len(excerpts["sng_id"]), len(tags)):
             raise InputError(
                 f"{folder / name}.npy: shape {array.shape}, but excerpts.csv has "

@@ -229,7 +229,7 @@ def write_description(
                 likeness, parents, described.systems, title, label="co-occurrence"
             )
     for name, table in tables.items():
-        write_table(folder / f"{name}.csv", table.header, table.rows)
+        write_table(folder / f"{name}.csv", table.header, table.rows, for_people=True)
         yield folder / f"{name}.csv"
     for name, draw in drawn.items():
         yield from figures.save(draw(), folder / name)

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import pathlib
+import shutil
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +12,9 @@ from tensorboardX import SummaryWriter
 
 from tagjax import files, parallel
 from tagjax.errors import InputError
+
+RESULT = frozenset({"epochs", "best_epoch", "step", "loss", "seconds"})
+"""What `result.json` holds."""
 
 
 def _differences(a: Any, b: Any, name: str = "") -> list[str]:
@@ -40,7 +45,11 @@ def claim(run_dir: pathlib.Path, what: dict[str, Any]) -> None:
     path = run_dir / "config.json"
     what = json.loads(json.dumps(what))
     if path.exists():
-        lines = _differences(files.read_json(path), what)
+        try:
+            there = files.read_json(path)
+        except InputError as error:
+            raise InputError(f"{error}; remove {run_dir}, or name another --run_dir") from None
+        lines = _differences(there, what)
         if lines:
             shown = "; ".join(lines[:4]) + (f"; and {len(lines) - 4} more" if lines[4:] else "")
             raise InputError(f"{run_dir} is of another run ({shown}); name another --run_dir")
@@ -55,7 +64,39 @@ def locked(run_dir: pathlib.Path) -> Iterator[None]:
         yield
         return
     with files.locked(run_dir, "wait for it, or name another --run_dir"):
+        for left in run_dir.glob(".*.tmp"):  # Of a process that was killed.
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         yield
+
+
+def result(run_dir: pathlib.Path) -> dict[str, Any]:
+    """The content of `result.json`.
+
+    Raises:
+      InputError: it is damaged.
+    """
+    path = run_dir / "result.json"
+    try:
+        value = files.read_json(path)
+        if not (isinstance(value, dict) and value.keys() >= RESULT):
+            raise InputError(f"{path}: without {', '.join(sorted(RESULT))}")
+    except InputError as error:
+        raise InputError(f"{error}; remove it: the same command writes it again") from None
+    return value
+
+
+def _logged(path: pathlib.Path, last_step: int) -> list[str]:
+    """The lines of a log up to a step; one that is none, but the last, is named."""
+    raw = path.read_bytes().split(b"\n") if path.exists() else []
+    kept = []
+    for number, line in enumerate(raw):
+        try:
+            if json.loads(line)["step"] <= last_step:
+                kept.append(line.decode())
+        except (ValueError, TypeError, KeyError):
+            if number < len(raw) - 1:  # The last may be cut off.
+                warnings.warn(f"{path}:{number + 1}: damaged; left out", stacklevel=3)
+    return kept
 
 
 class Log:
@@ -67,9 +108,7 @@ class Log:
         self._board = None
         if not parallel.is_leader():
             return
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
-        whole = [line for line in lines if line.endswith("}")]  # The last may be cut off.
-        kept = [line for line in whole if json.loads(line)["step"] <= first_step]
+        kept = _logged(self._path, first_step)
         with files.atomic_path(self._path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in kept))
         board = str(run_dir / "tensorboard")

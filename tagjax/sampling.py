@@ -25,6 +25,10 @@ UPSAMPLE_TO = ("commonest", "max_occurrences")
 _LABELS, _SPLIT, _BALANCE, _POSITIONS, _HALVES = range(5)
 
 
+class EmptyPartError(InputError):
+    """A catalogue is too small for the parts that are asked for."""
+
+
 @dataclasses.dataclass(frozen=True)
 class SamplingConfig:
     """Choices of the sampling; those that the paper leaves open are argued in BUILD_NOTES.md.
@@ -317,7 +321,7 @@ def make_manifest(
     for index, name in enumerate([f"fold_{k}" for k in range(folds)] or PARTS):
         inside = (owner == index) & ~shared
         if not inside.any():
-            raise InputError(
+            raise EmptyPartError(
                 f"part {name} is empty: {corpus.artist.max() + 1} artists are too few for "
                 + (f"{folds} folds; take fewer" if folds else "three parts; take --folds=K")
                 + f", or max_occurrences={config.max_occurrences} leaves nothing for its share; "

@@ -11,9 +11,12 @@ import contextlib
 import csv
 import dataclasses
 import io
+import lzma
 import math
 import pathlib
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any
 
@@ -23,7 +26,8 @@ import numpy.typing as npt
 from tagjax import embeddings
 from tagjax import tags as names_of
 from tagjax.errors import InputError
-from tagjax.files import PathLike, atomic_path
+from tagjax.files import PathLike, Writer, atomic_path, not_utf8, number
+from tagjax.files import lines as lines_of
 
 TOLERANCE = 1e-4  # of symmetry: well above float32's rounding, well below a mistake
 
@@ -32,6 +36,7 @@ Progress = Callable[[Iterable[Any], str, int | None], Iterable[Any]]
 
 _ABSENT = {"", "nan", "na", "n/a", "null", "none", "#n/a", "<na>"}  # what pandas takes for NaN
 _BLOCK = 512  # rows checked at a time
+_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
 
 
 def silently(items: Iterable[Any], what: str = "", total: int | None = None) -> Iterable[Any]:
@@ -247,9 +252,9 @@ def write_embedding(
 
 
 @contextlib.contextmanager
-def _writer(path: PathLike) -> Iterator:
+def _writer(path: PathLike) -> Iterator[Writer]:
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        yield csv.writer(file, lineterminator="\n")
+        yield Writer(file)
 
 
 def _cells(row: npt.NDArray) -> list:
@@ -264,21 +269,29 @@ def _rows(path: PathLike) -> Iterator[Iterator[tuple[int, list[str]]]]:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     with contextlib.ExitStack() as stack:
-        try:
-            raw: IO[bytes] = stack.enter_context(path.open("rb"))
-            if path.suffix == ".zip":
-                archive = stack.enter_context(zipfile.ZipFile(raw))
-                names = [name for name in archive.namelist() if name.endswith(".csv")]
-                names = [name for name in names if not name.startswith("__MACOSX/")]
-                if len(names) != 1:
-                    raise InputError(f"{path}: {len(names)} CSV files in it; expected one")
-                raw = stack.enter_context(archive.open(names[0]))
-            file = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-            yield _checked_rows(path, csv.reader(file, strict=True))
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path}: not UTF-8 (byte {error.start}); convert it") from None
-        except zipfile.BadZipFile:
-            raise InputError(f"{path}: not a zip file") from None
+        raw: IO[bytes] = stack.enter_context(path.open("rb"))
+        if path.suffix == ".zip":
+            raw = stack.enter_context(_member(path, raw))
+        file = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+        yield _checked_rows(path, csv.reader(lines_of(file, path), strict=True))
+
+
+@contextlib.contextmanager
+def _member(path: pathlib.Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The one CSV file in a .zip as a stream: nothing is unpacked to disk."""
+    try:
+        archive = zipfile.ZipFile(raw)
+        names = [name for name in archive.namelist() if name.endswith(".csv")]
+        names = [name for name in names if not name.startswith("__MACOSX/")]
+        if len(names) != 1:
+            raise InputError(f"{path}: {len(names)} CSV files in it; expected one")
+        member = archive.open(names[0])
+    except InputError:
+        raise
+    except (*_BROKEN_ZIP, ValueError, RuntimeError, struct.error) as error:
+        raise InputError(f"{path}: not a zip file that can be read ({error})") from None
+    with archive, member:
+        yield member
 
 
 def _checked_rows(path: pathlib.Path, reader) -> Iterator[tuple[int, list[str]]]:
@@ -294,8 +307,15 @@ def _checked_rows(path: pathlib.Path, reader) -> Iterator[tuple[int, list[str]]]
                     f"{path}:{reader.line_num}: {len(cells)} cells, but the header has {width}"
                 )
             yield reader.line_num, cells
+    except UnicodeDecodeError:
+        with path.open("rb") as raw, contextlib.ExitStack() as stack:
+            packed = path.suffix == ".zip"
+            refused = not_utf8(path, stack.enter_context(_member(path, raw)) if packed else raw)
+        raise refused from None
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: {error}") from None
+    except _BROKEN_ZIP as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
 
 
 def _header(path: PathLike, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
@@ -340,19 +360,17 @@ def _respelt(names: Sequence[str], onto: Sequence[str]) -> list[str]:
 def _numbers(
     path: PathLike, line: int, header: Sequence[str], cells: Sequence[str]
 ) -> npt.NDArray[np.float64]:
-    try:
-        values = np.array([float(cell) if cell else math.nan for cell in cells])
-        if not np.isinf(values).any():
-            return values
-    except ValueError:
-        pass
+    text = "".join(cells)
+    if text.isascii() and "_" not in text:  # Else `float` would take more than is a number.
+        with contextlib.suppress(ValueError):
+            values = np.array([float(cell) if cell else math.nan for cell in cells])
+            if not np.isinf(values).any():
+                return values
     found = []
     for tag, cell in zip(header, cells, strict=True):
-        try:
-            found.append(math.nan if cell.strip().lower() in _ABSENT else float(cell))
-        except ValueError:
-            found.append(math.inf)
-        if math.isinf(found[-1]):
+        absent = cell.strip().lower() in _ABSENT
+        found.append(math.nan if absent else number(cell))
+        if not absent and not math.isfinite(found[-1]):
             raise InputError(f"{path}:{line}: {cell!r} under {tag!r} is not a finite number")
     return np.array(found)
 

@@ -134,10 +134,19 @@ def _finite(tree: Any) -> jax.Array:
     return jnp.all(jnp.array([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]))
 
 
+def _no_numbers(checkpoints: Checkpoints, number: int) -> InputError:
+    return InputError(
+        f"the parameters are no finite numbers after step {number}; the last good checkpoint is of "
+        f"step {checkpoints.newest or 0}: lower --learning_rate, with another --run_dir"
+    )
+
+
 def _stopped(
     checkpoints: Checkpoints, state: step.TrainState, progress: _Progress, asked: int
 ) -> InterruptedRunError:
     """Saves a run in the middle of an epoch."""
+    if not _finite(state):
+        raise _no_numbers(checkpoints, int(state.step))
     if checkpoints.newest != int(state.step):
         checkpoints.save(state, dataclasses.asdict(progress), None)
     return InterruptedRunError(
@@ -173,7 +182,7 @@ def train(
     share = parallel.local_share(config.batch_size)
     run_directory.claim(run_dir, identity(config, dataset, parts))
     if (run_dir / "result.json").exists():
-        return files.read_json(run_dir / "result.json")
+        return run_directory.result(run_dir)
     stop = stop or Stop()
     load = loader.LoaderConfig(config.batch_size, config.seed)
     learnt = loader.Examples(dataset, parts.train, load)
@@ -213,7 +222,7 @@ def train(
                     raise InputError(
                         f"{run_dir}: {error}, of the excerpts {_named(learnt, load, error.step)}; "
                         f"the last good checkpoint is of step {checkpoints.newest or 0}: "
-                        "look at these excerpts, or lower --learning_rate"
+                        "look at these excerpts, or lower --learning_rate, with another --run_dir"
                     ) from None
                 seconds = time.time() - epoch_started
                 if int(state.step) < last:
@@ -232,10 +241,7 @@ def train(
                 bar.set_postfix_str(text)
             loss = metrics.get("validation_loss", metrics["train_loss"])
             if not (math.isfinite(loss) and _finite(state)):
-                raise InputError(
-                    f"{run_dir}: the parameters are no finite numbers after step {last}; the last "
-                    f"good checkpoint is of step {checkpoints.newest}: lower --learning_rate"
-                )
+                raise _no_numbers(checkpoints, last)
             progress.end_epoch(loss)
             log.write(
                 {
@@ -257,6 +263,8 @@ def train(
     if parallel.is_leader():
         files.write_json(run_dir / "result.json", result)
     parallel.barrier("trained")
+    if asked := parallel.agree(stop.asked):  # Too late to stop training.
+        raise InterruptedRunError(asked, "after training; the same command predicts")
     return result
 
 
@@ -300,7 +308,7 @@ def run(
     def one(folder: pathlib.Path, parts: Parts) -> dict[str, Any]:
         with run_directory.locked(folder):
             result = train(config, dataset, parts, folder, stop)
-            inference.predict(config, dataset, parts, folder)
+            inference.predict(config, dataset, parts, folder, stop)
         return result
 
     if not count:

@@ -148,6 +148,8 @@ async def _supervise(
         for task in finished:
             if not task.cancelled():
                 task.result()
+        if limiter.waiting >= 1.0:
+            run.bar.set_postfix_str(f"the quota is used up: going on in {limiter.waiting:.0f} s")
         if limiter.level > config.give_up_pauses and not run.gave_up:
             run.gave_up = f"the quota is used up, after {config.give_up_pauses} pauses too"
         if not run.stopping and (asked() or run.gave_up):

@@ -69,6 +69,11 @@ class Limiter:
         self._resume = self._clock() + max(pause, at_least)
         self._next = max(self._next, self._resume)
 
+    @property
+    def waiting(self) -> float:
+        """Seconds until the pause for the quota ends; 0 if there is none."""
+        return max(0.0, self._resume - self._clock())
+
     def answered(self, slot: float) -> None:
         """The request of this time was answered: the next pause is a first one again."""
         if slot >= self._resume:

@@ -77,7 +77,8 @@ def lines(rows: Sequence[Row], records: Iterable[Record], worst: int = 10) -> It
 
 def write(folder: PathLike, rows: Sequence[Row], records: Iterable[Record]) -> None:
     """Writes `coverage.csv`, and `provenance.csv` with a row for each found track."""
-    write_table(pathlib.Path(folder) / COVERAGE, _COLUMNS, (list(row.values()) for row in rows))
+    listed = (list(row.values()) for row in rows)
+    write_table(pathlib.Path(folder) / COVERAGE, _COLUMNS, listed, for_people=True)
     write_table(
         pathlib.Path(folder) / PROVENANCE,
         _PROVENANCE,

@@ -11,6 +11,7 @@ import importlib.resources
 import os
 import pathlib
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 
 import tinytag
@@ -21,6 +22,8 @@ from tagjax.sources.records import Annotation, Progress, Rejected, Row, plain
 
 _NO_AUDIO = (".ogv", ".wmv", ".m4v", ".aax", ".aaxc")  # Video, and what is encrypted.
 _AUDIO = tuple(e for e in tinytag.TinyTag.SUPPORTED_FILE_EXTENSIONS if e not in _NO_AUDIO)
+_UNDECODED = (".m4a", ".m4b", ".m4r", ".mp4", ".aac", ".wma", ".asf", ".ape", ".wv")
+"""Whose tags are read but whose audio libsndfile cannot decode."""
 _VARIOUS = {"various", "various artists", "va", "v.a."}
 _RECORDING = ("musicbrainz_trackid", "musicbrainz track id", "ufid")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -85,7 +88,15 @@ def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
     Raises:
       InputError: no such folder.
     """
+    warned = False
     for name in _files(path):
+        if name.lower().endswith(_UNDECODED) and not warned:
+            warned = True
+            warnings.warn(
+                f"{path}: {name}, and others like it: launch.build cannot decode its audio "
+                "(libsndfile has no AAC, ALAC or WMA); convert such files",
+                stacklevel=2,
+            )
         yield _row(os.path.join(path, name), name, config)
         progress(1)
 

@@ -10,7 +10,6 @@ from tagjax.files import PathLike
 from tagjax.sources.records import Progress
 
 _STEP = 1 << 16
-_LONGEST_CELL = 1 << 24  # FMA has biographies.
 
 
 def size(paths: Sequence[PathLike]) -> int:
@@ -64,7 +63,6 @@ def rows(path: PathLike, progress: Progress, spaced: bool = False) -> Iterator[t
     Raises:
       InputError: no such file, not UTF-8, or quotes that do not close.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
     reader = csv.reader(lines(path, progress), strict=True, skipinitialspace=spaced)
     try:
         for row in reader:

@@ -95,6 +95,6 @@ def tags_of(annotation: Annotation) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*genres, *styles]))
 
 
-def separators_in(annotation: Annotation) -> int:
-    """Number of its tags that hold the character that separates tags in our tables."""
-    return sum(SEPARATOR in name for name in (*annotation.genres, *annotation.styles))
+def with_separators(annotation: Annotation) -> list[str]:
+    """Those of its tags that hold the character that separates tags in our tables."""
+    return [name for name in (*annotation.genres, *annotation.styles) if SEPARATOR in name]

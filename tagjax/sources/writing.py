@@ -1,27 +1,27 @@
 """A source to the tables that `launch.split` reads, in bounded memory and all or nothing."""
 
 import collections
-import csv
 import dataclasses
 import os
 import pathlib
 import tempfile
+import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from tagjax.annotations import SEPARATOR
 from tagjax.errors import InputError
-from tagjax.files import PathLike, read_json, write_json
+from tagjax.files import PathLike, Writer, harmless, read_json, write_json
 from tagjax.sources.records import (
     Annotation,
     Outside,
     Rejected,
     Row,
     plain,
-    separators_in,
     tags_of,
     tidy,
+    with_separators,
 )
 from tagjax.tags import GENRE
 
@@ -191,17 +191,32 @@ def _write_rows(
                         f"{_at(row)}: {row.text}; mend it, or leave out --strict"
                     ) from None
                 counts.rejected[row.reason] += 1
-                tables.write("rejected", (row.file, row.row or "", row.text))
+                listed = map(harmless, (row.file, row.row or "", row.text))
+                tables.write("rejected", tuple(listed))
             else:
                 counts.tracks += 1
                 counts.tags.update(tags)
-                counts.separators += separators_in(row)
+                _note_separators(row, counts, strict)
                 texts = [plain(getattr(row, column)) for column in columns]
                 ids = (plain(row.track_id), plain(row.artist_id), plain(row.album_id))
                 tables.write("annotations", (*ids, SEPARATOR.join(tags), *texts))
                 if files:
                     duration = "" if row.duration is None else f"{row.duration:.3f}"
                     tables.write("tracks", (ids[0], row.path, duration, row.recording_id))
+
+
+def _note_separators(row: Annotation, counts: Counts, strict: bool) -> None:
+    """Counts tags with the separator of our tables in them; the first is named."""
+    found = with_separators(row)
+    if found and not counts.separators:
+        line = (
+            f"{f'{row.file}:{row.row}' if row.row else row.file}: tag {plain(found[0])!r} holds "
+            f"{SEPARATOR}, which separates tags in our tables; written {tidy(found[0])!r}"
+        )
+        if strict:
+            raise InputError(f"{line} without --strict")
+        warnings.warn(line, stacklevel=2)
+    counts.separators += len(found)
 
 
 def _checked(row: Annotation, tags: Sequence[str], seen: Seen) -> Annotation | Rejected:
@@ -261,7 +276,7 @@ class _Tables:
     def __init__(self, folder: pathlib.Path):
         self._folder = folder
         self._files: dict[str, TextIO] = {}
-        self._writers: dict[str, Any] = {}
+        self._writers: dict[str, Writer] = {}
 
     def __enter__(self) -> "_Tables":
         return self
@@ -273,7 +288,7 @@ class _Tables:
     def open(self, name: str, further: Sequence[str] = ()) -> None:
         file = (self._folder / f"{name}.csv").open("w", encoding="utf-8", newline="")
         self._files[name] = file
-        self._writers[name] = csv.writer(file, lineterminator="\n")
+        self._writers[name] = Writer(file)
         self.write(name, (*TABLES[name], *further))
 
     def write(self, name: str, cells: Sequence[Any]) -> None:

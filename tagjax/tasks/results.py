@@ -183,6 +183,6 @@ def write_results(
         tables = {"ranked": result.ranked, "errors": result.errors, **result.tables}
         for kind, table in tables.items():
             path = paths[f"{name}_{kind}"] = folder / f"{name}_{kind}.csv"
-            write_table(path, table.header, table.rows)
+            write_table(path, table.header, table.rows, for_people=True)
     write_json(folder / "metrics.json", to_json(task, results))
     return {"metrics": folder / "metrics.json", **paths}

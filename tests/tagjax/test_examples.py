@@ -418,3 +418,22 @@ def test_uint8_is_within_half_a_step_where_the_network_sees_it(catalogue):
         wanted, _ = audio.read_log_mel(path, 0.5, 2.0)
         assert mel.dtype == np.float32
         np.testing.assert_allclose(mel, wanted, atol=frontend.UINT8_STEP / 2 + 1e-5)
+
+
+def test_further_excerpts_that_cannot_be_decoded_are_left_out(catalogue, capsys):
+    """Parts that only help are not worth a build; what was lost is listed all the same."""
+    for path in (catalogue / "manifest").iterdir():
+        path.unlink()
+    parts = {"fold_0": range(4, 8), "fold_0_upsampled": [3], "fold_1": range(8, 12)}
+    write_parts(catalogue / "manifest", parts)
+    made = builder(catalogue)
+    with pytest.warns(UserWarning, match="nothing of the part fold_0_upsampled can be decoded"):
+        building.prepare(made)
+    built = tfds.builder_from_directory(made.data_dir)
+    assert {part: split.num_examples for part, split in built.info.splits.items()} == {
+        "fold_0": 4,
+        "fold_1": 4,
+    }
+    skipped = files.read_table(f"{made.data_dir}/skipped.csv", ())
+    assert (skipped["part"], skipped["sng_id"]) == (["fold_0_upsampled"], ["3"])
+    assert {p.name for p in pathlib.Path(made.data_dir).parent.iterdir()} == {"1.0.0"}

@@ -1,0 +1,254 @@
+"""Every reader of text that is not ours, with valid files; and what makes them hostile."""
+
+import dataclasses
+import io
+import json
+import pathlib
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tagjax import annotations, files, manifest, predictions, similarity, tasks, taxonomy
+from tagjax.errors import InputError
+from tagjax.previews import ids, ledger
+from tagjax.sources import audioset, discogs, fma, mumu
+from tagjax.sources.records import tags_of
+
+FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "tagjax" / "sources" / "fixtures"
+
+
+@dataclasses.dataclass(frozen=True)
+class Parser:
+    """A reader of a folder, and the files of a folder that it takes."""
+
+    content: Mapping[str, bytes]
+    read: Callable[[pathlib.Path], Any]
+
+
+def _table(header: str, *rows: str) -> bytes:
+    return "\n".join([header, *rows, ""]).encode()
+
+
+def _array(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def _zipped(data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", data)
+    return buffer.getvalue()
+
+
+def _one(data: bytes, read: Callable[[pathlib.Path], Any], name: str = "a.csv") -> Parser:
+    return Parser({name: data}, lambda folder: read(folder / name))
+
+
+def _source(names: list[str], module: Any, at: str = "", below: str = "", **config: Any) -> Parser:
+    def read(folder: pathlib.Path) -> Any:
+        rows = module.read(folder / at, module.Config(**config), lambda _: None)
+        rows = [row for row in rows if not hasattr(row, "genres") or tags_of(row) is not None]
+        return rows, [*getattr(module, "taxonomy", lambda *_: ())(folder / at, module.Config())]
+
+    return Parser({name: (FIXTURES / below / name).read_bytes() for name in names}, read)
+
+
+def _ledger(folder: pathlib.Path) -> Any:
+    with ledger.Ledger(folder) as one:
+        return one.records
+
+
+_PART = _table(
+    "sng_id,label,seg_start,seg_duration,artist_id,album_id,tags,path",
+    "1,rock,0.5,30,r1,l1,rock|pop,x/1.mp3",
+    '2,pop,12.25,30,r2,,"pop",2.mp3',
+    "3,rock,1e1,30.0,r3,l3,rock,3.mp3",
+)
+_SQUARE = _table(",a,b,ü", "a,1,0.5,-0.25", "b,0.5,1.0,1e-3", "ü,-0.25,0.001,1")
+_VECTORS = _table("a,b,ü", "0.5,1,-2e-3", "1,,4")
+_TRUTH = _table("style,genre", "Deep House,genre:Electronic", '"Folk, World",genre:Folk')
+_TRANSLATION = _table("source,target,relation", "b:x,a:y,exact", "b:z,a:w,broad")
+_DUPLICATES = _table("tag,duplicate", "Hip Hop,hip-hop", "rnb,R&B")
+_RECORD = {
+    "experiment": "taxonomy",
+    "systems": [""],
+    "seed": 3,
+    "folds": 0,
+    "config": {"min": 1.5},
+    "tags": ["pop", "rock"],
+    "counts": {"tracks": 3},
+}
+_LEDGER = b"".join(
+    ledger.to_line(ledger.Record(f"{k}", ledger.NO_DATA, "gone", 200, duration_s=1.5))
+    for k in (1, 2, 3)
+)
+_CATALOGUE = _table(
+    "track_id,artist_id,album_id,tags,artist,title",
+    "1,r1,l1,rock|pop,Ä,One",
+    '2,r2,,"pop","B, C","T ""q"""',
+)
+
+PARSERS: Mapping[str, Parser] = {
+    "catalogue": _one(_CATALOGUE, annotations.read_catalogue),
+    "tracks": _one(
+        _table("track_id,path,duration_s", "1,a/1.mp3,30.5", "2,2.mp3,"), annotations.read_tracks
+    ),
+    "true pairs": _one(_TRUTH, annotations.read_taxonomy),
+    "true translation": _one(_TRANSLATION, annotations.read_translation),
+    "true duplicates": _one(_DUPLICATES, annotations.read_duplicates),
+    "part": _one(_PART, manifest.read_part),
+    "manifest": Parser(
+        {
+            "train.csv": _PART,
+            "split.json": json.dumps(_RECORD).encode(),
+            "taxonomy.csv": _TRUTH,
+        },
+        manifest.read_manifest,
+    ),
+    "similarity": _one(_SQUARE, similarity.read_similarity),
+    "zipped similarity": _one(_zipped(_SQUARE), similarity.read_similarity, "a.csv.zip"),
+    "embedding": _one(_VECTORS, similarity.read_embedding),
+    "taxonomy": _one(_TRUTH, taxonomy.read_taxonomy),
+    "translation": _one(_TRANSLATION, tasks.read_translation),
+    "duplicates": _one(_DUPLICATES, tasks.read_duplicates),
+    "table": _one(_CATALOGUE, lambda path: files.read_table(path, ("track_id",))),
+    "json": _one(json.dumps(_RECORD).encode(), files.read_json, "a.json"),
+    "predictions": Parser(
+        {
+            "tags.txt": b"rock\npop\n",
+            "excerpts.csv": _table(
+                "sng_id,label,part,artist_id,album_id,tags", "1,rock,test,r,l,rock|pop"
+            ),
+            "probabilities.npy": _array(np.array([[0.25, 0.75]], np.float32)),
+            "occurrences.npy": _array(np.ones((1, 2), np.uint8)),
+        },
+        predictions.read,
+    ),
+    "ids": _one(b"3135556\n3135557\n", ids.read_ids, "a.txt"),
+    "ids of a table": _one(_PART, ids.read_ids),
+    "ledger": Parser({ledger.LEDGER: _LEDGER}, _ledger),
+    "discogs": _source(
+        ["discogs_20260101_releases.xml"], discogs, at="discogs_20260101_releases.xml"
+    ),
+    "mumu": _source([mumu.LABELS, mumu.METADATA], mumu, below="MuMu_dataset"),
+    "fma": _source(["tracks.csv", "genres.csv"], fma, below="fma_metadata", subset="full"),
+    "audioset": _source(
+        ["ontology.json", "eval_segments.csv"], audioset, below="audioset", root=""
+    ),
+}
+"""{what: parser}."""
+
+TOKENS = tuple(
+    text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    for text in [
+        *("1e400", "-1e400", "NaN", "nan", "inf", "-Infinity", "0x10", "1_000", "１２", "٣", "1,5"),
+        *("1e-400", "-0", "+5", " 7", "7 ", "9" * 5000, "0." + "1" * 5000, "1e999999999", "--1"),
+        *(
+            "\0",
+            "\r",
+            "\n",
+            "\r\n",
+            "\n\n",
+            '"',
+            '""',
+            '"\n"',
+            ",",
+            ";",
+            "|",
+            "||",
+            "\t",
+            "\x1b[2J",
+        ),
+        *("=1+1", "+1", "-1", "@SUM(A1)", "../../etc/passwd", "/etc/passwd", "..", "C:\\x"),
+        *("<script>alert(1)</script>", "'", "&lt;", "\u2028", "\u202e", "\ufeff", "\ud800", "𝟙"),
+        *("a" * 200_000, "[" * 3000, "{" * 3000, "null", "true", "[]", "{}", "1" * 400, "é", "ü"),
+        *("<!DOCTYPE x [<!ENTITY a 'b'>]>&a;", "<release>", "</release>", "&#0;", "]]>", "<!--"),
+        *(b"\xff", b"\xff\xfe", b"\x00\x01", b"\xc3", b"\xf0\x9f", b"\x93NUMPY", b"PK\x03\x04"),
+    ]
+)
+KINDS = (
+    *("insert", "cell", "flip", "cut", "drop", "repeat line", "drop line", "swap lines"),
+    *("utf-16", "utf-16 without mark", "mark", "crlf", "cr", "double column", "empty", "latin"),
+)
+
+
+def mutate(data: bytes, kind: str, place: int, token: bytes) -> bytes:
+    """A file spoilt at a place (any number, taken modulo what there is)."""
+    at = place % (len(data) + 1)
+    lines = data.splitlines(keepends=True)
+    row = place % max(len(lines), 1)
+    if kind == "insert":
+        return data[:at] + token + data[at:]
+    if kind == "cell":
+        begin = max(data.rfind(sign, 0, at) for sign in (b",", b"\n", b":", b">")) + 1
+        ends = [end for sign in (b",", b"\n", b"}", b"<") if (end := data.find(sign, at)) >= 0]
+        return data[:begin] + token + data[min(ends, default=len(data)) :]
+    if kind == "flip" and data:
+        at %= len(data)
+        return data[:at] + bytes([data[at] ^ 1 << place % 8]) + data[at + 1 :]
+    if kind == "cut":
+        return data[:at]
+    if kind == "drop":
+        return data[:at] + data[at + 1 + place % 7 :]
+    if kind == "repeat line":
+        return b"".join([*lines[: row + 1], *lines[row:]])
+    if kind == "drop line":
+        return b"".join([*lines[:row], *lines[row + 1 :]])
+    if kind == "swap lines":
+        return b"".join([*lines[row:], *lines[:row]])
+    if kind in ("utf-16", "utf-16 without mark"):
+        return data.decode("latin-1").encode("utf-16" if kind == "utf-16" else "utf-16-le")
+    if kind == "mark":
+        return b"\xef\xbb\xbf" + data
+    if kind == "crlf":
+        return data.replace(b"\n", b"\r\n")
+    if kind == "cr":
+        return data.replace(b"\n", b"\r")
+    if kind == "double column" and lines:
+        return b"".join(
+            line.rstrip(b"\r\n") + b"," + line.partition(b",")[0].strip() + b"\n" for line in lines
+        )
+    if kind == "latin":
+        return data.replace("ü".encode(), b"\xfc")
+    return b"" if kind == "empty" else data
+
+
+def finite(value: Any) -> bool:
+    """Whether there is no infinity in what was read, however deep (NaN stands for no number)."""
+    if isinstance(value, float):
+        return value not in (float("inf"), float("-inf"))
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind != "f" or not np.isinf(value).any()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return all(finite(getattr(value, f.name)) for f in dataclasses.fields(value))
+    if isinstance(value, Mapping):
+        return all(map(finite, value.values()))
+    return not isinstance(value, list | tuple) or all(map(finite, value))
+
+
+def attempt(name: str, folder: pathlib.Path, spoilt: Mapping[str, bytes]) -> str:
+    """Reads a parser's folder with some files replaced: "" or the one line of its refusal.
+
+    Any other exception passes through.
+    """
+    parser = PARSERS[name]
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, data in {**parser.content, **spoilt}.items():
+        (folder / file).write_bytes(data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = parser.read(folder)
+    except InputError as error:
+        told = str(error)
+        assert told.strip(), name
+        assert told.isprintable(), told
+        assert len(told) < 3000, told
+        return told
+    assert name == "json" or finite(found), found
+    return ""

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test faults env test-env lint lock audit clean
+.PHONY: run test faults fuzz env test-env lint lock audit clean
 
 run: env
 	$(BIN)/python -m launch.demo
@@ -15,6 +15,11 @@ test: test-env lint
 # The trials of tests/faults in their long form.
 faults: test-env
 	TAGJAX_FAULTS=long $(BIN)/python -m pytest tests/faults
+
+# Coverage-guided, for so many seconds a run: make fuzz SECONDS=600
+fuzz: test-env
+	$(INSTALL) --constraint requirements/test.lock "atheris==3.0.0"
+	$(BIN)/python tests/faults/fuzz_parsers.py $(or $(SECONDS),600)
 
 lint: test-env
 	$(BIN)/ruff check .

@@ -52,6 +52,7 @@ setuptools.setup(
         "keras": ["tensorflow-cpu", "keras"],
         "bench": ["tensorflow-cpu", "keras", "torch", "pandas", "librosa"],
         "beam": ["apache-beam"],
+        "fuzz": ["atheris"],
         "gpu": ["jax[cuda12]"],
     },
 )

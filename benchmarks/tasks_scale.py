@@ -1,13 +1,14 @@
 """Deduplication of a large tag system beside plain pandas and scikit-learn.
 
-    python -m benchmarks.tasks_scale [TAGS] [DIMENSIONS]
+    python -m benchmarks.tasks_scale [--tags=10000] [--dimensions=512]
 
-A generated embedding (default 10,000 tags in one system, 512 dimensions, the two halves of each
+A generated embedding (by default 10,000 tags in one system, 512 dimensions, the two halves of each
 tag near each other) to its similarity, the ranks of all queries with their 50 nearest, and the
 metrics; suspected duplicates are on top with tagjax. Each side is a process of its own, one after
 the other, so that peaks of memory do not mix.
 """
 
+import argparse
 import multiprocessing
 import resource
 import sys
@@ -84,7 +85,16 @@ def measure(function, n_tags: int, dimensions: int):
     return stages, peak, found
 
 
-def main(n_tags: int = 10_000, dimensions: int = 512) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tags", type=int, default=10_000, help="of the one system")
+    parser.add_argument("--dimensions", type=int, default=512, help="of the embedding")
+    arguments = parser.parse_args()
+    n_tags, dimensions = arguments.tags, arguments.dimensions
+    if n_tags < 2 or dimensions < 1:
+        parser.error("at least 2 tags and 1 dimension")
     print(f"{n_tags} tags, {dimensions} dimensions, {LISTED} nearest listed")
     sides = {}
     for name, function in (("tagjax", with_tagjax), ("pandas, sklearn", with_pandas)):
@@ -107,4 +117,4 @@ def main(n_tags: int = 10_000, dimensions: int = 512) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

@@ -2,9 +2,12 @@
 
 import contextlib
 import dataclasses
+import os
 import pathlib
+import re
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,10 +17,12 @@ from tqdm import tqdm
 from tagjax import annotations, embeddings, paper, runs, similarity, tags, tasks
 from tagjax import taxonomy as taxonomies
 from tagjax.errors import InputError
-from tagjax.files import PathLike
-from tagjax.tasks.results import align
+from tagjax.files import PathLike, read_json, write_json
+from tagjax.tasks.results import align, notes
 
 Tags = tuple[str, ...]
+
+_WRITTEN = re.compile(rf"(?:{'|'.join(embeddings.NAMES)})_[a-z_]+\.(?:csv|png|svg)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +33,13 @@ class Source:
       similarities: {embedding: similarity}, of the same tags.
       metadata: of the run's data set: `systems`, `truth`; empty for a folder.
       embedding: gives an embedding to be written; None where only similarities are known.
+      path: of the folder or run; None where there is none.
     """
 
     similarities: Mapping[str, similarity.Similarity]
     metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     embedding: Callable[[str], np.ndarray] | None = None
+    path: pathlib.Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +53,8 @@ class Truth:
 
 def from_folder(folder: PathLike) -> Source:
     """Similarities in the release's form; see `similarity.read_similarities`."""
-    return Source(similarity.read_similarities(folder, _bar))
+    found = similarity.read_similarities(folder, _bar)
+    return Source(found, path=pathlib.Path(folder))
 
 
 def from_run(run: runs.Run, fdist_of: str, new_tags: annotations.Catalogue | None = None) -> Source:
@@ -56,6 +64,7 @@ def from_run(run: runs.Run, fdist_of: str, new_tags: annotations.Catalogue | Non
             runs.similarities(run, fdist_of),
             run.metadata,
             lambda name: runs.embedding(run, name, fdist_of),
+            run.path,
         )
     tagged = {
         track: tuple(new_tags.prefix + tag for tag in own)
@@ -63,7 +72,7 @@ def from_run(run: runs.Run, fdist_of: str, new_tags: annotations.Catalogue | Non
     }
     systems = run.metadata.get("systems", [""])
     metadata = dict(run.metadata) | {"systems": list(dict.fromkeys([*systems, new_tags.prefix]))}
-    return Source(runs.with_new_tags(run, tagged), metadata)
+    return Source(runs.with_new_tags(run, tagged), metadata, path=run.path)
 
 
 def evaluate(
@@ -83,7 +92,9 @@ def evaluate(
       source: similarities, and what is known beside them.
       truth: tables that replace the source's own.
       out: gets `report.html`, `metrics.json`, ranked lists and errors as CSV, figures, and of a run
-        the similarities and embeddings in the release's form.
+        the similarities and embeddings in the release's form. `metrics.json` also has `source`, the
+        source's path from here, and `files`, all that was written; those of an earlier
+        evaluation that this one did not write are removed.
       systems: prefixes of the tag systems; None: the source's, or as the tags suggest.
       config: choices of the tasks.
       echo: called with each text to show.
@@ -122,18 +133,53 @@ def evaluate(
     # The authors' release is known by its 235 Discogs styles, and is no run of ours.
     theirs = source.embedding is None and len(parents) == paper.STYLES
     echo(_text(task, results, theirs, config.top))
-    paths = tasks.write_results(out, task, results)
+    where = None
+    if source.path is not None:
+        where = os.path.relpath(source.path.resolve(), out.resolve())
+    before = _before(out, where)
+    told = [*notes(results), *(paper.NOTES[task] if theirs else ())]
+    about = {"notes": told, "source": where}
+    paths = tasks.write_results(out, task, results, about | {"files": before})
+    written = list(paths.values())
     if source.embedding is not None:
         for name, each in source.similarities.items():
             similarity.write_similarity(similarity.similarity_path(out, name), each, _bar)
             path = similarity.embedding_path(out, name)
             similarity.write_embedding(path, each.tags, source.embedding(name), progress=_bar)
+            written += [similarity.similarity_path(out, name), path]
     drawn = _draw(task, results, source, parents, prefixes, theirs, mapped, out, echo)
+    files = {path.name for path in (*written, *drawn)} - {paths["metrics"].name}
+    for name in before - files:
+        (out / name).unlink(missing_ok=True)
+    record = tasks.to_json(task, results) | about | {"files": sorted(files)}
+    write_json(paths["metrics"], record)
     for each_path in [*drawn, paths["metrics"]]:
         echo(f"written: {each_path}")
     more = "" if source.embedding is None else ", similarities, embeddings"
     echo(f"written: {out} (ranked lists, errors{more})")
     return results
+
+
+def _before(out: pathlib.Path, source: str | None) -> set[str]:
+    """The names of what an earlier evaluation wrote there; warns if it was of another source."""
+    try:
+        record = read_json(out / "metrics.json")
+    except InputError:
+        return set()
+    if not isinstance(record, dict):
+        return set()
+    was, files = record.get("source"), record.get("files")
+    if isinstance(was, str) and was != source:
+        path = os.path.normpath(out.resolve() / was)
+        warnings.warn(f"{out}: the results of {path} there are replaced", stacklevel=3)
+    found = {
+        name
+        for name in (files if isinstance(files, list) else [])
+        if isinstance(name, str) and _WRITTEN.fullmatch(name)
+    }
+    if source == ".":  # What is read there is not removed.
+        found = {name for name in found if "_tag_" not in name}
+    return found
 
 
 def _systems(
@@ -277,7 +323,8 @@ def _steps(first: str, number: int) -> Iterator[Callable[[str], None]]:
     """A bar on stderr over steps that take seconds; yields a function to name the next one."""
     form = "{desc}: step {n_fmt} of {total_fmt}, {elapsed}"
     over = threading.Event()
-    with tqdm(desc=first, total=number, initial=1, leave=False, bar_format=form) as bar:
+    leave = not sys.stderr.isatty()  # In a file nothing is cleared: the last text ends its line.
+    with tqdm(desc=first, total=number, initial=1, leave=leave, bar_format=form) as bar:
 
         def tick() -> None:
             while not over.wait(1):
@@ -300,5 +347,6 @@ def _steps(first: str, number: int) -> Iterator[Callable[[str], None]]:
 
 
 def _bar(items: Iterable[Any], what: str, total: int | None) -> Iterable[Any]:
-    """A bar on stderr over what takes longer than half a second, gone when it is over."""
-    return tqdm(items, what, total=total, unit=" rows", delay=0.5, leave=False)
+    """A bar on stderr over what takes longer than half a second; a terminal's goes when over."""
+    leave = not sys.stderr.isatty()
+    return tqdm(items, what, total=total, unit=" rows", delay=0.5, leave=leave)

@@ -131,6 +131,8 @@ TABLES = {  # name: heading, link, what it is
     ),
     "without_parent": ("Styles without genre", "", "Not named by the taxonomy; left out."),
     "without_style": ("Genres without style", "", "They remain candidates."),
+    "without_translation": ("Tags without translation", "", "Source tags; left out."),
+    "without_data": ("Tags without data", "", "They find nothing, and nothing finds them."),
 }
 DESCRIBED = {  # section of a data set's report: heading, what it is
     "parts": (

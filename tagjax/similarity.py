@@ -29,7 +29,7 @@ from tagjax.errors import InputError
 from tagjax.files import PathLike, Writer, atomic_path, not_utf8, number
 from tagjax.files import lines as lines_of
 
-TOLERANCE = 1e-4  # of symmetry: well above float32's rounding, well below a mistake
+TOLERANCE = 1e-4  # of symmetry and range: well above float32's rounding, well below a mistake
 
 Progress = Callable[[Iterable[Any], str, int | None], Iterable[Any]]
 """Passes on some items, and may show how far it is: (items, what they are, their number)."""
@@ -90,7 +90,7 @@ def read_similarity(path: PathLike, progress: Progress = silently) -> Similarity
     Raises:
       InputError: no such file, not UTF-8, not square, a tag that occurs twice or only among
         rows or columns, a cell that is no finite number (or empty where the tag has data),
-        or a matrix that is not symmetric to 1e-4.
+        a similarity out of [-1, 1], or a matrix that is not symmetric (either to 1e-4).
     """
     with _rows(path) as rows:
         header = _header(path, rows)[1:]
@@ -394,12 +394,18 @@ def _check_matrix(
         block, mirrored = matrix[rows], matrix[:, rows].T
         missing = np.isnan(block) & known[rows, None] & known
         differing = np.asarray(np.abs(block - mirrored) > TOLERANCE)
-        for i, j in np.argwhere(missing | differing)[:1].tolist():
+        beyond = np.asarray(np.abs(block) > 1 + TOLERANCE)
+        for i, j in np.argwhere(missing | differing | beyond)[:1].tolist():
             where = f"{path}:{lines[start + i]}"
             if missing[i, j]:
                 raise InputError(
                     f"{where}: no number under {tags[j]!r}; fill it, or leave the whole row and "
                     "column of a tag empty"
+                )
+            if beyond[i, j]:
+                raise InputError(
+                    f"{where}: {block[i, j]} of {tags[i]!r} and {tags[j]!r} is no cosine "
+                    "similarity; give one from -1 to 1"
                 )
             raise InputError(
                 f"{where}: not symmetric: {block[i, j]} under {tags[j]!r}, but {mirrored[i, j]} "

@@ -1,6 +1,9 @@
 """The paper's three tasks: from similarities (and truth) to metrics and lists."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from tagjax import tags
 from tagjax.errors import InputError
@@ -9,7 +12,15 @@ from tagjax.tasks import deduplication as _deduplication
 from tagjax.tasks import taxonomy as _taxonomy
 from tagjax.tasks import translation as _translation
 from tagjax.tasks.deduplication import read_duplicates
-from tagjax.tasks.results import Config, Table, TaskResult, format_table, to_json, write_results
+from tagjax.tasks.results import (
+    Config,
+    Table,
+    TaskResult,
+    format_table,
+    some,
+    to_json,
+    write_results,
+)
 from tagjax.tasks.translation import Relation, read_translation
 from tagjax.taxonomy import Taxonomy, discogs
 
@@ -55,7 +66,8 @@ def run(
       progress: gets the embeddings.
 
     Returns:
-      {embedding: result}, in the order of `similarities`.
+      {embedding: result}, in the order of `similarities`; of one that has tags without data, a
+      note names them, and the table `without_data` (tag) has them all.
 
     Raises:
       InputError: an unknown task; translation of a single tag system.
@@ -74,5 +86,19 @@ def run(
         else:
             other = similarities.get("fdist") if name != "fdist" else None
             result = _translation.evaluate(similarity, translation, prefixes, other, config)
-        results[name] = result
+        results[name] = _with_missing(name, similarity, result)
     return results
+
+
+def _with_missing(name: str, similarity: Similarity, result: TaskResult) -> TaskResult:
+    absent = np.flatnonzero(np.isnan(np.diagonal(similarity.matrix))).tolist()
+    if not absent:
+        return result
+    missing = [similarity.tags[i] for i in absent]
+    table = Table(("tag",), tuple((tag,) for tag in missing))
+    told = f"Tags without data in {name}, {len(missing)}: {some(missing)}."
+    return dataclasses.replace(
+        result,
+        tables={**result.tables, "without_data": table},
+        notes=(*result.notes, told),
+    )

@@ -170,9 +170,19 @@ def some(tags: tuple[str, ...] | list[str], limit: int = 10) -> str:
 
 
 def write_results(
-    folder: PathLike, task: str, results: Mapping[str, TaskResult]
+    folder: PathLike,
+    task: str,
+    results: Mapping[str, TaskResult],
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, pathlib.Path]:
     """Writes `metrics.json`, and for each embedding its lists as CSV files.
+
+    Args:
+      folder: made if absent.
+      task: of the results.
+      results: {embedding: result}.
+      more: of `metrics.json`, beside or instead of what `to_json` gives; of its `files`, the names
+        of files that lie there already, the lists become part.
 
     Returns:
       {"metrics": metrics.json, "fc_ranked": fc_ranked.csv, "fc_errors": fc_errors.csv, …}.
@@ -184,5 +194,8 @@ def write_results(
         for kind, table in tables.items():
             path = paths[f"{name}_{kind}"] = folder / f"{name}_{kind}.csv"
             write_table(path, table.header, table.rows, for_people=True)
-    write_json(folder / "metrics.json", to_json(task, results))
+    record = to_json(task, results) | dict(more or {})
+    if "files" in record:
+        record["files"] = sorted({*record["files"], *(path.name for path in paths.values())})
+    write_json(folder / "metrics.json", record)
     return {"metrics": folder / "metrics.json", **paths}

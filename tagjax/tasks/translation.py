@@ -5,12 +5,13 @@ relevant those that a table of truth relates to it. Without such a table string 
 stands in for it (tags of the same normalised name), which is what the paper sets out to
 replace: `extra["truth"]` of the result says `table` or `string_match`.
 
-Tables of the result, pairs of `source, target, similarity`:
+Tables of the result, pairs of `source, target, similarity` but for the last:
 - `nearest`: Table 4. For every target tag (Discogs) its nearest source tag (MuMu), without the
   pairs whose names agree, the highest first.
 - `same_name`: the pairs whose names agree, the lowest first: same name, other meaning.
 - `one_sided`, where a co-occurrence similarity is given: pairs which one of the two finds first
   for the source tag, and the other not among its `depth` nearest.
+- `without_translation` (source): the source tags without a relevant one, left out.
 """
 
 import dataclasses
@@ -80,6 +81,8 @@ def evaluate(
     """
     known = set(similarity.tags)
     told_of = [one for one in truth or () if {one.source, one.target} <= known]
+    if len(systems) < 2:
+        raise InputError(_one_system(similarity.tags, systems[0]))
     source, target = _direction(told_of, systems, config)
     home = np.array([tags.system_of(tag, systems) for tag in similarity.tags])
     sources, targets = np.flatnonzero(home == source), np.flatnonzero(home == target)
@@ -99,7 +102,7 @@ def evaluate(
     if ranked.unanswerable:
         told += (
             f"Source tags without translation, left out ({len(ranked.unanswerable)}): "
-            f"{some(ranked.unanswerable)}.",
+            f"{some(ranked.unanswerable)} (all in *_without_translation.csv).",
         )
     cross = similarity.matrix[np.ix_(sources, targets)]
     names = ([similarity.tags[i] for i in sources], [similarity.tags[i] for i in targets])
@@ -111,6 +114,7 @@ def evaluate(
     tables = {
         "nearest": nearest(cross, agree, names, config.top),
         "same_name": _same(cross, agree, names),
+        "without_translation": Table(("source",), tuple((tag,) for tag in ranked.unanswerable)),
     }
     extra: dict = {"truth": "string_match" if truth is None else "table"}
     if cooccurrence is not None:
@@ -209,14 +213,19 @@ def one_sided(audio: Matrix, cooccurrence: Matrix, names: Names, depth: int) -> 
     return Table((*header, "cooccurrence", "cooccurrence_rank"), tuple(rows))
 
 
+def _one_system(names: Sequence[str], system: str) -> str:
+    """What to say where there is only one; a prefix that one tag carries is not detected."""
+    told = f"translation needs tags of two systems, but finds only {system or 'no prefix'!r}"
+    heads = [name[: name.find(":") + 1] for name in names]
+    single = next((head for head in heads if head not in ("", ":", tags.GENRE, system)), None)
+    if system or single is None:
+        return f"{told}; give the tags of one a prefix such as mumu:"
+    return f"{told}, as {single} is of a single tag; name them: --systems=,{single}"
+
+
 def _direction(
     truth: Sequence[Relation], systems: Sequence[str], config: Config
 ) -> tuple[str, str]:
-    if len(systems) < 2:
-        raise InputError(
-            f"translation needs tags of two systems; all are of {systems[0]!r} (a system is a "
-            "prefix such as mumu:)"
-        )
     for system in (config.source, config.target):
         if system is not None and system not in systems:
             raise InputError(

@@ -47,6 +47,7 @@ def test_results_of_a_folder_are_under_its_name(folder, given, out):
     found = {path.name for path in (folder / "results" / out).iterdir()}
     assert {"metrics.json", "fc_map.png", "fc_map.svg", "report.html"} <= found
     assert "step" in done.stderr  # what it does is told
+    assert done.stderr.endswith("\n")  # and ends its line, where no terminal clears it
 
 
 @pytest.mark.parametrize(

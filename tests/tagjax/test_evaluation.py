@@ -1,6 +1,7 @@
 """All that a task leaves on disk, from a folder of similarities."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -41,15 +42,21 @@ def test_everything_is_written_and_named(folder, tmp_path):
     results, said = evaluate(folder, "translation", tmp_path, mapped=("fw", "fdist"))
     assert list(results) == ["fw", "fc", "fdist"]
     written = {path.name for path in tmp_path.iterdir()}
-    kinds = ("ranked", "errors", "nearest", "same_name")
+    kinds = ("ranked", "errors", "nearest", "same_name", "without_translation")
     expected = {f"{name}_{kind}.csv" for name in results for kind in kinds}
     expected |= {"fw_one_sided.csv", "fc_one_sided.csv", "metrics.json", "report.html"}
+    expected.add("fdist_without_data.csv")
     for stem in ("fw_fdist_map", "fc_heat_map"):
         expected |= {f"{stem}.png", f"{stem}.svg"}
         assert f"{stem}.png" in said
     assert written == expected
     metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert (tmp_path / metrics.pop("source")).resolve() == folder
+    assert set(metrics.pop("files")) == written - {"metrics.json"}
     assert metrics == tasks.to_json("translation", results)
+    told = "Tags without data in fdist, 1: emo."
+    assert told in said
+    assert told in (tmp_path / "report.html").read_text()
     svg = (tmp_path / "fw_fdist_map.svg").read_text()
     assert "fdist (1 tags without data)" in svg
     # Table 4 of the best and of co-occurrence, and like names; nothing printed to compare with.
@@ -68,6 +75,38 @@ def test_one_map_is_of_the_first_there_is(folder, tmp_path):
     (tmp_path / "in" / name).write_bytes((folder / name).read_bytes())
     evaluate(tmp_path / "in", "taxonomy", tmp_path / "out")
     assert (tmp_path / "out" / "fc_map.png").exists()
+
+
+def test_what_an_earlier_evaluation_left_is_replaced(folder, tmp_path):
+    out, less = tmp_path / "out", tmp_path / "less"
+    evaluate(folder, "taxonomy", out, mapped=("fw", "fdist"))
+    for name in ("fc_mine.csv", "notes.txt", "fm_tag_similarity.csv"):  # of the user
+        (out / name).write_text("kept")
+    less.mkdir()
+    (less / "fc_tag_similarity.csv").write_bytes((folder / "fc_tag_similarity.csv").read_bytes())
+    with pytest.warns(UserWarning, match=f"results of {folder} there are replaced"):
+        evaluate(less, "taxonomy", out)
+    kept = {"fc_mine.csv", "notes.txt", "fm_tag_similarity.csv"}
+    record = json.loads((out / "metrics.json").read_text())
+    assert list(record["embeddings"]) == ["fc"]
+    assert {path.name for path in out.iterdir()} == kept | {"metrics.json"} | set(record["files"])
+    assert not [name for name in record["files"] if name.startswith(("fw", "fdist"))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluate(less, "taxonomy", out)
+
+
+@pytest.mark.parametrize("files", [["../less/x.csv", "fc_tag_similarity.csv", 3], 7])
+def test_nothing_but_own_files_is_removed(folder, tmp_path, files, monkeypatch):
+    monkeypatch.setattr(evaluation, "_draw", lambda *arguments: [])
+    given = (folder / "fc_tag_similarity.csv").read_bytes()
+    for name in ("less/x.csv", "out/fc_tag_similarity.csv"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(given)
+    (tmp_path / "out" / "metrics.json").write_text(json.dumps({"files": files, "source": "."}))
+    evaluate(tmp_path / "out", "taxonomy", tmp_path / "out")
+    assert (tmp_path / "less/x.csv").exists()
+    assert (tmp_path / "out/fc_tag_similarity.csv").read_bytes() == given
 
 
 def test_too_many_tags_are_not_drawn(tmp_path):
@@ -97,7 +136,9 @@ def test_the_authors_release_is_printed_beside_the_paper(shared, tmp_path, monke
             == " ".join([*(str(figures[key]) for key in ("hr@1", "hr@2", "map")), "-"]).split()
         )
     assert all(f"Note: {note}" in said for note in paper.NOTES["taxonomy"])
-    _, said = evaluate(release / "mumu_discogs_translation", "translation", tmp_path)
+    record = json.loads((tmp_path / "metrics.json").read_text())
+    assert set(paper.NOTES["taxonomy"]) <= set(record["notes"])
+    _, said = evaluate(release / "mumu_discogs_translation", "translation", tmp_path / "4")
     table = said.split("nearest by fc")[1].splitlines()[2:12]
     places = {line.split("  ")[-1].strip(): line for line in table}
     assert "mumu:bebop" in places["1"]

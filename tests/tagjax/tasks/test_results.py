@@ -90,6 +90,20 @@ def test_unknown_tasks_are_refused_with_the_valid_ones():
         tasks.run("x", {})
 
 
+@pytest.mark.parametrize("task", tasks.TASKS)
+def test_tags_without_data_are_named(task):
+    tags = ("ska_1", "ska_2", "genre:rock", "mumu:ska_1", "mumu:dub")
+    matrix = np.eye(5)
+    matrix[[1, 4]] = matrix[:, [1, 4]] = np.nan
+    both = {"fc": Similarity(tags, np.eye(5)), "fdist": Similarity(tags, matrix)}
+    got = tasks.run(task, both, taxonomy=Taxonomy({"ska_1": frozenset({"rock"})}))
+    told = "Tags without data in fdist, 2: ska_2, mumu:dub."
+    assert told in tasks.to_json(task, got)["notes"]
+    assert told in tasks.format_table(task, got)
+    assert got["fdist"].tables["without_data"].rows == (("ska_2",), ("mumu:dub",))
+    assert "without_data" not in got["fc"].tables
+
+
 def test_systems_are_detected(results):
     tags = ("mumu:dub", "mumu:ska", "dub", "ska")
     matrix = np.array([[1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1]], dtype=float)

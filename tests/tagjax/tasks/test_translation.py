@@ -6,6 +6,7 @@ import pytest
 import scipy.stats
 from hypothesis import strategies as st
 
+from tagjax import tasks
 from tagjax.errors import InputError
 from tagjax.similarity import Similarity
 from tagjax.tasks import translation
@@ -157,6 +158,22 @@ def test_a_system_of_one_tag():
     assert back.unanswerable == ("dub",)
     none = translation.evaluate(Similarity(tags[:2], matrix[:2, :2]), truth, SYSTEMS)
     assert none.metrics["map"] == {"mean": None, "ci95": None, "n": 0}
+
+
+def test_a_single_tag_with_a_prefix_is_told_how_to_be_a_system():
+    one = {"fc": Similarity(("a", "b", "mumu:a"), np.eye(3))}
+    with pytest.raises(InputError, match="mumu: is of a single tag; name them: --systems=,mumu:"):
+        tasks.run("translation", one)
+    assert tasks.run("translation", one, ["", "mumu:"])["fc"].metrics["mrr"]["n"] == 1
+    with pytest.raises(InputError, match="finds only 'no prefix'; give the tags of one a prefix"):
+        tasks.run("translation", {"fc": Similarity(("a", "genre:b"), np.eye(2))})
+
+
+def test_every_tag_left_out_is_in_a_table():
+    tags = (*(f"mumu:{letter}" for letter in "abcdefghijklm"), "a")
+    got = translation.evaluate(Similarity(tags, np.eye(len(tags))), None, SYSTEMS)
+    assert got.tables["without_translation"].rows == tuple((tag,) for tag in tags[1:13])
+    assert any("(12)" in note and "*_without_translation.csv" in note for note in got.notes)
 
 
 def test_relations_out_of_the_way_do_not_count():

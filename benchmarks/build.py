@@ -79,7 +79,7 @@ def _files(folder: pathlib.Path, wanted: int, seconds: float) -> list[pathlib.Pa
 
 
 def _ours(paths: list[pathlib.Path], folder: pathlib.Path, seconds: float) -> float:
-    rows = [(path.stem, "x", 0, seconds, str(path.resolve())) for path in paths]
+    rows = [(path.stem, "x", 0, seconds, str(path.resolve().relative_to("/"))) for path in paths]
     header = ("sng_id", "label", "seg_start", "seg_duration", "path")
     files.write_table(folder / "manifest" / "train.csv", header, rows)
     begin = time.perf_counter()

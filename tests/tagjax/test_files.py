@@ -72,7 +72,7 @@ def test_marks_of_other_programs_are_fine(tmp_path):
         (b"x,z\n1,2\n", "a.csv:1: column 'y' is missing; found x, z"),
         (b"x,y\n1,2\n1,2,3\n", "a.csv:3: 3 cells, but the header has 2"),
         (b"x,y\n1\n", "a.csv:2: 1 cells"),
-        (b"x,y\n\xff,2\n", "a.csv: not UTF-8 (byte "),
+        (b"x,y\n\xff,2\n", "a.csv:2: not UTF-8 (byte "),
         (b'x,y\n1,"2\n', "a.csv:2: "),
     ],
 )

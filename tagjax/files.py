@@ -117,15 +117,15 @@ def lines(file: IO[str], path: PathLike) -> Iterator[str]:
 
 def not_utf8(path: PathLike, file: IO[bytes]) -> InputError:
     """The error that says at which line and byte a file, open at its start, is no UTF-8."""
-    count, line = 0, 0
+    count = 0
     for line, raw in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
         try:
             raw.decode()
         except UnicodeDecodeError as error:
-            count += error.start
-            break
+            where = f"{path}:{line}: not UTF-8 (byte {count + error.start})"
+            return InputError(f"{where}; convert it first")
         count += len(raw)
-    return InputError(f"{path}:{line}: not UTF-8 (byte {count}); convert it first")
+    return InputError(f"{path}: not UTF-8; convert it first")
 
 
 def read_table(path: PathLike, required: Sequence[str]) -> Table:

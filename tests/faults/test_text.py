@@ -116,7 +116,10 @@ def test_no_number_is_misread(tmp_path_factory, cell):
         assert vectors is None
     else:
         np.testing.assert_equal(vectors[1][0, 0], expected)
-        np.testing.assert_equal(square.matrix[0, 1], expected)
+        if abs(expected) > 1.0001:  # No cosine.
+            assert square is None
+        else:
+            np.testing.assert_equal(square.matrix[0, 1], expected)
     header = "sng_id,label,seg_start,seg_duration\n"
     part = read(f"{header}1,rock,{quoted},30\n", manifest.read_part)
     if part is not None:

@@ -230,7 +230,8 @@ def unfinished(whole, run_dir):
 
 def damage_of(path, how):
     if how == "arrays":
-        flip(max((path / "state").rglob("d/*"), key=lambda p: p.stat().st_size))
+        for part in (path / "state").rglob("d/*"):  # Some of them may be of no use any more.
+            cut(part)
     elif how == "record":
         cut(path / "record" / "metadata")
     elif how == "metrics":

@@ -2,33 +2,42 @@
 
     python -m benchmarks.model [--batch=N] [--repeats=N] [--frames=N] [--precision=bfloat16]
 
-The `paper` preset with 250 tags in float32, on arrays in memory. All are warmed up first; then
-they take turns, so that a busy machine is busy for each, and medians are printed. A twin whose
-package is missing (`pip install -e .[bench]`) is left out.
+The `paper` preset with 250 tags in float32, on arrays in memory. Each contestant has a process
+of its own, with all cores; they take turns, so that a busy machine is busy for each, and
+medians are printed. tagjax runs as `launch.train` starts it, with large pages; twins as they
+come and, in the rows "large pages", with those too. A twin whose package is missing
+(`pip install -e .[bench]`) is left out.
 """
 
+import functools
 import importlib
+import importlib.metadata
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from typing import IO, Any, cast
 
-import jax
 import numpy as np
-from absl import app, flags, logging
-
-from tagjax import parallel, step
-from tagjax.model import PRESETS
+from absl import app, flags
 
 _BATCH = flags.DEFINE_integer("batch", 16, "Examples of a step.", lower_bound=1)
 _REPEATS = flags.DEFINE_integer("repeats", 7, "Turns of each.", lower_bound=1)
 _FRAMES = flags.DEFINE_integer("frames", 646, "Of an example; 646 are 30 s.", lower_bound=36)
-_PRECISION = flags.DEFINE_enum("precision", "float32", step.PRECISIONS, "Of tagjax alone.")
+_PRECISION = flags.DEFINE_enum("precision", "float32", ("float32", "bfloat16"), "Of tagjax alone.")
+_CONTESTANT = flags.DEFINE_string("contestant", None, "For the processes themselves.")
 _TAGS = 250
+_LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 class _Ours:
-    def __init__(self, config: step.StepConfig, frames: int) -> None:
+    def __init__(self, frames: int) -> None:
+        from tagjax import parallel, step
+        from tagjax.model import PRESETS
+
+        config = step.StepConfig(_TAGS, PRESETS["paper"], precision=_PRECISION.value)
         self._state = step.initial_state(config, (frames, 96))
         self._train = parallel.train_step(config)
         self._predict = parallel.predict_step(config)
@@ -44,6 +53,8 @@ class _Ours:
         }
 
     def train(self, mel: np.ndarray, label: np.ndarray) -> float:
+        import jax
+
         self._state, sums = self._train(self._state, self._batch(mel, label))
         jax.block_until_ready(self._state)
         return float(sums["loss"] / sums["examples"])
@@ -52,71 +63,128 @@ class _Ours:
         return self._predict(self._state, self._batch(mel, np.zeros(len(mel), np.int32)))
 
 
+def _twin(package: str, *arguments: object) -> Callable:
+    return functools.partial(
+        importlib.import_module(f"benchmarks.twins_{package}").Twin, *arguments
+    )
+
+
 def _contestants(frames: int) -> dict[str, Callable]:
-    config = step.StepConfig(_TAGS, PRESETS["paper"], precision=_PRECISION.value)
-    known: dict[str, Callable] = {"tagjax": lambda: _Ours(config, frames)}
-    for package, module, variants in (
-        ("keras", "twins_keras", {"Keras, graph": (frames, False), "Keras, XLA": (frames, True)}),
-        ("torch", "twins_torch", {"PyTorch, NCHW": (False,), "PyTorch, channels_last": (True,)}),
-    ):
-        try:
-            twin = importlib.import_module(f"benchmarks.{module}").Twin
-        except ImportError as error:
-            print(f"no twin in {package}: {error}")
-            continue
-        for name, arguments in variants.items():
-            known[name] = lambda twin=twin, arguments=arguments: twin(_TAGS, *arguments)
-    return known
+    """{name: what makes it}."""
+    return {
+        "tagjax": lambda: _Ours(frames),
+        "Keras, graph": lambda: _twin("keras", _TAGS, frames, False)(),
+        "Keras, XLA": lambda: _twin("keras", _TAGS, frames, True)(),
+        "PyTorch, NCHW": lambda: _twin("torch", _TAGS, False)(),
+        "PyTorch, channels_last": lambda: _twin("torch", _TAGS, True)(),
+    }
+
+
+def _compete() -> None:
+    """A contestant's process: a line of seconds, `train predict`, for each line of input."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # Frameworks print.
+    rng = np.random.default_rng(0)
+    mel = rng.uniform(0, 3, (_BATCH.value, _FRAMES.value, 96)).astype(np.float32)
+    label = rng.integers(0, _TAGS, len(mel)).astype(np.int32)
+    one: Any = None
+    for _ in sys.stdin:
+        begun = time.perf_counter()
+        one = one or _contestants(_FRAMES.value)[_CONTESTANT.value]()
+        loss = one.train(mel, label)
+        trained = time.perf_counter()
+        rows = one.predict(mel)
+        predicted = time.perf_counter()
+        if not np.isfinite(loss) or rows.shape != (len(mel), _TAGS):
+            sys.exit(f"{_CONTESTANT.value}: loss {loss}, predictions {rows.shape}")
+        print(trained - begun, predicted - trained, file=answers, flush=True)
 
 
 def _versions() -> str:
     named = []
-    for name in ("jax", "flax", "keras", "tensorflow", "torch"):
+    for name in ("jax", "flax", "keras", "tensorflow", "tensorflow-cpu", "torch"):
         try:
-            named.append(f"{name} {importlib.import_module(name).__version__}")
-        except ImportError:
+            named.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
             continue
     return ", ".join(named)
 
 
+class _Process:
+    """A contestant in a process of its own."""
+
+    def __init__(self, name: str, environment: dict[str, str]) -> None:
+        command = [sys.executable, "-m", "benchmarks.model", *sys.argv[1:], f"--contestant={name}"]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | environment,
+            text=True,
+        )
+        self._pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
+        self.seconds: list[tuple[float, float]] = []
+        self.failure = ""
+
+    def turn(self) -> None:
+        """One step and one prediction; the first turn makes the model and compiles, too."""
+        if self.failure:
+            return
+        question, answer, messages = cast(tuple[IO[str], IO[str], IO[str]], self._pipes)
+        try:
+            print(file=question, flush=True)
+            train, predict = map(float, answer.readline().split())
+            self.seconds.append((train, predict))
+        except (OSError, ValueError):
+            self._process.kill()
+            self.failure = (messages.read().strip().splitlines() or ["died"])[-1]
+
+    def end(self) -> None:
+        """Lets it go."""
+        self._process.communicate()
+
+
 def main(argv: list[str]) -> None:
     del argv
-    logging.set_verbosity(logging.WARNING)
-    count, frames = _BATCH.value, _FRAMES.value
-    rng = np.random.default_rng(0)
-    mel = rng.uniform(0, 3, (count, frames, 96)).astype(np.float32)
-    label = rng.integers(0, _TAGS, count).astype(np.int32)
-    made = {name: make() for name, make in _contestants(frames).items()}
-    seconds: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in made}
-    for turn in range(-1, _REPEATS.value):
-        for name, one in made.items():
-            begin = time.perf_counter()
-            loss = one.train(mel, label)
-            trained = time.perf_counter()
-            rows = one.predict(mel)
-            predicted = time.perf_counter()
-            assert np.isfinite(loss), name
-            assert rows.shape == (count, _TAGS), name
-            print(f"turn {turn + 1}/{_REPEATS.value} {name}", end=" " * 20 + "\r", flush=True)
-            if turn >= 0:
-                seconds[name][0].append(trained - begin)
-                seconds[name][1].append(predicted - trained)
+    if _CONTESTANT.value:
+        _compete()
+        return
+    own = {name: _LARGE_PAGES if name == "tagjax" else {} for name in _contestants(0)}
+    large = {f"{name}, large pages": _LARGE_PAGES for name in own if name != "tagjax"}
+    processes = {
+        name: _Process(name.removesuffix(", large pages"), environment)
+        for name, environment in (own | large).items()
+    }
+    for turn in range(_REPEATS.value + 1):
+        for name, process in processes.items():
+            print(f"turn {turn}/{_REPEATS.value} {name}", end=" " * 20 + "\r", flush=True)
+            process.turn()
     print(" " * 60)
     print(_versions())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(
-        f"{cores} cores, {jax.devices()[0].device_kind}, "
-        f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}, "
-        f"batch {count}, {frames} frames, {_PRECISION.value}, median of {_REPEATS.value}"
+        f"{cores} cores, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}, "
+        f"batch {_BATCH.value}, {_FRAMES.value} frames, {_PRECISION.value}, "
+        f"median of {_REPEATS.value}"
     )
-    print(f"{'examples/s':<24}{'train':>8}{'ratio':>8}{'predict':>10}{'ratio':>8}")
-    rates = {
-        name: [count / statistics.median(each) for each in both] for name, both in seconds.items()
-    }
-    for name, (train, predict) in rates.items():
-        ratios = [ours / its for ours, its in zip(rates["tagjax"], (train, predict), strict=True)]
-        print(f"{name:<24}{train:>8.2f}{ratios[0]:>8.2f}{predict:>10.2f}{ratios[1]:>8.2f}")
+    print(f"{'examples/s':<36}{'train':>8}{'ratio':>8}{'predict':>10}{'ratio':>8}{'first, s':>10}")
+    ours: tuple[float, ...] = ()
+    for name, process in processes.items():
+        process.end()
+        if process.failure:
+            print(f"{name:<36}left out: {process.failure}")
+            continue
+        (first, _), *turns = process.seconds
+        rates = tuple(_BATCH.value / statistics.median(c) for c in zip(*turns, strict=True))
+        ours = ours or rates
+        cells = "".join(
+            f"{rate:>{width}.2f}{own / rate:>8.2f}"
+            for rate, own, width in zip(rates, ours, (8, 10), strict=True)
+        )
+        print(f"{name:<36}{cells}{first:>10.1f}")
     print("ratio: tagjax to it; more than 1 means that tagjax is faster")
+    print("first: imports, making the model, compiling and the first step")
 
 
 if __name__ == "__main__":

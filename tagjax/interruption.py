@@ -11,8 +11,11 @@ from typing import Any
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class InterruptedRunError(Exception):
-    """The process was asked to stop, and nothing is half done."""
+class InterruptedRunError(BaseException):
+    """The process was asked to stop, and nothing is half done.
+
+    Like `KeyboardInterrupt` no `Exception`, which libraries catch and call by other names.
+    """
 
     def __init__(self, number: int, where: str = "") -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}{where and f' {where}'}")

@@ -85,7 +85,7 @@ class Pulse:
         self._thread.start()
 
     def _tell(self, code: int) -> None:
-        for peer in self._peers.values():
+        for peer in list(self._peers.values()):  # `_watch` may forget one meanwhile.
             try:
                 peer.settimeout(_EVERY)
                 peer.sendall(bytes([code]))

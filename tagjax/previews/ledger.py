@@ -13,6 +13,7 @@ import dataclasses
 import fcntl
 import hashlib
 import json
+import math
 import os
 import pathlib
 import re
@@ -100,8 +101,11 @@ def from_line(line: bytes) -> Record:
         raise ValueError("not an object")
     record = Record(**{name: values[name] for name in _FIELDS if name in values})
     for name, kinds in _KINDS.items():
-        if not isinstance(getattr(record, name), kinds):
+        value = getattr(record, name)
+        if not isinstance(value, kinds) or isinstance(value, bool):
             raise ValueError(f"{name} is not of its type")
+        if isinstance(value, float | int) and not 0 <= value < math.inf:
+            raise ValueError(f"{name} is no number of that")
     if record.status not in STATUSES:
         raise ValueError("no such status")
     return record

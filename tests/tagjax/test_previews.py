@@ -183,11 +183,15 @@ def test_a_ledger_cut_anywhere_has_its_whole_lines_and_goes_on(data, tmp_path_fa
         assert list(book.records.values()) == [*whole, a_record("77")]
 
 
+ODD = ('"duration_s": 1e400', '"duration_s": NaN', '"size": -1', '"size": true')
+
+
 @pytest.mark.parametrize(
     "line",
     [
         *("x", "[]", "{}", '{"sng_id": "1"}', '{"sng_id": 1, "status": "found"}'),
         *('{"sng_id": "1", "status": "lost"}', '{"sng_id": "1", "status": "found", "size": "x"}'),
+        *('{"sng_id": "1", "status": "found", ' + pair + "}" for pair in ODD),
     ],
 )
 def test_a_line_that_is_no_record_is_named(tmp_path, line):

@@ -25,6 +25,8 @@ from tagjax import audio, frontend
 MEL_DTYPES = {"float16": np.float16, "float32": np.float32, "uint8": np.uint8}
 _CHUNK = 8
 """Excerpts a worker is handed at once."""
+_TRIES = 5
+"""Of a file whose decoder is killed from outside."""
 
 Reader = Callable[[str, float, float], tuple[np.ndarray, bool]]
 """(path, start s, duration s) -> (mono float32 audio, whether it was padded)."""
@@ -135,19 +137,24 @@ class _Pool:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([__name__])
         self._executor = futures.ProcessPoolExecutor(workers, context, _start_worker)
+        self._workers: list[Any] = []
 
     def submit(self, work: Callable[[list[Job]], list[Outcome]], jobs: list[Job]) -> Any:
         try:
-            return self._executor.submit(work, jobs)
+            future = self._executor.submit(work, jobs)
+            self._workers = list((self._executor._processes or {}).values())
+            return future
         except BrokenProcessPool as error:
             broken: futures.Future = futures.Future()
             broken.set_exception(error)
             return broken
 
-    def kill(self) -> None:
-        for process in list((self._executor._processes or {}).values()):
+    def kill(self) -> bool:
+        """Ends it; whether a worker died of SIGKILL, from here or before."""
+        for process in self._workers:
             process.kill()
         self._executor.shutdown(cancel_futures=True)
+        return any(process.exitcode == -signal.SIGKILL for process in self._workers)
 
     def close(self) -> None:
         self._executor.shutdown(cancel_futures=True)
@@ -176,24 +183,24 @@ def _one_by_one(
 ) -> list[Outcome]:
     """Excerpts after one another in a process of their own, which may die and is replaced.
 
-    One that dies may have been killed from outside, by a system out of memory: its file is
-    tried once more before it is blamed.
+    A process that dies of SIGKILL was killed from outside, by a system out of memory: its file
+    is tried again, at most `_TRIES` times in all, as it may be what takes the memory.
     """
     outcomes = []
     pool = _ready(work)
     try:
         for job in jobs:
-            for reason in ("", "the decoder crashed"):
+            for left in reversed(range(_TRIES)):
                 try:
                     outcomes += pool.submit(work, [job]).result(timeout=seconds)
                     break
                 except BrokenProcessPool:
-                    pass
+                    reason, last = "the decoder crashed", not left
                 except TimeoutError:
-                    reason = f"not decoded within {seconds:g} s"
-                pool.kill()
+                    reason, last = f"not decoded within {seconds:g} s", True
+                killed = pool.kill()
                 pool = _ready(work)
-                if reason:
+                if last or not killed:
                     outcomes.append(Outcome(None, reason=reason))
                     break
     finally:

@@ -1,21 +1,29 @@
-"""Tracks a second of the build, beside a plain loop of librosa.
+"""Tracks a second of the build, beside a plain loop of librosa and beside bare decoding.
 
-    python -m benchmarks.build [--corpus=FOLDER] [--tracks=N] [--seconds=S]
+    python -m benchmarks.build [--corpus=FOLDER] [--tracks=N] [--seconds=S] [--repeats=N]
 
-The same files twice, one after the other: `launch.build`'s way (decoding on all cores, TFDS) and
-what one would write first: `librosa.load`, `librosa.feature.melspectrogram`, a TFDS builder that
-yields the result, in one process. Without a corpus, WAV files of noise are made. Both first
-process a few other files, so that neither pays for its imports or compilations.
+For each format of the corpus the same files go three ways, which take turns: `launch.build`'s
+(decoding on all cores, TFDS); what one would write first, `librosa.load`,
+`librosa.feature.melspectrogram` and a TFDS builder that yields the result, in one process; and
+decoding, summing channels and resampling alone, by processes on all cores that wait for it. A
+format with few files has them more than once. Each way first takes a few files that do not count,
+so that none pays for its imports.
 """
 
+import functools
+import itertools
+import multiprocessing
 import pathlib
 import shutil
+import statistics
 import tempfile
 import time
+from collections.abc import Callable
 
 import librosa
 import numpy as np
 import soundfile
+import soxr
 import tensorflow_datasets as tfds
 from absl import app, flags, logging
 
@@ -27,10 +35,11 @@ _HERE = pathlib.Path(__file__).resolve().parents[1]
 _CORPUS = flags.DEFINE_string(
     "corpus", str(_HERE.parent / "shared" / "corpus"), "Folder with audio."
 )
-_TRACKS = flags.DEFINE_integer("tracks", 100, "Number of files.", lower_bound=9)
+_TRACKS = flags.DEFINE_integer("tracks", 200, "Files of a format.", lower_bound=1)
 _SECONDS = flags.DEFINE_float("seconds", 30.0, "Of an excerpt.")
-_SUFFIXES = {".opus", ".ogg", ".mp3", ".flac", ".wav"}
-_WARM_UP = 9
+_REPEATS = flags.DEFINE_integer("repeats", 3, "Turns of each way; medians count.", lower_bound=1)
+_FORMATS = ("mp3", "flac", "opus")
+_WARM_UP = 8
 
 
 class LibrosaBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -57,66 +66,93 @@ class LibrosaBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return {"train": self._generate_examples()}
 
     def _generate_examples(self):
-        for path in self.paths:
+        for k, path in enumerate(self.paths):
             audio, _ = librosa.load(path, sr=22050, duration=self.seconds)
             mel = librosa.feature.melspectrogram(
                 y=audio, sr=22050, n_fft=1024, hop_length=1024, n_mels=96
             )
             log_mel = np.log1p(10_000 * mel).T.astype(np.float16)
-            yield path.stem, {"mel": log_mel, "sng_id": path.stem}
+            yield k, {"mel": log_mel, "sng_id": path.stem}
 
 
-def _files(folder: pathlib.Path, wanted: int, seconds: float) -> list[pathlib.Path]:
-    corpus = pathlib.Path(_CORPUS.value)
-    audio = corpus / "audio" if (corpus / "audio").is_dir() else corpus
-    found = sorted(path for path in audio.rglob("*") if path.suffix in _SUFFIXES)
-    if len(found) >= wanted:
-        return found[:wanted]
-    for k in range(wanted):
-        noise = np.random.default_rng(k).normal(0, 0.1, round(44100 * seconds)).astype(np.float32)
-        soundfile.write(folder / f"{k:05}.wav", noise, 44100)
-    return sorted(folder.glob("*.wav"))
+def _of_corpus(suffix: str) -> list[pathlib.Path]:
+    """Its files of a format, cycled to as many as are wanted; none where it has none."""
+    found = sorted(pathlib.Path(_CORPUS.value).rglob(f"audio*/*.{suffix}"))
+    return list(itertools.islice(itertools.cycle(found), _WARM_UP + _TRACKS.value))
 
 
-def _ours(paths: list[pathlib.Path], folder: pathlib.Path, seconds: float) -> float:
-    rows = [(path.stem, "x", 0, seconds, str(path.resolve().relative_to("/"))) for path in paths]
+def _noise(folder: pathlib.Path) -> list[pathlib.Path]:
+    """WAV files, for where there is no corpus."""
+    paths = [folder / f"{k:05}.wav" for k in range(_WARM_UP + _TRACKS.value)]
+    for k, path in enumerate(paths):
+        noise = np.random.default_rng(k).normal(0, 0.1, round(44100 * _SECONDS.value))
+        soundfile.write(path, noise.astype(np.float32), 44100)
+    return paths
+
+
+def _ours(folder: pathlib.Path, paths: list[pathlib.Path]) -> None:
     header = ("sng_id", "label", "seg_start", "seg_duration", "path")
+    rows = [
+        (k, "x", 0, _SECONDS.value, path.resolve().relative_to("/")) for k, path in enumerate(paths)
+    ]
     files.write_table(folder / "manifest" / "train.csv", header, rows)
-    begin = time.perf_counter()
     builder = datasets.make_builder("catalogue_split/bench", str(folder), folder / "manifest", "/")
     builder.download_and_prepare()
-    elapsed = time.perf_counter() - begin
     assert builder.counts["train"]["written"] == len(paths), builder.skipped
     shutil.rmtree(builder.data_dir)
-    return elapsed
 
 
-def _librosa(paths: list[pathlib.Path], folder: pathlib.Path, seconds: float) -> float:
-    begin = time.perf_counter()
-    builder = LibrosaBuilder(paths, seconds, data_dir=str(folder))
+def _librosa(folder: pathlib.Path, paths: list[pathlib.Path]) -> None:
+    builder = LibrosaBuilder(paths, _SECONDS.value, data_dir=str(folder))
     builder.download_and_prepare()
-    elapsed = time.perf_counter() - begin
     shutil.rmtree(builder.data_dir)
-    return elapsed
+
+
+def _decode(path: pathlib.Path, seconds: float) -> None:
+    with soundfile.SoundFile(path) as file:
+        stereo = file.read(round(seconds * file.samplerate), dtype="float32", always_2d=True)
+        mono = stereo @ np.ones(file.channels, np.float32)
+        soxr.resample(mono, file.samplerate, 22050, quality="HQ")
+
+
+def _timed(way: Callable[[list[pathlib.Path]], None], paths: list[pathlib.Path]) -> float:
+    begin = time.perf_counter()
+    way(paths)
+    return time.perf_counter() - begin
 
 
 def main(argv: list[str]) -> None:
     del argv
     logging.set_verbosity(logging.WARNING)
     tfds.disable_progress_bar()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder, seconds = pathlib.Path(temporary), _SECONDS.value
-        paths = _files(folder, _TRACKS.value + _WARM_UP, seconds)
-        rates = {}
-        for name, run in (("librosa loop", _librosa), ("tagjax", _ours)):
-            run(paths[-_WARM_UP:], folder, seconds)
-            rates[name] = _TRACKS.value / run(paths[: _TRACKS.value], folder, seconds)
-    kinds = sorted({path.suffix for path in paths[: _TRACKS.value]})
-    print(f"\n{_TRACKS.value} tracks ({' '.join(kinds)}), {seconds:g} s each, ", end="")
-    print(f"{extraction.cores()} cores")
-    print(f"{'build':<16}{'tracks/s':>10}{'ratio':>8}")
-    for name, rate in rates.items():
-        print(f"{name:<16}{rate:>10.2f}{rate / rates['librosa loop']:>8.2f}")
+    cores = extraction.cores()
+    with tempfile.TemporaryDirectory() as temporary, multiprocessing.Pool(cores) as pool:
+        folder, decode = pathlib.Path(temporary), functools.partial(_decode, seconds=_SECONDS.value)
+        ways: dict[str, Callable[[list[pathlib.Path]], None]] = {
+            "tagjax": functools.partial(_ours, folder),
+            "librosa loop": functools.partial(_librosa, folder),
+            "bare decoding": lambda paths: pool.map(decode, paths, 4) and None,
+        }
+        formats = {suffix: paths for suffix in _FORMATS if (paths := _of_corpus(suffix))}
+        formats = formats or {"wav": _noise(folder)}
+        seconds = {}
+        for suffix, paths in formats.items():
+            for way in ways.values():
+                way(paths[:_WARM_UP])
+            turns = [
+                [_timed(way, paths[_WARM_UP:]) for way in ways.values()]
+                for _ in range(_REPEATS.value)
+            ]
+            seconds[suffix] = [statistics.median(one) for one in zip(*turns, strict=True)]
+    seconds["all"] = [sum(times) for times in zip(*seconds.values(), strict=True)]
+    print(f"\n{_TRACKS.value} tracks a format, {_SECONDS.value:g} s each, {cores} cores, ", end="")
+    print(f"median of {_REPEATS.value}; librosa's loop is one process")
+    print(f"{'tracks/s':<10}" + "".join(f"{name:>16}" for name in ways), end="")
+    print(f"{'to librosa':>14}{'time to bare':>14}")
+    for suffix, (ours, librosas, bare) in seconds.items():
+        count = _TRACKS.value * (len(formats) if suffix == "all" else 1)
+        rates = "".join(f"{count / each:>16.2f}" for each in (ours, librosas, bare))
+        print(f"{suffix:<10}{rates}{librosas / ours:>14.2f}{ours / bare:>14.2f}")
 
 
 if __name__ == "__main__":

@@ -21,8 +21,16 @@ _WORTH_KEEPING = 2048 // journal.ROWS
 
 
 def _journal(builder: ManifestBuilder) -> pathlib.Path:
-    """Folder for what is computed; another manifest or configuration has another one."""
-    made_of = {**builder.info.metadata, "left_out": builder.left_out}
+    """Folder for what is computed; other excerpts, audio or configuration have another one."""
+    source = builder._source
+    made_of = {
+        **builder.info.metadata,
+        "manifest": None,  # How its folder is spelt; `jobs` and `digest` are what is in it.
+        "left_out": builder.left_out,
+        "folder": source.folder,
+        "provenance": source.provenance,
+        "jobs": [source.jobs(part) for part in source.parts],
+    }
     metadata = json.dumps(made_of, sort_keys=True, default=str)
     digest = hashlib.sha256(metadata.encode()).hexdigest()[:16]
     return pathlib.Path(builder.data_dir).parent / f".unfinished_{digest}"

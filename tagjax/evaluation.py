@@ -17,7 +17,7 @@ from tqdm import tqdm
 from tagjax import annotations, embeddings, paper, runs, similarity, tags, tasks
 from tagjax import taxonomy as taxonomies
 from tagjax.errors import InputError
-from tagjax.files import PathLike, read_json, write_json
+from tagjax.files import PathLike, read_json, write_json, write_text
 from tagjax.tasks.results import align, notes
 
 Tags = tuple[str, ...]
@@ -302,8 +302,7 @@ def _draw(
             drawn = figures.draw_heat_map(source.similarities[best], shown, systems, title=best)
             written += figures.save(drawn, out / f"{best}_heat_map")
         then("write report")
-        page = report.write_report(
-            out / "report.html",
+        page = report.render(
             task,
             results,
             source.similarities,
@@ -312,10 +311,11 @@ def _draw(
             paper=theirs,
             places=places,
         )
+        write_text(out / "report.html", page)
     for what, limit in (("map", limits.mapped), ("heat map", limits.heat)):
         if len(every) > limit:
             echo(f"no {what}: {len(every)} tags are more than the {limit} that one would see in it")
-    return [pathlib.Path(page), *written]
+    return [out / "report.html", *written]
 
 
 @contextlib.contextmanager

@@ -12,9 +12,10 @@ import soundfile
 
 from tagjax import extraction, files, manifest
 from tagjax.errors import InputError
+from tagjax.previews.ledger import LOCAL
 
 PROVENANCE = "provenance.csv"
-"""Table `path,source,...` in an audio folder of the files that are no whole tracks."""
+"""Table `path,source,...` in an audio folder: all that are not `LOCAL` are no whole tracks."""
 _SUFFIXES = {"opus", "oga", "mp2", "aif", *map(str.lower, soundfile.available_formats())}
 """Of audio files; a track's cover or lyrics may have its name too."""
 
@@ -30,6 +31,7 @@ class Source:
       read: gives the audio of an excerpt; must be picklable, as workers call it.
       provenance: {track: where its audio is from} of what is no whole track, such as a
         30 s preview: there the excerpt begins at 0, as `seg_start` cannot be honoured.
+      folder: of the audio, absolute and without links; "" where it is rendered.
     """
 
     parts: Mapping[str, manifest.Excerpts]
@@ -37,6 +39,7 @@ class Source:
     metadata: Mapping[str, Any]
     read: extraction.Reader
     provenance: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    folder: str = ""
 
     def jobs(self, part: str) -> list[extraction.Job]:
         """(path, start, duration) of each excerpt of a part."""
@@ -129,16 +132,17 @@ def folder_source(
         extraction.read_file, root=str(root), rate=config.front.sample_rate, config=config.decode
     )
     source = manifest_source(dataclasses.replace(made, parts=parts), read, str(manifest_dir))
-    return dataclasses.replace(source, provenance=provenance)
+    return dataclasses.replace(source, provenance=provenance, folder=str(root.resolve()))
 
 
 def _provenance(root: pathlib.Path, parts: Mapping[str, manifest.Excerpts]) -> dict[str, str]:
-    """{track: where its audio is from} of the files that `provenance.csv` beside them names."""
+    """{track: where its audio is from} of what `provenance.csv` says is no whole track."""
     path = root / PROVENANCE
     if not path.exists():
         return {}
     table = files.read_table(path, ("path", "source"))
-    sources = dict(zip(table["path"], table["source"], strict=True))
+    rows = zip(table["path"], table["source"], strict=True)
+    sources = {file: source for file, source in rows if source != LOCAL}
     return {
         track: sources[file]
         for part in parts.values()

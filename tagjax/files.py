@@ -241,6 +241,10 @@ def read_json(path: PathLike) -> Any:
 
 def write_json(path: PathLike, value: Any) -> None:
     """Writes `value` as indented JSON, atomically; NaN and infinities are refused."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: PathLike, text: str) -> None:
+    """Writes a UTF-8 file with the line ends of `text`, atomically."""
     with atomic_path(path) as temporary:
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="")

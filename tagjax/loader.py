@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from tagjax import frontend
 from tagjax.errors import InputError
@@ -116,6 +115,7 @@ class Examples:
           InputError: the data set has no such part.
         """
         import tensorflow_datasets as tfds
+        from tqdm import tqdm
 
         missing = [part for part in parts if part not in dataset.parts]
         if missing:
@@ -203,7 +203,7 @@ def train_batches(
         positions = np.arange(config.batch_size)[share]
         return examples.batch(indices, positions, np.ones(len(indices)))
 
-    return _ahead(load, steps)
+    return ahead(load, steps)
 
 
 def eval_batches(examples: Examples, config: LoaderConfig, share: slice) -> Iterator[dict]:
@@ -215,11 +215,14 @@ def eval_batches(examples: Examples, config: LoaderConfig, share: slice) -> Iter
         indices = np.where(real, places, len(examples) - 1)
         return examples.batch(indices, np.arange(config.batch_size)[share], real)
 
-    return _ahead(load, range(0, len(examples), config.batch_size))
+    return ahead(load, range(0, len(examples), config.batch_size))
 
 
-def _ahead(load: Callable[[int], dict], numbers: range) -> Iterator[dict]:
-    """load(n) of each number, computed one ahead in a thread."""
+def ahead(load: Callable[[int], dict], numbers: Iterable[int]) -> Iterator[dict]:
+    """The batches load(n) in the order of `numbers`, each made while the one before is used.
+
+    `load` runs in a thread, one call at a time; what it raises comes in its batch's place.
+    """
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         coming = None
         for number in numbers:

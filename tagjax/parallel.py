@@ -200,11 +200,9 @@ def agree(asked: int, number: int = 0) -> int:
       asked: of this process.
       number: of the step; with several processes only every `AGREE_EVERY`th looks.
     """
-    if jax.process_count() == 1 or number % AGREE_EVERY:
-        return asked if jax.process_count() == 1 else 0
-    from jax.experimental import multihost_utils
-
-    return int(multihost_utils.process_allgather(np.array(asked)).max())
+    if jax.process_count() > 1 and number % AGREE_EVERY:
+        return 0
+    return int(gather(np.array([asked])).max())
 
 
 def to_global(tree: Any) -> Any:

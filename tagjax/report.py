@@ -22,7 +22,7 @@ import plotly.offline
 
 from tagjax import charts, describe, figures, interactive, listings, tags
 from tagjax import paper as printed
-from tagjax.files import PathLike, atomic_path, write_table
+from tagjax.files import PathLike, write_table, write_text
 from tagjax.similarity import Similarity
 from tagjax.tasks import results as records
 from tagjax.tasks.results import TaskResult
@@ -45,25 +45,6 @@ class Config:
     mapped: int = 2000
     heat: int = 800
     layout: figures.Config = figures.Config()
-
-
-def write_report(
-    path: PathLike,
-    task: str,
-    results: Mapping[str, TaskResult],
-    similarities: Mapping[str, Similarity],
-    parents: Mapping[str, Sequence[str]],
-    systems: Sequence[str] = ("",),
-    paper: bool = False,
-    title: str | None = None,
-    places: Mapping[str, npt.NDArray[np.float64]] | None = None,
-    config: Config = Config(),
-) -> PathLike:
-    """Writes the page of `render`, which has the arguments; returns the path."""
-    page = render(task, results, similarities, parents, systems, paper, title, places, config)
-    with atomic_path(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
-    return path
 
 
 def render(
@@ -234,8 +215,7 @@ def write_description(
     for name, draw in drawn.items():
         yield from figures.save(draw(), folder / name)
     page = render_description(described, parents, title, config)
-    with atomic_path(folder / "report.html") as temporary:
-        temporary.write_text(page, encoding="utf-8", newline="\n")
+    write_text(folder / "report.html", page)
     yield folder / "report.html"
 
 

@@ -109,8 +109,7 @@ class Log:
         if not parallel.is_leader():
             return
         kept = _logged(self._path, first_step)
-        with files.atomic_path(self._path) as temporary:
-            temporary.write_text("".join(f"{line}\n" for line in kept))
+        files.write_text(self._path, "".join(f"{line}\n" for line in kept))
         board = str(run_dir / "tensorboard")
         self._board = SummaryWriter(board, purge_step=first_step + 1)
 

@@ -1,10 +1,9 @@
 """Training fed from the host, beside training on resident data, on all devices."""
 
-import concurrent.futures
 import pathlib
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -13,7 +12,7 @@ import numpy as np
 from benchmarks.gpu import resident
 from benchmarks.gpu.rows import Row
 from benchmarks.gpu.speed import Setting, problem
-from tagjax import parallel, step
+from tagjax import loader, parallel, step
 
 
 def dataset(setting: Setting, folder: pathlib.Path, examples: int) -> Any:
@@ -25,7 +24,7 @@ def dataset(setting: Setting, folder: pathlib.Path, examples: int) -> Any:
     import tensorflow_datasets as tfds
 
     from tagjax import examples as form
-    from tagjax import extraction, loader
+    from tagjax import extraction
 
     tags = tuple(f"tag {i}" for i in range(setting.tags))
 
@@ -56,19 +55,6 @@ def dataset(setting: Setting, folder: pathlib.Path, examples: int) -> Any:
     tfds.disable_progress_bar()
     Random(config="random", data_dir=str(folder), file_format="array_record").download_and_prepare()
     return loader.find("random", folder)
-
-
-def _ahead(make: Callable[[int], dict], numbers: Iterable[int]) -> Iterator[dict]:
-    """make(n) of each number, computed one ahead in a thread."""
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        coming = None
-        for number in numbers:
-            following = pool.submit(make, number)
-            if coming is not None:
-                yield coming.result()
-            coming = following
-        if coming is not None:
-            yield coming.result()
 
 
 def _trained(setting: Setting, precision: str, batches: Callable[[int], Iterator[dict]]) -> float:
@@ -115,7 +101,7 @@ def measure(setting: Setting, precision: str, batch: int, examples: int) -> list
     on_device = jax.device_put(made(0))
     ways: dict[str, Callable[[int], Iterator[dict]]] = {
         "train, one batch on the device": lambda n: iter([on_device] * n),
-        "train, from host memory": lambda n: _ahead(made, range(n)),
+        "train, from host memory": lambda n: loader.ahead(made, range(n)),
     }
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -136,8 +122,6 @@ def _from_records(
     built: Any, batch: int, row: Callable[..., None]
 ) -> dict[str, Callable[[int], Iterator[dict]]]:
     """Ways through `tagjax.loader`: read from the file each time, and kept in host memory."""
-    from tagjax import loader
-
     ways: dict[str, Callable[[int], Iterator[dict]]] = {}
     for what, held in (("ArrayRecord", 0), ("ArrayRecord, kept in host memory", 8 << 30)):
         config = loader.LoaderConfig(batch, resident_bytes=held)

@@ -272,11 +272,9 @@ def _checked(setting: Setting, one: Ours, kind: str, batch: int, rate: float) ->
         "bytes_by_xla": one.bytes(kind) / batch,
         "examples_per_second": rate,
     }
-    try:
-        memory = one.compiled[kind].memory_analysis()
+    memory = one.compiled[kind].memory_analysis()
+    if memory is not None:  # Not every back end has one.
         values["temporary_bytes"] = memory.temp_size_in_bytes / batch
-    except Exception:  # Not every back end has one.
-        pass
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tagjax.errors import InputError
-from tagjax.files import PathLike, read_table
+from tagjax.files import PathLike, Table, not_utf8, read_table
 from tagjax.manifest import Manifest
 
 _ID = re.compile("[1-9][0-9]{0,18}")
@@ -30,14 +30,24 @@ def read_ids(path: PathLike) -> list[str]:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 (byte {error.start}); convert it first") from None
-    if not lines:
+        text = path.read_text(encoding="utf-8-sig").rstrip()
+    except UnicodeDecodeError:
+        with path.open("rb") as raw:
+            raise not_utf8(path, raw) from None
+    if not text:
         raise InputError(f"{path}: empty; expected song ids, one a line")
+    lines = text.split("\n")  # As an editor counts them.
     if "," in lines[0] or lines[0].strip('" ') == "sng_id":
-        return _checked(path, read_table(path, ("sng_id",))["sng_id"], 2)
-    return _checked(path, lines, 1)
+        table = read_table(path, ("sng_id",))
+    else:
+        table = Table(path, {"sng_id": lines}, range(1, len(lines) + 1))
+    ids = [cell.strip() for cell in table["sng_id"]]
+    for row, cell in enumerate(ids):
+        if not is_id(cell):
+            raise _no_id(table.at(row), cell)
+    if not ids:
+        raise InputError(f"{path}: has no rows; expected song ids")
+    return list(dict.fromkeys(ids))
 
 
 def manifest_ids(folder: PathLike, made: Manifest) -> list[str]:
@@ -47,9 +57,9 @@ def manifest_ids(folder: PathLike, made: Manifest) -> list[str]:
       InputError: an id that is no positive whole number, or none at all.
     """
     for name, part in made.parts.items():
-        if not all(map(is_id, part.sng_id)):  # Rows as they are in the file, repeats and all.
-            path = pathlib.Path(folder) / f"{name}.csv"
-            _checked(path, read_table(path, ("sng_id",))["sng_id"], 2)
+        for row, cell in enumerate(part.sng_id):
+            if not is_id(cell):
+                raise _no_id(f"{pathlib.Path(folder) / name}.csv:{part.line_of(row)}", cell)
     rows = itertools.chain.from_iterable(part.sng_id for part in made.parts.values())
     ids = list(dict.fromkeys(rows))
     if not ids:
@@ -68,15 +78,9 @@ def tracks_by_tag(made: Manifest) -> dict[str, list[str]]:
     return {tag: list(found) for tag, found in tracks.items()}
 
 
-def _checked(path: pathlib.Path, cells: Sequence[str], first: int) -> list[str]:
-    """The ids, each once; `first` is the row of the first cell."""
-    stripped = [cell.strip() for cell in cells]
-    for row, cell in enumerate(stripped, first):
-        if not is_id(cell):
-            raise InputError(
-                f"{path}:{row}: sng_id={cell[:40]!r} is no id of a song, which is a positive "
-                "whole number; correct it, or drop the row"
-            )
-    if not stripped:
-        raise InputError(f"{path}: has no rows; expected song ids")
-    return list(dict.fromkeys(stripped))
+def _no_id(where: str, cell: str) -> InputError:
+    """The error for a cell at `file:line`."""
+    return InputError(
+        f"{where}: sng_id={cell[:40]!r} is no id of a song, which is a positive whole number; "
+        "correct it, or drop the row"
+    )

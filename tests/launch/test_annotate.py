@@ -1,7 +1,5 @@
 import csv
 import gzip
-import os
-import pathlib
 import signal
 import subprocess
 import sys
@@ -11,10 +9,10 @@ import mutagen
 import numpy as np
 import pytest
 import soundfile
+from running import ROOT, run
 
 from tagjax import manifest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "tagjax" / "sources" / "fixtures"
 INPUTS = {
     "discogs": FIXTURES / "discogs_20260101_releases.xml",
@@ -22,14 +20,6 @@ INPUTS = {
     "fma": FIXTURES / "fma_metadata",
     "audioset": FIXTURES / "audioset",
 }
-
-
-def launch(program, *arguments):
-    command = [sys.executable, "-m", f"launch.{program}", *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "80"}
-    return subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +48,7 @@ def music(tmp_path_factory):
 @pytest.mark.parametrize("source", [*INPUTS, "library"])
 def test_from_a_source_to_a_manifest(source, music, tmp_path):
     out = tmp_path / "out"
-    done = launch(
+    done = run(
         "annotate", f"--source={source}", f"--input={INPUTS.get(source, music)}", f"--out={out}"
     )
     assert done.returncode == 0, done.stderr
@@ -75,7 +65,7 @@ def test_from_a_source_to_a_manifest(source, music, tmp_path):
     flags = [f"--annotations={out}/annotations.csv", "--folds=3", "--seg_duration=1"]
     flags += [f"--tracks={out}/tracks.csv"] * ("tracks.csv" in names)
     flags += [f"--taxonomy={out}/taxonomy.csv"] * ("taxonomy.csv" in names)
-    done = launch("split", *flags, f"--out={tmp_path}/m")
+    done = run("split", *flags, f"--out={tmp_path}/m")
     assert done.returncode == 0, done.stderr
     made = manifest.read_manifest(tmp_path / "m")
     with (out / "annotations.csv").open(newline="") as file:
@@ -99,7 +89,7 @@ def test_masters_in_gzip_and_the_same_command_again(tmp_path):
     flags = ["--source=discogs", f"--input={packed}", f"--out={tmp_path}/a/b"]
     texts = []
     for _ in range(2):
-        assert launch("annotate", *flags).returncode == 0
+        assert run("annotate", *flags).returncode == 0
         texts.append({path.name: path.read_bytes() for path in (tmp_path / "a" / "b").iterdir()})
     assert texts[0] == texts[1]
     header, first, *rest = texts[0]["annotations.csv"].decode().splitlines()
@@ -108,10 +98,10 @@ def test_masters_in_gzip_and_the_same_command_again(tmp_path):
         "5000,100,5000,genre:Rock|Post Rock|Shoegaze,Lantern Choir,Second Light & Lantern"
     )
     assert len(rest) == 11
-    done = launch("annotate", "--source=mumu", f"--input={INPUTS['mumu']}", flags[2])
+    done = run("annotate", "--source=mumu", f"--input={INPUTS['mumu']}", flags[2])
     assert done.returncode == 2
     assert "say --overwrite" in done.stderr
-    done = launch("annotate", "--source=mumu", f"--input={INPUTS['mumu']}", flags[2], "--overwrite")
+    done = run("annotate", "--source=mumu", f"--input={INPUTS['mumu']}", flags[2], "--overwrite")
     assert done.returncode == 0
 
 
@@ -119,7 +109,7 @@ def test_what_flags_choose(music, tmp_path):
     def tags(source, *flags):
         out = tmp_path / str(len(list(tmp_path.iterdir())))
         path = INPUTS.get(source, music)
-        done = launch("annotate", f"--source={source}", f"--input={path}", f"--out={out}", *flags)
+        done = run("annotate", f"--source={source}", f"--input={path}", f"--out={out}", *flags)
         assert done.returncode == 0, done.stderr
         with (out / "annotations.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
@@ -146,7 +136,7 @@ def test_what_flags_choose(music, tmp_path):
     ],
 )
 def test_a_mistake_ends_in_one_line_and_exit_code_2(tmp_path, flags, message):
-    done = launch("annotate", *(flag.format(tmp_path) for flag in flags))
+    done = run("annotate", *(flag.format(tmp_path) for flag in flags))
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert message in done.stderr
@@ -157,9 +147,7 @@ def test_a_mistake_ends_in_one_line_and_exit_code_2(tmp_path, flags, message):
 def test_a_broken_input_ends_in_one_line_below_the_bar(tmp_path):
     text = (FIXTURES / "discogs_20260101_releases.xml").read_bytes()
     (tmp_path / "d.xml").write_bytes(text[: len(text) // 2])
-    done = launch(
-        "annotate", "--source=discogs", f"--input={tmp_path}/d.xml", f"--out={tmp_path}/o"
-    )
+    done = run("annotate", "--source=discogs", f"--input={tmp_path}/d.xml", f"--out={tmp_path}/o")
     assert done.returncode == 2
     error = done.stderr.splitlines()[-1]
     assert error.startswith(f"error: {tmp_path}/d.xml:")
@@ -167,7 +155,7 @@ def test_a_broken_input_ends_in_one_line_below_the_bar(tmp_path):
     assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["d.xml"]
     flags = ["--source=mumu", f"--input={INPUTS['mumu']}", f"--out={tmp_path}/o", "--strict"]
-    done = launch("annotate", *flags)
+    done = run("annotate", *flags)
     assert done.returncode == 2
     assert "label.csv:26: the track was there before, with other tags" in done.stderr
     assert not (tmp_path / "o").exists()
@@ -194,7 +182,7 @@ def test_an_interrupted_run_leaves_no_half_written_folder(tmp_path):
 
 
 def test_help_says_how_and_lists_the_sources():
-    text = launch("annotate", "--help").stdout
+    text = run("annotate", "--help").stdout
     assert "--source=discogs --input=discogs_20260101_releases.xml.gz" in text
     for source in [*INPUTS, "library"]:
         assert f"{source}: " in text

@@ -1,24 +1,11 @@
-import os
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import soundfile
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from running import run
 
 
 def build(root, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "launch.build", f"--data_dir={root}/data", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "80"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run("build", f"--data_dir={root}/data", *arguments)
 
 
 @pytest.fixture

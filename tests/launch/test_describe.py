@@ -1,26 +1,16 @@
-import os
-import pathlib
-import subprocess
-import sys
+import functools
 
 import numpy as np
 import pandas as pd
 import pytest
+from running import run
 
 from tagjax import annotations, manifest
 from tagjax.sampling import SamplingConfig, make_manifest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILES = {f"{name}.{suffix}" for name in ("parts", "tags", "cardinality", "cooccurrence")
          for suffix in ("csv", "png", "svg")} | {"pairs.csv", "report.html"}  # fmt: skip
-
-
-def run(*arguments, cwd=ROOT):
-    command = [sys.executable, "-m", "launch.describe", *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
-    )
+describe = functools.partial(run, "describe")
 
 
 @pytest.fixture
@@ -38,7 +28,7 @@ def test_a_manifest_from_flags_to_a_report(tables):
     tracks = annotations.read_tracks(tables / "tracks.csv")
     made = make_manifest([catalogue], tracks, SamplingConfig())
     manifest.write_manifest(tables / "mine", made)
-    done = run(f"--manifest_dir={tables}/mine", cwd=tables)
+    done = describe(f"--manifest_dir={tables}/mine", folder=tables)
     assert done.returncode == 0, done.stderr
     out = tables / "results" / "mine" / "describe"
     assert {path.name for path in out.iterdir()} == FILES
@@ -57,7 +47,7 @@ def test_a_manifest_from_flags_to_a_report(tables):
 
 def test_annotations_are_described_as_split_would_sample_them(shared, tmp_path):
     corpus = shared / "corpus"
-    done = run(
+    done = describe(
         f"--annotations={corpus}/annotations_a.csv,{corpus}/annotations_b.csv",
         "--prefix=a:,b:",
         f"--tracks={corpus}/tracks.csv",
@@ -87,7 +77,7 @@ def test_annotations_are_described_as_split_would_sample_them(shared, tmp_path):
     ],
 )
 def test_a_mistake_ends_in_one_line_and_exit_code_2(tmp_path, arguments, message):
-    done = run(*arguments, cwd=tmp_path)
+    done = describe(*arguments, folder=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1

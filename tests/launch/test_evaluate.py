@@ -1,16 +1,11 @@
 """The program on folders of similarities: where results go, and what is refused."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from running import mistake, succeed
 
 from tagjax.similarity import Similarity, similarity_path, write_similarity
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 TAGS = ("ska_1", "ska_2", "dub_1", "dub_2")
 
 
@@ -23,26 +18,13 @@ def folder(tmp_path_factory):
     return root
 
 
-def evaluate(folder, *arguments, code=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "launch.evaluate", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
-
-
 @pytest.mark.parametrize(
     ("given", "out"),
     [("data/deduplication", "deduplication"), ("data/mine/../mine/", "mine/deduplication")],
 )
 def test_results_of_a_folder_are_under_its_name(folder, given, out):
-    done = evaluate(folder, "--task=deduplication", f"--similarity_dir={given}", "--map=fc")
+    flags = ["--task=deduplication", f"--similarity_dir={given}", "--map=fc"]
+    done = succeed("evaluate", *flags, folder=folder)
     assert "100.0 ± 0.0" in done.stdout
     found = {path.name for path in (folder / "results" / out).iterdir()}
     assert {"metrics.json", "fc_map.png", "fc_map.svg", "report.html"} <= found
@@ -62,7 +44,4 @@ def test_results_of_a_folder_are_under_its_name(folder, given, out):
     ],
 )
 def test_a_mistake_is_one_line(folder, arguments, message):
-    done = evaluate(folder, "--task=deduplication", *arguments, code=2)
-    (line,) = [line for line in done.stderr.splitlines() if line.strip()]
-    assert line.startswith("error: ")
-    assert message in line
+    assert message in mistake("evaluate", "--task=deduplication", *arguments, folder=folder)

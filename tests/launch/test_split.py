@@ -1,21 +1,11 @@
-import os
-import pathlib
-import subprocess
-import sys
+import functools
 
 import pytest
+from running import run
 
 from tagjax import manifest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def split(*arguments):
-    command = [sys.executable, "-m", "launch.split", *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": "80"}
-    return subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
+split = functools.partial(run, "split")
 
 
 @pytest.fixture

@@ -2,35 +2,14 @@
 
 import json
 import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from running import mistake, succeed
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 TINY = ["--filters=2,3,4,5", "--gru_units=4", "--batch_size=8", "--max_epochs=2"]
-
-
-def run(program, *arguments, code=0, folder):
-    done = subprocess.run(
-        [sys.executable, "-m", f"launch.{program}", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    if code:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-        assert len(lines) == 1, done.stderr
-        assert "Traceback" not in done.stderr
-        return lines[0]
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -60,25 +39,25 @@ def folder(tmp_path_factory):
     (root / "translation.csv").write_text(
         "b_tag,a_tag,relation\nlow,low,exact\nmiddle,middle,exact\nhigh,high,exact\n"
     )
-    run(
+    succeed(
         "split", "--experiment=translation", "--annotations=a.csv,b.csv", "--prefix=a:,b:",
         "--tracks=tracks.csv", "--taxonomy=taxonomy.csv,taxonomy.csv",
         "--translation=translation.csv", "--seg_duration=3", "--out=data/manifests/m",
         folder=root,
     )  # fmt: skip
-    run(
+    succeed(
         "build", "--dataset=catalogue_split/m", "--manifest_dir=data/manifests/m",
         "--audio_dir=music", folder=root,
     )  # fmt: skip
-    run("train", "--dataset=catalogue_split/m", "--preset=small", *TINY, folder=root)
+    succeed("train", "--dataset=catalogue_split/m", "--preset=small", *TINY, folder=root)
     return root
 
 
 @pytest.mark.parametrize("task", ["translation", "taxonomy"])
 def test_a_task_leaves_what_the_readme_promises(folder, task):
     # No run is named: the newest that suits is found.
-    text = run("evaluate", f"--task={task}", folder=folder)
-    assert "HR@1" in text
+    done = succeed("evaluate", f"--task={task}", folder=folder)
+    assert "HR@1" in done.stdout
     out = folder / "runs" / "catalogue_split" / "m" / task
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["task"] == task
@@ -101,8 +80,9 @@ def test_a_task_leaves_what_the_readme_promises(folder, task):
 
 def test_the_folder_of_results_is_a_folder_of_similarities(folder):
     out = "runs/catalogue_split/m/translation"
-    run("evaluate", "--task=translation", folder=folder)
-    run("evaluate", "--task=translation", f"--similarity_dir={out}", "--out=again", folder=folder)
+    succeed("evaluate", "--task=translation", folder=folder)
+    flags = ["--task=translation", f"--similarity_dir={out}", "--out=again"]
+    succeed("evaluate", *flags, folder=folder)
     again = json.loads((folder / "again" / "metrics.json").read_text())
     # Without the run the truth is that tags of the same name are the same.
     assert again["embeddings"]["fc"]["hr@1"]["n"] == 5
@@ -112,7 +92,7 @@ def test_tags_the_classifier_never_saw_get_an_embedding(folder):
     lines = [f"t{k},x,y,{'deep' if k % 3 == 0 else 'shrill'}" for k in range(48)]
     (folder / "new.csv").write_text("\n".join(["track_id,artist_id,album_id,tags", *lines]) + "\n")
     (folder / "new_truth.csv").write_text("source,target,relation\nn:deep,a:low,exact\n")
-    run(
+    succeed(
         "evaluate", "--task=translation", "--annotations=new.csv", "--prefix=n:",
         "--translation=new_truth.csv", "--out=new", folder=folder,
     )  # fmt: skip
@@ -123,16 +103,14 @@ def test_tags_the_classifier_never_saw_get_an_embedding(folder):
 
 def test_training_again_says_that_it_is_done(folder):
     before = (folder / "runs/catalogue_split/m/metrics.jsonl").read_bytes()
-    text = run("train", "--dataset=catalogue_split/m", "--preset=small", *TINY, folder=folder)
-    assert "trained and predicted" in text
+    done = succeed("train", "--dataset=catalogue_split/m", "--preset=small", *TINY, folder=folder)
+    assert "trained and predicted" in done.stdout
     assert (folder / "runs/catalogue_split/m/metrics.jsonl").read_bytes() == before
 
 
 def test_another_run_may_not_have_the_directory(folder):
-    error = run(
-        "train", "--dataset=catalogue_split/m", "--preset=small", *TINY, "--seed=7",
-        folder=folder, code=2,
-    )  # fmt: skip
+    flags = ["--dataset=catalogue_split/m", "--preset=small", *TINY, "--seed=7"]
+    error = mistake("train", *flags, folder=folder)
     assert "train.seed: 0 there, 7 here" in error
 
 
@@ -145,4 +123,4 @@ def test_another_run_may_not_have_the_directory(folder):
     ],
 )
 def test_a_mistake_is_one_line(folder, program, arguments, message):
-    assert message in run(program, *arguments, folder=folder, code=2)
+    assert message in mistake(program, *arguments, folder=folder)

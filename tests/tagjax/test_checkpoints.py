@@ -8,6 +8,7 @@ import warnings
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from damage import cut, flip
 
 from tagjax.checkpoints import Checkpoints
 from tagjax.errors import InputError
@@ -94,17 +95,6 @@ def test_a_checkpoint_that_lost_its_arrays_is_refused(tmp_path):
     with pytest.raises(InputError, match="c/10: damaged checkpoint"):
         checkpoints.restore(10, state(0))
     checkpoints.close()
-
-
-def flip(path):
-    """One bit in the middle of a file."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def cut(path):
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -1,3 +1,4 @@
+import contextlib
 import pathlib
 import subprocess
 import sys
@@ -7,11 +8,13 @@ import numpy as np
 import pytest
 import soundfile
 import tensorflow_datasets as tfds
+from damage import cut
 
 import datasets
 from tagjax import audio, building, extraction, files, frontend, journal, loader, manifest
 from tagjax.errors import InputError
 from tagjax.extraction import BuildConfig
+from tagjax.previews import ledger, report
 
 RELEASE = ("sng_id", "label", "seg_start", "seg_duration")
 FULL = (*RELEASE, "artist_id", "album_id", "tags", "path")
@@ -322,6 +325,22 @@ def same(first, second):
                 np.testing.assert_array_equal(one[name], other[name])
 
 
+@contextlib.contextmanager
+def reads(last=None):
+    """Lists the paths that builders made within read; Ctrl-C comes as `last` is read."""
+    paths, honest = [], extraction.read_file
+
+    def traced(path, *args, **kwargs):
+        if path == last:
+            raise KeyboardInterrupt
+        paths.append(path)
+        return honest(path, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(extraction, "read_file", traced)
+        yield paths
+
+
 KILLED = """
 import datasets, os, sys
 from tagjax import building, extraction
@@ -346,23 +365,61 @@ def test_a_killed_build_goes_on_and_is_the_one_never_stopped(catalogue, monkeypa
     assert done.returncode == -9, done.stderr
     (left,) = (catalogue / "data" / "catalogue_split" / "mine").glob(".unfinished_*")
     assert len(list(left.glob("0*.npz"))) == 2  # Workers are handed 8 at once.
-    (left / "000000004.npz").write_bytes((left / "000000004.npz").read_bytes()[:-999])  # Cut.
-    read_again, honest = [], extraction.read_file
-
-    def traced(path, *args, **kwargs):
-        read_again.append(path)
-        return honest(path, *args, **kwargs)
-
-    monkeypatch.setattr(extraction, "read_file", traced)
-    again = builder(catalogue, BuildConfig(workers=0, skip_missing=True))
-    building.prepare(again)
+    cut(left / "000000004.npz")
+    with reads() as read_again:
+        again = builder(catalogue)
+        building.prepare(again)
     # Row 3 is broken and tried again; rows 4 to 7 were lost; 8 to 17 never came.
     assert read_again == [f"x/{k}.flac" for k in range(3, 18)]
-    monkeypatch.setattr(extraction, "read_file", honest)
     whole = builder(catalogue, BuildConfig(workers=2, skip_missing=True), data="whole")
     building.prepare(whole)
     same(content(again), content(whole))
     assert [path.name for path in pathlib.Path(again.data_dir).parent.iterdir()] == ["1.0.0"]
+
+
+@pytest.fixture
+def stopped(catalogue, monkeypatch):
+    """A catalogue whose build was stopped by Ctrl-C at track 14; files of 4 excerpts."""
+    monkeypatch.setattr(journal, "ROWS", 4)
+    with pytest.raises(KeyboardInterrupt), reads(last="x/14.flac"):
+        building.prepare(builder(catalogue))
+    assert len(list((catalogue / "data").rglob("*.npz"))) == 2
+    return catalogue
+
+
+def other_folder(root):
+    """Other music under the same names."""
+    (root / "other" / "x").mkdir(parents=True)
+    for k in range(18):
+        soundfile.write(root / "other" / "x" / f"{k}.flac", sound(k + 100), 22050)
+    return {"audio_dir": root / "other"}
+
+
+def other_start(root):
+    """A track is known to be a preview."""
+    rows = [("x/5.flac", "deezer preview")]
+    files.write_table(root / "audio" / "provenance.csv", ("path", "source"), rows)
+    return {}
+
+
+@pytest.mark.parametrize("change", [other_folder, other_start])
+def test_a_stopped_build_goes_on_with_no_example_of_other_audio(stopped, change):
+    folders = change(stopped)
+    again, whole = builder(stopped, **folders), builder(stopped, data="whole", **folders)
+    building.prepare(again)
+    building.prepare(whole)
+    same(content(again), content(whole))
+    assert [path.name for path in pathlib.Path(again.data_dir).parent.iterdir()] == ["1.0.0"]
+
+
+@pytest.mark.parametrize("spelt", ["audio", "audio/x/..", "link"])
+def test_a_stopped_build_goes_on_however_its_folders_are_spelt(stopped, spelt, monkeypatch):
+    (stopped / "link").symlink_to(stopped / "audio")
+    monkeypatch.chdir(stopped)
+    with reads() as read_again:
+        building.prepare(builder(stopped, manifest_dir="manifest", audio_dir=spelt))
+    # Row 3 is broken and tried again; 8 to 17 never came.
+    assert read_again == [f"x/{k}.flac" for k in (3, *range(8, 18))]
 
 
 def test_two_builds_of_one_data_set_do_not_meet(catalogue):
@@ -393,9 +450,11 @@ def test_coverage_says_what_is_left_of_each_tag(catalogue):
     assert table == {"tag": ["a:rock"], "listed": ["18"], "written": ["16"]}
 
 
-def test_a_preview_begins_at_0_and_says_so(catalogue, capsys):
-    rows = [("x/5.flac", "deezer preview")]
-    files.write_table(catalogue / "audio" / "provenance.csv", ("path", "source"), rows)
+def test_a_preview_begins_at_0_and_says_so_and_a_file_of_the_user_does_not(catalogue, capsys):
+    with ledger.Ledger(catalogue / "audio") as book:
+        assert book.recognise(["6"]) == 1
+        found = ledger.Record("5", ledger.FOUND, source=ledger.PREVIEW, path="x/5.flac")
+        report.write(book.folder, [], [found, *book.records.values()])
     made = builder(catalogue)
     building.prepare(made)
     found = read(made, "train")

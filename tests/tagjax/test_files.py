@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tagjax.errors import InputError
-from tagjax.files import atomic_path, read_json, read_table, write_json, write_table
+from tagjax.files import atomic_path, read_json, read_table, write_json, write_table, write_text
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
 CELL = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=12)
@@ -30,6 +30,11 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
         failing(path)
     assert path.read_text() == "whole"
     assert os.listdir(path.parent) == ["a.txt"]
+
+
+def test_a_text_keeps_its_line_ends_in_a_folder_that_was_not_there(tmp_path):
+    write_text(tmp_path / "new" / "a.html", "ä\r\n音\n")
+    assert (tmp_path / "new" / "a.html").read_bytes() == "ä\r\n音\n".encode()
 
 
 def test_a_file_has_the_permissions_of_any_other(tmp_path):

@@ -10,7 +10,7 @@ import sys
 import tagjax
 
 MODULES = (
-    "augment,embeddings,errors,metrics,model,parallel,similarity,step,tags,taxonomy,"
+    "augment,embeddings,errors,loader,metrics,model,parallel,similarity,step,tags,taxonomy,"
     "tasks.deduplication,tasks.taxonomy,tasks.translation"
 )
 

@@ -39,6 +39,24 @@ def test_a_hostile_id_is_refused_by_file_and_row(tmp_path, bad):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (b"sng_id\n\n7\n\n\nx\n", "f:6: sng_id='x'"),
+        (b'sng_id,title\n7,"a\nb"\n\nx,c\n', "f:5: sng_id='x'"),
+        (b"7\x0c\r\n8\r\n\r\n9\r\n", "f:3: sng_id=''"),
+        (b"7\n8\n9\xff\n", "f:3: not UTF-8 (byte 5)"),
+        (b"sng_id,title\n\n7,\xe9\n", "f:3: not UTF-8 (byte 16)"),
+    ],
+)
+def test_a_mistake_is_named_with_the_line_that_an_editor_shows(tmp_path, content, message):
+    (tmp_path / "f").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        ids.read_ids(tmp_path / "f")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
         (b"", "empty"),
         (b"sng_id\n", "no rows"),
         (b"a,b\n1,2\n", "'sng_id' is missing"),
@@ -64,10 +82,10 @@ def test_the_ids_and_tags_of_a_manifest(tmp_path):
     (tmp_path / "train.csv").write_text(full)
     (tmp_path / "test.csv").unlink()
     assert ids.tracks_by_tag(manifest.read_manifest(tmp_path))["soul"] == ["5", "6"]
-    (tmp_path / "train.csv").write_text(f"{head}\n5,rock,0,30\n5,rock,0,30\n../6,soul,0,30\n")
+    (tmp_path / "train.csv").write_text(f"{head}\n\n5,rock,0,30\n5,rock,0,30\n\n../6,soul,0,30\n")
     with pytest.warns(UserWarning, match="repeat"):
         made = manifest.read_manifest(tmp_path)
-    with pytest.raises(InputError, match=r"train\.csv:4: sng_id='\.\./6'"):
+    with pytest.raises(InputError, match=r"train\.csv:6: sng_id='\.\./6'"):
         ids.manifest_ids(tmp_path, made)
 
 

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from tagjax import describe, report, tasks, taxonomy
+from tagjax import describe, files, report, tasks, taxonomy
 from tagjax.manifest import Excerpts, Manifest
 from tagjax.similarity import Similarity
 
@@ -152,7 +152,7 @@ def path(tmp_path_factory):
     results = tasks.run("taxonomy", similarities, taxonomy=truth)
     parents = taxonomy.place(truth, TAGS).parents
     path = tmp_path_factory.mktemp("report") / "report.html"
-    report.write_report(path, "taxonomy", results, similarities, parents, title="Mine")
+    files.write_text(path, report.render("taxonomy", results, similarities, parents, title="Mine"))
     return path
 
 

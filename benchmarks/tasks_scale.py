@@ -9,13 +9,10 @@ the other, so that peaks of memory do not mix.
 """
 
 import argparse
-import multiprocessing
-import resource
-import sys
-import time
-from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
+
+from benchmarks import sides
 
 LISTED = 50
 
@@ -70,21 +67,6 @@ def with_pandas(tags, embedding, lap) -> dict[str, float]:
     return means
 
 
-def measure(function, n_tags: int, dimensions: int):
-    tags, embedding = generate(n_tags, dimensions)
-    stages: dict[str, float] = {}
-    last = time.perf_counter()
-
-    def lap(stage: str) -> None:
-        nonlocal last
-        now = time.perf_counter()
-        stages[stage], last = now - last, now
-
-    found = function(tags, embedding, lap)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return stages, peak, found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -96,24 +78,8 @@ def main() -> None:
     if n_tags < 2 or dimensions < 1:
         parser.error("at least 2 tags and 1 dimension")
     print(f"{n_tags} tags, {dimensions} dimensions, {LISTED} nearest listed")
-    sides = {}
-    for name, function in (("tagjax", with_tagjax), ("pandas, sklearn", with_pandas)):
-        print(f"{name} ...", file=sys.stderr)
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-            sides[name] = process.submit(measure, function, n_tags, dimensions).result()
-    ours, theirs = sides.values()
-    print(f"{'seconds':<20}" + "".join(f"{name:>17}" for name in sides) + f"{'ratio':>8}")
-    for stage in ("similarity", "ranks and metrics"):
-        one, other = ours[0][stage], theirs[0][stage]
-        print(f"{stage:<20}{one:>17.2f}{other:>17.2f}{other / one:>8.1f}")
-    one, other = (
-        sum(s for stage, s in side[0].items() if stage != "imports") for side in sides.values()
-    )
-    print(f"{'together':<20}{one:>17.2f}{other:>17.2f}{other / one:>8.1f}")
-    print(f"{'peak GiB':<20}{ours[1]:>17.2f}{theirs[1]:>17.2f}{theirs[1] / ours[1]:>8.1f}")
-    for key, value in ours[2].items():
-        print(f"{key:<20}{value:>17.4f}{theirs[2][key]:>17.4f}")
-        assert abs(value - theirs[2][key]) < 1e-9, key
+    ways = {"tagjax": with_tagjax, "pandas, sklearn": with_pandas}
+    sides.compare(ways, generate(n_tags, dimensions), tolerance=1e-9)
 
 
 if __name__ == "__main__":

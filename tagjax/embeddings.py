@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
 
 Array = npt.NDArray[np.float64]
 
@@ -83,12 +84,20 @@ def fm_of(probabilities: Iterable[npt.ArrayLike], occurrences: Iterable[npt.Arra
     """
     total, count = None, None
     for p_chunk, m_chunk in zip(probabilities, occurrences, strict=True):
-        p, m = np.asarray(p_chunk, np.float64), np.asarray(m_chunk, np.float64)
-        total = p.T @ m + (0.0 if total is None else total)
+        p, m = np.asarray(p_chunk, np.float64), sparse(m_chunk)
+        total = m.T @ p + (0.0 if total is None else total)
         count = m.sum(axis=0) + (0.0 if count is None else count)
     if total is None or count is None:
         raise ValueError("no rows to sum")
-    return total / np.maximum(count, 1)
+    return total.T / np.maximum(count, 1)
+
+
+def sparse(occurrences: npt.ArrayLike) -> scipy.sparse.csr_array:
+    """Rows of M, float64: with few tags a row, its products take few additions."""
+    m = np.asarray(occurrences) != 0
+    places = np.flatnonzero(m)  # Several times as fast as SciPy's search in two dimensions.
+    columns, ends = places % m.shape[1], np.searchsorted(places, np.arange(len(m) + 1) * m.shape[1])
+    return scipy.sparse.csr_array((np.ones(len(places)), columns, ends), m.shape)
 
 
 def fdist(occurrences: npt.ArrayLike) -> npt.NDArray:
@@ -112,13 +121,13 @@ def chunks_of(array: npt.NDArray, rows: int = 1024) -> Iterator[Array]:
         yield np.asarray(array[start : start + rows], dtype=np.float64)
 
 
-def gram(chunks: Iterable[npt.ArrayLike]) -> Array:
+def gram(chunks: Iterable[npt.ArrayLike | scipy.sparse.csr_array]) -> Array:
     """Inner products of all columns, E^T E, of an embedding that comes in chunks of rows.
 
     The embedding itself (f_c and f_dist have a row an excerpt) need never exist as a whole.
 
     Args:
-      chunks: matrices [any number of rows, N].
+      chunks: matrices [any number of rows, N], sparse ones among them.
 
     Returns:
       float64 [N, N], symmetric.
@@ -128,11 +137,12 @@ def gram(chunks: Iterable[npt.ArrayLike]) -> Array:
     """
     total: Array | None = None
     for chunk in chunks:
-        block = np.asarray(chunk, dtype=np.float64)
-        if total is None:
-            total = block.T @ block
+        if isinstance(chunk, scipy.sparse.sparray):
+            product = (chunk.T @ chunk).toarray()
         else:
-            total += block.T @ block
+            block = np.asarray(chunk, dtype=np.float64)
+            product = block.T @ block
+        total = product if total is None else total + product
     if total is None:
         raise ValueError("no rows to sum")
     return total

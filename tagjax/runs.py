@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,10 +85,6 @@ def find(runs_dir: PathLike, experiments: Sequence[str], command: str) -> pathli
     return max(fitting, key=lambda path: (path / "predictions").stat().st_mtime)
 
 
-def _is_overlap(part: str) -> bool:
-    return part.endswith("overlap")
-
-
 def _rows(run: Run, name: str, fdist_of: str) -> np.ndarray:
     """The rows of the predictions that an embedding is made of, int64 [n].
 
@@ -97,17 +93,18 @@ def _rows(run: Run, name: str, fdist_of: str) -> np.ndarray:
     with `fdist_of` "overlap" those in both catalogues, which alone say how their tags go
     together (section 4).
     """
-    parts = run.predictions.excerpts["part"]
+    parts = np.array(run.predictions.excerpts["part"])
     if name == "fdist":
-        overlap = [i for i, part in enumerate(parts) if _is_overlap(part)]
-        if fdist_of == "overlap" and overlap:
-            return np.array(overlap)
-        return np.arange(len(parts))
-    return np.array([i for i, part in enumerate(parts) if part != "overlap"])
+        overlap = np.flatnonzero(np.char.endswith(parts, "overlap"))
+        return overlap if fdist_of == "overlap" and len(overlap) else np.arange(len(parts))
+    return np.flatnonzero(parts != "overlap")
 
 
-def _chunks(array: np.ndarray, rows: np.ndarray) -> Any:
-    return (array[rows[i : i + ROWS]] for i in range(0, len(rows), ROWS))
+def _chunks(array: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
+    for i in range(0, len(rows), ROWS):
+        some = rows[i : i + ROWS]
+        together = some[-1] - some[0] == len(some) - 1  # Then nothing has to be copied.
+        yield array[some[0] : some[-1] + 1] if together else array[some]
 
 
 def similarities(run: Run, fdist_of: str = "all") -> dict[str, Similarity]:
@@ -131,7 +128,7 @@ def similarities(run: Run, fdist_of: str = "all") -> dict[str, Similarity]:
         "fc": embeddings.cosine_of_gram(embeddings.gram(_chunks(made.probabilities, rows["fc"]))),
         "fm": embeddings.cosine(fm),
         "fdist": embeddings.cosine_of_gram(
-            embeddings.gram(_chunks(made.occurrences, rows["fdist"]))
+            embeddings.gram(map(embeddings.sparse, _chunks(made.occurrences, rows["fdist"])))
         ),
     }
     return {name: Similarity(made.tags, matrix) for name, matrix in matrices.items()}

@@ -1,0 +1,176 @@
+"""The three tasks from predictions of the paper's size, beside plain pandas and scikit-learn.
+
+    python -m benchmarks.tasks [--tracks=N] [--turns=N]
+
+Generated predictions and annotations, in the files that `launch.train` leaves, to the
+similarities of fw, fc, fm and fdist and the metrics and lists of a task: 83,625 tracks of 250 tags
+(taxonomy) and 500 (deduplication), 120,000 of 461 (translation). Each side is a process of its
+own; both sum in float64 and find the same.
+"""
+
+import argparse
+import dataclasses
+import pathlib
+import tempfile
+
+import numpy as np
+
+from benchmarks import sides
+
+LISTED = 50
+_HIDDEN = 512
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A task at a size.
+
+    Attributes:
+      task: its name.
+      tracks: rows of the predictions.
+      queries: tags to find the match of.
+      candidates: tags among which it is looked for.
+      truth: {query: its match}.
+    """
+
+    task: str
+    tracks: int
+    queries: tuple[str, ...]
+    candidates: tuple[str, ...]
+    truth: dict[str, str]
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """All of them, by name."""
+        return tuple(sorted({*self.queries, *self.candidates}))
+
+
+def cases(tracks: int | None) -> list[Case]:
+    """Those of the paper, or of so many tracks."""
+    genres = tuple(f"genre:{k:02}" for k in range(15))
+    styles = {f"style {k:03}": genres[k % 15] for k in range(235)}
+    halves = tuple(f"tag {k // 2:03}_{k % 2 + 1}" for k in range(500))
+    partners = {tag: f"{tag[:-1]}{3 - int(tag[-1])}" for tag in halves}
+    target = tuple(f"a:tag {k:03}" for k in range(250))
+    source = {f"b:tag {k:03}": f"a:tag {k:03}" for k in range(211)}
+    return [
+        Case("taxonomy", tracks or 83_625, tuple(styles), genres, styles),
+        Case("deduplication", tracks or 83_625, halves, halves, partners),
+        Case("translation", tracks or 120_000, tuple(source), target, source),
+    ]
+
+
+def write(folder: pathlib.Path, case: Case) -> None:
+    """Predictions in which a tag is sometimes taken for its match."""
+    from tagjax import predictions
+
+    rng, tags = np.random.default_rng(0), case.tags
+    place = {tag: i for i, tag in enumerate(tags)}
+    match = np.arange(len(tags))
+    for tag, other in case.truth.items():
+        match[place[tag]] = place[other]
+    np.save(folder / "fw_kernel.npy", rng.standard_normal((_HIDDEN, len(tags)), dtype=np.float32))
+    with predictions.writing(folder / "predictions", tags, case.tracks) as writer:
+        for track in range(case.tracks):
+            label, second = track % len(tags), rng.integers(len(tags))
+            scores = rng.standard_normal(len(tags), dtype=np.float32)
+            scores[[label, match[label], second]] += rng.uniform(0, (3, 0.6, 3))
+            likely = np.exp(scores - scores.max())
+            own = "|".join(sorted({tags[label], tags[second]}))
+            row = (str(track), tags[label], "test", str(track), str(track), own)
+            writer.add(likely / likely.sum(), row)
+
+
+def with_tagjax(folder: pathlib.Path, case: Case, lap: sides.Lap) -> dict[str, float]:
+    """{embedding metric: value} as `launch.evaluate` computes them."""
+    from tagjax import predictions, runs, tasks, taxonomy
+
+    lap("imports")
+    kernel = np.load(folder / "fw_kernel.npy")
+    run = runs.Run(folder, {}, (kernel,), predictions.read(folder / "predictions"))
+    similarities = runs.similarities(run)
+    lap("similarity")
+    results = tasks.run(
+        case.task,
+        similarities,
+        taxonomy=taxonomy.Taxonomy({tag: frozenset([of]) for tag, of in case.truth.items()}),
+        translation=[tasks.Relation(tag, of) for tag, of in case.truth.items()],
+        config=tasks.Config(listed=LISTED),
+    )
+    lap("ranks and metrics")
+    return {
+        f"{name} {metric}": value["mean"]
+        for name, result in results.items()
+        for metric, value in result.metrics.items()
+        if metric in ("hr@1", "hr@2", "map", "mrr")
+    }
+
+
+def with_pandas(folder: pathlib.Path, case: Case, lap: sides.Lap) -> dict[str, float]:
+    """The same, as one would write it first."""
+    import pandas as pd
+    from sklearn.metrics import label_ranking_average_precision_score
+    from sklearn.metrics.pairwise import cosine_similarity
+
+    lap("imports")
+    made, tags = folder / "predictions", list(case.tags)
+    pd.read_csv(made / "excerpts.csv")
+    predicted = pd.DataFrame(np.load(made / "probabilities.npy"), columns=tags)
+    annotated = pd.DataFrame(np.load(made / "occurrences.npy"), columns=tags)
+    means = {tag: predicted[annotated[tag] == 1].mean() for tag in tags}
+    embedded = {
+        "fw": pd.DataFrame(np.load(folder / "fw_kernel.npy"), columns=tags),
+        "fc": predicted,
+        "fm": pd.DataFrame(means),
+        "fdist": annotated,
+    }
+    similarities = {
+        name: pd.DataFrame(cosine_similarity(each.T.astype(np.float64)), index=tags, columns=tags)
+        for name, each in embedded.items()
+    }
+    lap("similarity")
+    found, queries = {}, list(case.queries)
+    for name, similarity in similarities.items():
+        scores = similarity.loc[queries, list(case.candidates)]
+        for tag in {*queries} & {*case.candidates}:
+            scores.loc[tag, tag] = -2  # the tag itself comes last
+        ranks = scores.rank(axis=1, ascending=False, method="max")
+        first = pd.Series({tag: ranks.loc[tag, case.truth[tag]] for tag in queries})
+        truth = pd.DataFrame(0, index=queries, columns=scores.columns)
+        for tag in queries:
+            truth.loc[tag, case.truth[tag]] = 1
+        lists = {tag: row.nlargest(LISTED) for tag, row in scores.iterrows()}
+        assert len(lists) == len(queries)
+        found |= {
+            f"{name} hr@1": (first <= 1).mean(),
+            f"{name} hr@2": (first <= 2).mean(),
+            f"{name} map": label_ranking_average_precision_score(truth, scores),
+            f"{name} mrr": (1 / first).mean(),
+        }
+    lap("ranks and metrics")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tracks", type=int, help="of each task; none: the paper's")
+    parser.add_argument("--turns", type=int, default=3, help="of each side; medians count")
+    arguments = parser.parse_args()
+    if arguments.tracks is not None and arguments.tracks < 500:
+        parser.error("at least 500 tracks, so that each tag has one")
+    ways = {"tagjax": with_tagjax, "pandas, sklearn": with_pandas}
+    ours, theirs = 0.0, 0.0
+    for case in cases(arguments.tracks):
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = pathlib.Path(temporary)
+            write(folder, case)
+            print(f"\n{case.task}: {case.tracks} tracks, {len(case.tags)} tags")
+            one, other = sides.compare(ways, (folder, case), 1e-6, "fc", arguments.turns)
+        ours, theirs = ours + one, theirs + other
+    print(f"\n{'all three, seconds':<20}{ours:>17.2f}{theirs:>17.2f}{theirs / ours:>8.1f}")
+
+
+if __name__ == "__main__":
+    main()

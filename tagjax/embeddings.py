@@ -10,10 +10,10 @@ with every tag, itself included, is NaN, as in the authors' released matrices.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse
 
 Array = npt.NDArray[np.float64]
 
@@ -84,7 +84,7 @@ def fm_of(probabilities: Iterable[npt.ArrayLike], occurrences: Iterable[npt.Arra
     """
     total, count = None, None
     for p_chunk, m_chunk in zip(probabilities, occurrences, strict=True):
-        p, m = np.asarray(p_chunk, np.float64), sparse(m_chunk)
+        p, m = np.asarray(p_chunk, np.float64), _sparse(m_chunk)
         total = m.T @ p + (0.0 if total is None else total)
         count = m.sum(axis=0) + (0.0 if count is None else count)
     if total is None or count is None:
@@ -92,8 +92,10 @@ def fm_of(probabilities: Iterable[npt.ArrayLike], occurrences: Iterable[npt.Arra
     return total.T / np.maximum(count, 1)
 
 
-def sparse(occurrences: npt.ArrayLike) -> scipy.sparse.csr_array:
+def _sparse(occurrences: npt.ArrayLike) -> Any:
     """Rows of M, float64: with few tags a row, its products take few additions."""
+    import scipy.sparse  # Which JAX brings; whoever only ranks need not wait for it.
+
     m = np.asarray(occurrences) != 0
     places = np.flatnonzero(m)  # Several times as fast as SciPy's search in two dimensions.
     columns, ends = places % m.shape[1], np.searchsorted(places, np.arange(len(m) + 1) * m.shape[1])
@@ -121,13 +123,13 @@ def chunks_of(array: npt.NDArray, rows: int = 1024) -> Iterator[Array]:
         yield np.asarray(array[start : start + rows], dtype=np.float64)
 
 
-def gram(chunks: Iterable[npt.ArrayLike | scipy.sparse.csr_array]) -> Array:
+def gram(chunks: Iterable[npt.ArrayLike]) -> Array:
     """Inner products of all columns, E^T E, of an embedding that comes in chunks of rows.
 
     The embedding itself (f_c and f_dist have a row an excerpt) need never exist as a whole.
 
     Args:
-      chunks: matrices [any number of rows, N], sparse ones among them.
+      chunks: matrices [any number of rows, N].
 
     Returns:
       float64 [N, N], symmetric.
@@ -135,14 +137,19 @@ def gram(chunks: Iterable[npt.ArrayLike | scipy.sparse.csr_array]) -> Array:
     Raises:
       ValueError: no chunk at all.
     """
+    blocks = (np.asarray(chunk, dtype=np.float64) for chunk in chunks)
+    return _sum(block.T @ block for block in blocks)
+
+
+def gram_of_occurrences(chunks: Iterable[npt.ArrayLike]) -> Array:
+    """As `gram`, of M in chunks: how many excerpts have both of two tags."""
+    return _sum((m.T @ m).toarray() for m in map(_sparse, chunks))
+
+
+def _sum(matrices: Iterable[Array]) -> Array:
     total: Array | None = None
-    for chunk in chunks:
-        if isinstance(chunk, scipy.sparse.sparray):
-            product = (chunk.T @ chunk).toarray()
-        else:
-            block = np.asarray(chunk, dtype=np.float64)
-            product = block.T @ block
-        total = product if total is None else total + product
+    for matrix in matrices:
+        total = matrix if total is None else total + matrix
     if total is None:
         raise ValueError("no rows to sum")
     return total

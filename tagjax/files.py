@@ -159,7 +159,7 @@ def read_table(path: PathLike, required: Sequence[str]) -> Table:
                 raise InputError(
                     f"{path}:1: column {missing[0]!r} is missing; found {', '.join(header)}"
                 )
-            rows, begins = [], array.array("Q")
+            cells, begins = [], array.array("Q")  # Of rows as lists, memory would be full.
             before = reader.line_num
             for row in reader:
                 begin, before = before + 1, reader.line_num
@@ -170,15 +170,14 @@ def read_table(path: PathLike, required: Sequence[str]) -> Table:
                         f"{path}:{begin}: {len(row)} cells, but the header has "
                         f"{len(header)}; quote cells that hold commas"
                     )
-                rows.append(row)
+                cells += row
                 begins.append(begin)
         except UnicodeDecodeError:
             with path.open("rb") as raw:
                 raise not_utf8(path, raw) from None
         except csv.Error as error:
             raise InputError(f"{path}:{reader.line_num}: {error}") from None
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
-    named = {name: list(column) for name, column in zip(header, columns, strict=True)}
+    named = {name: cells[place :: len(header)] for place, name in enumerate(header)}
     return Table(path, named, begins)
 
 

@@ -128,7 +128,7 @@ def similarities(run: Run, fdist_of: str = "all") -> dict[str, Similarity]:
         "fc": embeddings.cosine_of_gram(embeddings.gram(_chunks(made.probabilities, rows["fc"]))),
         "fm": embeddings.cosine(fm),
         "fdist": embeddings.cosine_of_gram(
-            embeddings.gram(map(embeddings.sparse, _chunks(made.occurrences, rows["fdist"])))
+            embeddings.gram_of_occurrences(_chunks(made.occurrences, rows["fdist"]))
         ),
     }
     return {name: Similarity(made.tags, matrix) for name, matrix in matrices.items()}

@@ -1,6 +1,7 @@
 """What the three tasks share: rank every query's candidates and sum up."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -92,10 +93,12 @@ def rank(similarity: Similarity, queries: Sequence[Query], listed: int) -> Ranki
         relevant[query.relevant] = True
         nearest = _nearest(query, scores, relevant, by_name, listed)
         name = tags[query.tag]
-        for place, i in enumerate(nearest, start=1):
-            known = not np.isnan(scores[i])
-            score = float(scores[i]) if known else None
-            ranked.append((name, place if known else None, tags[i], score, bool(relevant[i])))
+        # As lists: NumPy takes its time for a number at a time.
+        columns = (nearest.tolist(), scores[nearest].tolist(), relevant[nearest].tolist())
+        for place, (i, score, true) in enumerate(zip(*columns, strict=True), start=1):
+            known = not math.isnan(score)
+            row = (place, tags[i], score) if known else (None, tags[i], None)
+            ranked.append((name, *row, true))
         if len(query.relevant) == 0:
             unanswerable.append(name)
             continue

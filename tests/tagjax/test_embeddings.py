@@ -79,6 +79,14 @@ def test_fc_and_fdist_are_not_copied(predictions):
     assert np.shares_memory(embeddings.fdist(m), m)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, bool, np.float32])
+def test_occurrences_are_counted_together(predictions, dtype):
+    m = predictions[1]
+    chunks = (m[start : start + 13].astype(dtype) for start in range(0, len(m), 13))
+    together = [[sum(a and b for a, b in zip(x, y, strict=True)) for y in m.T] for x in m.T]
+    np.testing.assert_array_equal(embeddings.gram_of_occurrences(chunks), together)
+
+
 def test_gram_never_holds_more_than_the_chunks_it_is_given():
     chunks = (np.full((1000, 3), k, dtype=np.float32) for k in range(200))
     expected = 1000 * sum(k * k for k in range(200))

@@ -35,7 +35,7 @@ _HERE = pathlib.Path(__file__).resolve().parents[1]
 _CORPUS = flags.DEFINE_string(
     "corpus", str(_HERE.parent / "shared" / "corpus"), "Folder with audio."
 )
-_TRACKS = flags.DEFINE_integer("tracks", 200, "Files of a format.", lower_bound=1)
+_TRACKS = flags.DEFINE_integer("tracks", 300, "Files of a format.", lower_bound=1)
 _SECONDS = flags.DEFINE_float("seconds", 30.0, "Of an excerpt.")
 _REPEATS = flags.DEFINE_integer("repeats", 3, "Turns of each way; medians count.", lower_bound=1)
 _FORMATS = ("mp3", "flac", "opus")
@@ -110,8 +110,8 @@ def _librosa(folder: pathlib.Path, paths: list[pathlib.Path]) -> None:
 
 def _decode(path: pathlib.Path, seconds: float) -> None:
     with soundfile.SoundFile(path) as file:
-        stereo = file.read(round(seconds * file.samplerate), dtype="float32", always_2d=True)
-        mono = stereo @ np.ones(file.channels, np.float32)
+        channels = file.read(round(seconds * file.samplerate), dtype="float32", always_2d=True).T
+        mono = functools.reduce(np.add, channels)
         soxr.resample(mono, file.samplerate, 22050, quality="HQ")
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -105,6 +106,6 @@ def stored(mel: np.ndarray, dtype: npt.DTypeLike) -> np.ndarray:
     return mel.astype(dtype)
 
 
-def restored(mel: np.ndarray) -> np.ndarray:
-    """The inverse of `stored`: uint8 becomes float32, floats stay as they are."""
+def restored(mel: Any) -> Any:
+    """The inverse of `stored`, of NumPy or JAX: uint8 becomes float32, floats stay as they are."""
     return mel.astype(np.float32) * np.float32(UINT8_STEP) if mel.dtype == np.uint8 else mel

@@ -7,16 +7,19 @@ before, and whatever the number of processes that share it.
 import concurrent.futures
 import dataclasses
 import functools
+import math
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from tagjax import frontend
+from tagjax import frontend, parallel
 from tagjax.errors import InputError
 from tagjax.files import PathLike
 
+_ROWS = 256
+"""Examples that go to a device at once."""
 FIELDS = ("sng_id", "artist_id", "album_id", "tags")
 
 
@@ -27,12 +30,15 @@ class LoaderConfig:
     Attributes:
       batch_size: of the global batch.
       seed: of the order.
-      resident_bytes: a part that is smaller stays in memory after the first reading.
+      device_bytes: examples that take no more, as stored, are put on every local device, where
+        batches are then cut out; None: half the memory of an accelerator, nothing of a CPU.
+      host_bytes: others that take no more stay in host memory after the first reading.
     """
 
     batch_size: int = 32
     seed: int = 0
-    resident_bytes: int = 8 << 30
+    device_bytes: int | None = None
+    host_bytes: int = 2 << 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,13 +134,27 @@ class Examples:
         self._offsets = np.cumsum([0, *(len(source) for source in self._sources)])
         self.part_names = tuple(parts)
         self.relabel: np.ndarray | None = None
-        self._resident: list[dict[str, Any]] | None = None
-        example_bytes = 4 * dataset.input_shape[0] * dataset.input_shape[1]
-        if len(self) * example_bytes <= config.resident_bytes:
-            places = tqdm(
-                range(len(self)), f"read {'+'.join(parts)}", unit=" excerpts", leave=False
-            )
-            self._resident = [self._read(i) for i in places]
+        self._kept: list[dict[str, Any]] | None = None
+        self._pool: parallel.Pool | None = None
+        shape, dtype = dataset.input_shape, builder.info.features["mel"].np_dtype
+        size = len(self) * math.prod(shape) * np.dtype(dtype).itemsize
+        room = parallel.device_room() if config.device_bytes is None else config.device_bytes
+        if size > max(room, config.host_bytes):
+            return
+        places = tqdm(range(len(self)), f"read {'+'.join(parts)}", unit=" excerpts", leave=False)
+        if size > room:
+            self._kept = [self._read(i) for i in places]
+            return
+        self._pool, labels = parallel.Pool((len(self), *shape), dtype), []
+        rows = []
+        for place in places:
+            example = self._read(place)
+            labels.append(example["label"])
+            rows.append(example["mel"])
+            if len(rows) == _ROWS or place == len(self) - 1:
+                self._pool.put(place + 1 - len(rows), np.stack(rows))
+                rows = []
+        self._labels = np.array(labels, np.int32)
 
     def __len__(self) -> int:
         return int(self._offsets[-1])
@@ -148,7 +168,7 @@ class Examples:
         return example
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return self._resident[index] if self._resident is not None else self._read(index)
+        return self._kept[index] if self._kept is not None else self._read(index)
 
     def shuffle_labels(self, seed: int) -> None:
         """Chance: deals the albums' labels out anew, each album keeping one label."""
@@ -163,16 +183,16 @@ class Examples:
         self.relabel = np.array([dealt[album] for album in albums], np.int32)
 
     def batch(self, indices: np.ndarray, positions: np.ndarray, weight: np.ndarray) -> dict:
-        """The examples at `indices` as a batch of `step.py`."""
-        chosen = [self[int(i)] for i in indices]
-        labels = (
-            np.array([example["label"] for example in chosen], np.int32)
-            if self.relabel is None
-            else self.relabel[indices]
-        )
+        """The examples at `indices` as a batch of `step.py`; of a pool, `mel` is on the device."""
+        if self._pool is not None:
+            mel, labels = self._pool(indices), self._labels[indices]
+        else:
+            chosen = [self[int(i)] for i in indices]
+            mel = frontend.restored(np.stack([example["mel"] for example in chosen]))
+            labels = np.array([example["label"] for example in chosen], np.int32)
         return {
-            "mel": frontend.restored(np.stack([example["mel"] for example in chosen])),
-            "label": labels,
+            "mel": mel,
+            "label": labels if self.relabel is None else self.relabel[indices],
             "weight": weight.astype(np.float32),
             "position": positions.astype(np.int32),
         }

@@ -121,10 +121,15 @@ def measure(setting: Setting, precision: str, batch: int, examples: int) -> list
 def _from_records(
     built: Any, batch: int, row: Callable[..., None]
 ) -> dict[str, Callable[[int], Iterator[dict]]]:
-    """Ways through `tagjax.loader`: read from the file each time, and kept in host memory."""
+    """Ways through `tagjax.loader`: read each time, kept in host memory, or on the devices."""
     ways: dict[str, Callable[[int], Iterator[dict]]] = {}
-    for what, held in (("ArrayRecord", 0), ("ArrayRecord, kept in host memory", 8 << 30)):
-        config = loader.LoaderConfig(batch, resident_bytes=held)
+    held = {
+        "ArrayRecord": (0, 0),
+        "ArrayRecord, kept in host memory": (0, 8 << 30),
+        "ArrayRecord, kept on the device": (8 << 30, 0),
+    }
+    for what, (device_bytes, host_bytes) in held.items():
+        config = loader.LoaderConfig(batch, device_bytes=device_bytes, host_bytes=host_bytes)
         examples = loader.Examples(built, ["train"], config)
 
         def batches(count: int, examples: Any = examples, config: Any = config) -> Iterator[dict]:

@@ -1,0 +1,72 @@
+"""Seconds from the start of Python to the end of the first training step, cold and with the cache.
+
+    python -m benchmarks.start [--batch=N] [--turns=N] [--preset=NAME]
+
+Each turn is two processes, one after the other, with a compilation cache that is empty before:
+the first compiles, the second finds what the first has left, as `launch.train` does.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from absl import app, flags
+
+from tagjax.train_config import PRESETS
+
+_BATCH = flags.DEFINE_integer("batch", 16, "Examples of a step.", lower_bound=1)
+_TURNS = flags.DEFINE_integer("turns", 3, "Of both; medians count.", lower_bound=1)
+_PRESET = flags.DEFINE_enum("preset", "paper", sorted(PRESETS), "Network and training.")
+_CACHE = flags.DEFINE_string("cache", None, "For the processes themselves.")
+_TAGS = 250
+
+
+def _first_step() -> None:
+    import jax
+    import numpy as np
+
+    from launch import program
+    from tagjax import parallel, step
+
+    program.cache_compilations(_CACHE.value)
+    preset = PRESETS[_PRESET.value]
+    config = step.StepConfig(_TAGS, preset.model, preset.augment)
+    state = step.initial_state(config, (646, 96))
+    batch = {
+        "mel": np.zeros((_BATCH.value, 646, 96), np.float32),
+        "label": np.zeros(_BATCH.value, np.int32),
+        "weight": np.ones(_BATCH.value, np.float32),
+        "position": np.arange(_BATCH.value, dtype=np.int32),
+    }
+    jax.block_until_ready(parallel.train_step(config)(state, batch))
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    if _CACHE.value:
+        _first_step()
+        return
+    tunables = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # As `launch.train` has it.
+    taken = []
+    for _ in range(_TURNS.value):
+        with tempfile.TemporaryDirectory() as cache:
+            command = [sys.executable, "-m", "benchmarks.start", *sys.argv[1:], f"--cache={cache}"]
+            turn = []
+            for _ in ("cold", "cached"):
+                begin = time.perf_counter()
+                subprocess.run(command, check=True, env=os.environ | tunables)
+                turn.append(time.perf_counter() - begin)
+            taken.append(turn)
+    print(f"{_PRESET.value}, batch {_BATCH.value}, {len(os.sched_getaffinity(0))} cores")
+    print(f"{'seconds to the first step':<28}{'median':>8}{'least':>8}{'most':>8}")
+    for name, seconds in zip(("cold", "cached"), zip(*taken, strict=True), strict=True):
+        print(
+            f"{name:<28}{statistics.median(seconds):>8.1f}{min(seconds):>8.1f}{max(seconds):>8.1f}"
+        )
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 from array_record.python import array_record_module
+from tensorflow_datasets.core import shuffle
 from tensorflow_datasets.core import writer as tfds_writer
 from tqdm import tqdm
 
@@ -23,6 +24,9 @@ from tagjax import extraction, files, journal
 from tagjax.errors import InputError
 from tagjax.excerpt_source import Source, folder_source
 from tagjax.sampling import EXPERIMENTS
+
+_SHUFFLED_IN_MEMORY = 1 << 28
+"""Bytes of examples; of more, TFDS shuffles on disk, in the same order. It would take 1 GB."""
 
 
 def features(
@@ -261,7 +265,11 @@ class ManifestBuilder(  # type: ignore[call-arg]
 
     def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
         """Builds, and reports into the folder before it is renamed to its place."""
-        super()._download_and_prepare(dl_manager, download_config)
+        usual, shuffle.MAX_MEM_BUFFER_SIZE = shuffle.MAX_MEM_BUFFER_SIZE, _SHUFFLED_IN_MEMORY
+        try:
+            super()._download_and_prepare(dl_manager, download_config)
+        finally:
+            shuffle.MAX_MEM_BUFFER_SIZE = usual
         folder = pathlib.Path(self.data_path)
         if self.on_beam:
             from tagjax import beam_build

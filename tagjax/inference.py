@@ -52,10 +52,10 @@ def predict(
     if folder.exists():
         return
     state = restore(config, dataset, parts, run_dir)
-    examples = loader.Examples(dataset, parts.predict, loader.LoaderConfig())
+    load = loader.LoaderConfig(config.batch_size, device_bytes=0)  # Each is seen once.
+    examples = loader.Examples(dataset, parts.predict, load)
     mapped = parallel.predict_step(step_config(config, len(dataset.tags)))
     batch_size = config.batch_size
-    load = loader.LoaderConfig(batch_size=batch_size)
     batches = loader.eval_batches(examples, load, parallel.local_share(batch_size))
     with contextlib.ExitStack() as stack:
         writer = None

@@ -31,14 +31,13 @@ class LoaderConfig:
       batch_size: of the global batch.
       seed: of the order.
       device_bytes: examples that take no more, as stored, are put on every local device, where
-        batches are then cut out; None: half the memory of an accelerator, nothing of a CPU.
-      host_bytes: others that take no more stay in host memory after the first reading.
+        batches are then cut out; None: half the free memory of an accelerator, none of a CPU.
+        Others are read anew in every epoch; no host memory is taken for them.
     """
 
     batch_size: int = 32
     seed: int = 0
     device_bytes: int | None = None
-    host_bytes: int = 2 << 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,17 +133,15 @@ class Examples:
         self._offsets = np.cumsum([0, *(len(source) for source in self._sources)])
         self.part_names = tuple(parts)
         self.relabel: np.ndarray | None = None
-        self._kept: list[dict[str, Any]] | None = None
+        # A batch to be predicted is read, and then its rows are named.
+        self._recent = functools.lru_cache(4 * config.batch_size)(self._read)
         self._pool: parallel.Pool | None = None
         shape, dtype = dataset.input_shape, builder.info.features["mel"].np_dtype
         size = len(self) * math.prod(shape) * np.dtype(dtype).itemsize
         room = parallel.device_room() if config.device_bytes is None else config.device_bytes
-        if size > max(room, config.host_bytes):
+        if size > room:
             return
         places = tqdm(range(len(self)), f"read {'+'.join(parts)}", unit=" excerpts", leave=False)
-        if size > room:
-            self._kept = [self._read(i) for i in places]
-            return
         self._pool, labels = parallel.Pool((len(self), *shape), dtype), []
         rows = []
         for place in places:
@@ -168,7 +165,7 @@ class Examples:
         return example
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return self._kept[index] if self._kept is not None else self._read(index)
+        return self._recent(index)
 
     def shuffle_labels(self, seed: int) -> None:
         """Chance: deals the albums' labels out anew, each album keeping one label."""

@@ -113,11 +113,12 @@ def _shard(batch: Any) -> Any:
 
 
 def device_room() -> int:
-    """Bytes that examples may take on each local device: half of its memory, none of a CPU's."""
+    """Bytes that examples may take on each local device: half of what is free, none of a CPU's."""
     if jax.default_backend() == "cpu":
         return 0
     found = [device.memory_stats() or {} for device in jax.local_devices()]
-    return min(stats.get("bytes_limit", 0) for stats in found) // 2
+    free = [stats.get("bytes_limit", 0) - stats.get("bytes_in_use", 0) for stats in found]
+    return min(free) // 2
 
 
 class Pool:

@@ -121,15 +121,10 @@ def measure(setting: Setting, precision: str, batch: int, examples: int) -> list
 def _from_records(
     built: Any, batch: int, row: Callable[..., None]
 ) -> dict[str, Callable[[int], Iterator[dict]]]:
-    """Ways through `tagjax.loader`: read each time, kept in host memory, or on the devices."""
+    """Ways through `tagjax.loader`: read each time, or kept on the devices."""
     ways: dict[str, Callable[[int], Iterator[dict]]] = {}
-    held = {
-        "ArrayRecord": (0, 0),
-        "ArrayRecord, kept in host memory": (0, 8 << 30),
-        "ArrayRecord, kept on the device": (8 << 30, 0),
-    }
-    for what, (device_bytes, host_bytes) in held.items():
-        config = loader.LoaderConfig(batch, device_bytes=device_bytes, host_bytes=host_bytes)
+    for what, held in (("ArrayRecord", 0), ("ArrayRecord, kept on the device", 8 << 30)):
+        config = loader.LoaderConfig(batch, device_bytes=held)
         examples = loader.Examples(built, ["train"], config)
 
         def batches(count: int, examples: Any = examples, config: Any = config) -> Iterator[dict]:

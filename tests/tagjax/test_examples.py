@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from damage import cut
 
 import datasets
-from tagjax import audio, building, extraction, files, frontend, journal, loader, manifest
+from tagjax import audio, building, examples, extraction, files, frontend, journal, loader, manifest
 from tagjax.errors import InputError
 from tagjax.extraction import BuildConfig
 from tagjax.previews import ledger, report
@@ -420,6 +420,14 @@ def test_a_stopped_build_goes_on_however_its_folders_are_spelt(stopped, spelt, m
         building.prepare(builder(stopped, manifest_dir="manifest", audio_dir=spelt))
     # Row 3 is broken and tried again; 8 to 17 never came.
     assert read_again == [f"x/{k}.flac" for k in (3, *range(8, 18))]
+
+
+def test_shuffled_on_disk_or_in_memory_the_order_is_the_same(catalogue, monkeypatch):
+    made = [builder(catalogue, data=data) for data in ("memory", "disk")]
+    building.prepare(made[0])
+    monkeypatch.setattr(examples, "_SHUFFLED_IN_MEMORY", 0)
+    building.prepare(made[1])
+    same(*map(content, made))
 
 
 def test_two_builds_of_one_data_set_do_not_meet(catalogue):

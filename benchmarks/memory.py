@@ -1,0 +1,139 @@
+"""Peak host memory of each program at two sizes, and what a track adds (Linux).
+
+    python -m benchmarks.memory [--tracks=N] [--times=M] [--seconds=S] [--build_only]
+
+`launch.build`, `launch.train` (training and prediction) and `launch.evaluate` on N and on M N
+generated tracks: resident memory of the program and of its children, looked at every 20 ms, with
+and without pages of files, which the system takes back when it wants them. The slope is the
+second, in bytes a track, and what the paper's 418,184 excerpts would add. The device's share is
+what XLA plans for a step of the `paper` preset.
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import jax
+import numpy as np
+import soundfile
+from absl import app, flags
+
+from tagjax import files, step
+from tagjax.train_config import PRESETS
+
+_TRACKS = flags.DEFINE_integer("tracks", 3000, "Of the smaller size.", lower_bound=200)
+_SECONDS = flags.DEFINE_float("seconds", 2.0, "Of an excerpt.")
+_PRESET = flags.DEFINE_enum("preset", "small", sorted(PRESETS), "Of the training.")
+_TIMES = flags.DEFINE_integer("times", 4, "The larger size is so many times that.", lower_bound=2)
+_BUILD_ONLY = flags.DEFINE_bool("build_only", False, "Leave out training and evaluation.")
+_TAGS, _PAPER = 50, 418_184
+
+
+def _rss(pid: int) -> tuple[int, int]:
+    """(resident, of which anonymous) kB of a process and of all below it."""
+    total, anonymous, below = 0, 0, [pid]
+    for one in below:
+        try:
+            folder = pathlib.Path(f"/proc/{one}")
+            status = dict(line.split(":\t", 1) for line in _lines(folder / "status"))
+            below += map(int, " ".join(_lines(folder / f"task/{one}/children")).split())
+        except (OSError, ValueError):
+            continue  # It has ended.
+        total += int(status.get("VmRSS", "0").split()[0])
+        anonymous += int(status.get("RssAnon", "0").split()[0])
+    return total, anonymous
+
+
+def _lines(path: pathlib.Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+def _peak(*arguments: str) -> tuple[float, float]:
+    """Peaks (resident, anonymous) of a program, MiB."""
+    command = [sys.executable, "-m", *arguments]
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said)
+        peaks = [0, 0]
+        while process.poll() is None:
+            peaks = [max(pair) for pair in zip(peaks, _rss(process.pid), strict=True)]
+            time.sleep(0.02)
+        if process.returncode:
+            said.seek(0)
+            sys.exit(said.read().decode()[-2000:])
+    return peaks[0] / 1024, peaks[1] / 1024
+
+
+def _measured(tracks: int, folder: pathlib.Path) -> dict[str, tuple[float, float]]:
+    """{program: its peaks} on so many tracks, a quarter for validation and one for test."""
+    audio, manifest = folder / "audio", folder / "manifest"
+    audio.mkdir()
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 0.1, round(22050 * _SECONDS.value)).astype(np.float32)
+    soundfile.write(audio / "noise.wav", noise, 22050)
+    header = ("sng_id", "label", "seg_start", "seg_duration", "path", "artist_id", "tags")
+    ends = {"train": tracks // 2, "validation": 3 * tracks // 4, "test": tracks}
+    begin = 0
+    for part, end in ends.items():
+        labels = {k: f"tag {k // 2 % _TAGS}_{k % 2 + 1}" for k in range(begin, end)}
+        rows = [
+            (k, label, 0, _SECONDS.value, "noise.wav", f"artist {k}", label)
+            for k, label in labels.items()
+        ]
+        files.write_table(manifest / f"{part}.csv", header, rows)
+        begin = end
+    data = f"--data_dir={folder / 'data'}"
+    name, run = "--dataset=catalogue_split/memory", f"--run_dir={folder / 'run'}"
+    where = [f"--manifest_dir={manifest}", f"--audio_dir={audio}"]
+    once = [f"--preset={_PRESET.value}", "--max_epochs=1", "--compilation_cache="]
+    found = {"build": _peak("launch.build", name, data, *where)}
+    if not _BUILD_ONLY.value:
+        found["train and predict"] = _peak("launch.train", name, data, run, *once)
+        found["evaluate"] = _peak("launch.evaluate", run, "--task=deduplication")
+    return found
+
+
+def _planned(batch: int) -> dict[str, float]:
+    """MiB of a device that XLA plans for steps of the paper's network."""
+    config = step.StepConfig(250, PRESETS["paper"].model)
+    state = jax.eval_shape(lambda: step.initial_state(config))
+    mel = jax.ShapeDtypeStruct((batch, 646, 96), np.float16)
+    rest = {"label": np.int32, "weight": np.float32, "position": np.int32}
+    batched = {name: jax.ShapeDtypeStruct((batch,), kind) for name, kind in rest.items()}
+    found = {}
+    for what in ("train_step", "predict_step"):
+        stepped = step.jitted(what, config)
+        plan = stepped.lower(state, batched | {"mel": mel}).compile().memory_analysis()
+        found[what.partition("_")[0]] = (
+            plan.temp_size_in_bytes + plan.argument_size_in_bytes
+        ) / 2**20
+    return found
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    sizes = (_TRACKS.value, _TIMES.value * _TRACKS.value)
+    peaks = []
+    for tracks in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            print(f"{tracks} tracks ...", file=sys.stderr)
+            peaks.append(_measured(tracks, pathlib.Path(folder)))
+    print(f"excerpts of {_SECONDS.value:g} s, preset {_PRESET.value}; MiB, in brackets with files")
+    heads = "".join(f"{f'{tracks} tracks':>20}" for tracks in sizes)
+    print(f"{'':<20}{heads}{'bytes a track':>16}{f'{_PAPER} tracks':>18}")
+    for name in peaks[0]:
+        cells = "".join(f"{f'{each[name][1]:.0f} ({each[name][0]:.0f})':>20}" for each in peaks)
+        least, most = (each[name][1] for each in peaks)
+        slope = (most - least) / (sizes[1] - sizes[0])
+        print(
+            f"{name:<20}{cells}{slope * 2**20:>16.0f}{least + slope * (_PAPER - sizes[0]):>18.0f}"
+        )
+    device = jax.devices()[0]
+    for batch in (16, 32):
+        planned = ", ".join(f"{what} {size:.0f}" for what, size in _planned(batch).items())
+        print(f"planned by XLA for {device.platform}, paper preset, batch {batch}, MiB: {planned}")
+
+
+if __name__ == "__main__":
+    app.run(main)

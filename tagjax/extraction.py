@@ -23,7 +23,7 @@ import threadpoolctl
 from tagjax import audio, frontend
 
 MEL_DTYPES = {"float16": np.float16, "float32": np.float32, "uint8": np.uint8}
-_CHUNK = 8
+_CHUNK = 4
 """Excerpts a worker is handed at once."""
 _TRIES = 5
 """Of a file whose decoder is killed from outside."""

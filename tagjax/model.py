@@ -289,12 +289,5 @@ def init(
       InputError: the input is too small for the poolings.
     """
     check_input(config, input_shape)
-
-    def fresh(key: jax.Array) -> dict:
-        variables = TagClassifier(num_tags, config).init(key, jnp.zeros((1, *input_shape)))
-        return {name: variables[name] for name in ("params", "batch_stats") if name in variables}
-
-    # Compiled, so that of the network nothing runs but what fills its variables; it runs once,
-    # so optimising it would take longer than it saves. (JAX takes options at the top only.)
-    options = None if isinstance(key, jax.core.Tracer) else {"xla_backend_optimization_level": 0}
-    return jax.jit(fresh, compiler_options=options)(key)
+    variables = TagClassifier(num_tags, config).init(key, jnp.zeros((1, *input_shape)))
+    return {name: variables[name] for name in ("params", "batch_stats") if name in variables}

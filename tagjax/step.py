@@ -88,13 +88,20 @@ def optimiser(config: StepConfig) -> optax.GradientTransformation:
 
 def initial_state(config: StepConfig, input_shape: tuple[int, int] = (646, 96)) -> TrainState:
     """State at step 0, a function of `config.seed`."""
-    variables = init(jax.random.key(config.seed), config.num_tags, config.model, input_shape)
-    return TrainState(
-        step=jnp.zeros((), jnp.int32),
-        params=variables["params"],
-        batch_stats=variables.get("batch_stats", {}),
-        opt_state=optimiser(config).init(variables["params"]),
-    )
+
+    def fresh(key: jax.Array) -> TrainState:
+        variables = init(key, config.num_tags, config.model, input_shape)
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            params=variables["params"],
+            batch_stats=variables.get("batch_stats", {}),
+            opt_state=optimiser(config).init(variables["params"]),
+        )
+
+    # Compiled, so that of the network nothing runs but what fills its variables; it runs once,
+    # so optimising it would take longer than it saves.
+    options = {"xla_backend_optimization_level": 0}
+    return jax.jit(fresh, compiler_options=options)(jax.random.key(config.seed))
 
 
 def _sum_over(axis_name: str | None, tree: Any) -> Any:

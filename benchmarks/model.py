@@ -4,9 +4,9 @@
 
 The `paper` preset with 250 tags in float32, on arrays in memory. Each contestant has a process
 of its own, with all cores; they take turns, so that a busy machine is busy for each, and
-medians are printed. tagjax runs as `launch.train` starts it, with large pages; twins as they
-come and, in the rows "large pages", with those too. A twin whose package is missing
-(`pip install -e .[bench]`) is left out.
+medians are printed. tagjax runs as `launch.train` starts it, with large pages, twins as they come;
+further rows have it the other way round. A twin whose package is missing (extra `bench`) is left
+out.
 """
 
 import functools
@@ -150,12 +150,12 @@ def main(argv: list[str]) -> None:
     if _CONTESTANT.value:
         _compete()
         return
-    own = {name: _LARGE_PAGES if name == "tagjax" else {} for name in _contestants(0)}
-    large = {f"{name}, large pages": _LARGE_PAGES for name in own if name != "tagjax"}
-    processes = {
-        name: _Process(name.removesuffix(", large pages"), environment)
-        for name, environment in (own | large).items()
-    }
+    names, processes = list(_contestants(0)), {}
+    for usual in (True, False):
+        for name in names:
+            large = (name == "tagjax") == usual
+            shown = name if usual else f"{name}, {'large' if large else 'small'} pages"
+            processes[shown] = _Process(name, _LARGE_PAGES if large else {})
     for turn in range(_REPEATS.value + 1):
         for name, process in processes.items():
             print(f"turn {turn}/{_REPEATS.value} {name}", end=" " * 20 + "\r", flush=True)

@@ -108,7 +108,7 @@ def test_a_build_killed_at_random_moments_is_the_undisturbed_one(
             while process.poll() is None and not data.exists() and rng.random() < 0.998:
                 time.sleep(0.02)  # Starting; now and then killed in that.
             try:
-                process.communicate(timeout=rng.uniform(0.0, 1.2))
+                process.communicate(timeout=rng.uniform(0.0, 0.7))
                 late += 1
             except subprocess.TimeoutExpired:
                 os.kill(process.pid, signal.SIGKILL)

@@ -99,9 +99,10 @@ def initial_state(config: StepConfig, input_shape: tuple[int, int] = (646, 96)) 
         )
 
     # Compiled, so that of the network nothing runs but what fills its variables; it runs once,
-    # so optimising it would take longer than it saves.
-    options = {"xla_backend_optimization_level": 0}
-    return jax.jit(fresh, compiler_options=options)(jax.random.key(config.seed))
+    # so optimising it would take longer than it saves. (JAX takes options at the top only.)
+    key = jax.random.key(config.seed)
+    options = None if isinstance(key, jax.core.Tracer) else {"xla_backend_optimization_level": 0}
+    return jax.jit(fresh, compiler_options=options)(key)
 
 
 def _sum_over(axis_name: str | None, tree: Any) -> Any:

@@ -10,7 +10,7 @@ setuptools.setup(
     python_requires=">=3.11",
     packages=setuptools.find_packages(include=["tagjax*", "launch*", "datasets*"]),
     package_data={
-        "tagjax": ["data/*", "templates/*"],
+        "tagjax": ["vocabulary/data/*", "report/templates/*"],
         "": ["README.md", "CITATIONS.bib", "TAGS.txt"],
     },
     install_requires=[

@@ -29,7 +29,8 @@ from absl import app, flags, logging
 
 import datasets
 from datasets.catalogue_split import catalogue_split_dataset_builder as catalogue_split
-from tagjax import extraction, files
+from tagjax.base import files
+from tagjax.examples import workers
 
 _HERE = pathlib.Path(__file__).resolve().parents[1]
 _CORPUS = flags.DEFINE_string(
@@ -125,7 +126,7 @@ def main(argv: list[str]) -> None:
     del argv
     logging.set_verbosity(logging.WARNING)
     tfds.disable_progress_bar()
-    cores = extraction.cores()
+    cores = workers.cores()
     with tempfile.TemporaryDirectory() as temporary, multiprocessing.Pool(cores) as pool:
         folder, decode = pathlib.Path(temporary), functools.partial(_decode, seconds=_SECONDS.value)
         ways: dict[str, Callable[[list[pathlib.Path]], None]] = {

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 from absl import app, flags
 
-from tagjax import convolution
-from tagjax.model import PRESETS
+from tagjax.network import convolution
+from tagjax.network.model import PRESETS
 
 _BATCH = flags.DEFINE_integer("batch", 16, "Examples.", lower_bound=1)
 _TURNS = flags.DEFINE_integer("turns", 7, "Of each.", lower_bound=1)

@@ -8,7 +8,7 @@ import pathlib
 
 import numpy as np
 
-from tagjax import audio, extraction, frontend
+from tagjax.examples import audio, frontend, workers
 
 PAPER = 418_184
 """Excerpts of the paper's Discogs data set."""
@@ -29,7 +29,7 @@ def main() -> None:
     exact = np.stack(mels).astype(np.float64)
     print(f"{len(exact)} excerpts; log-mels from {exact.min():.2f} to {exact.max():.2f}")
     print(f"{'':8}{'bytes':>9}{'paper, GB':>11}{'largest error':>15}{'mean error':>12}")
-    for name, dtype in extraction.MEL_DTYPES.items():
+    for name, dtype in workers.MEL_DTYPES.items():
         kept = frontend.stored(np.stack(mels), dtype)
         error = np.abs(frontend.restored(kept).astype(np.float64) - exact)
         size = kept[0].nbytes

@@ -20,8 +20,9 @@ import numpy as np
 import soundfile
 from absl import app, flags
 
-from tagjax import files, step
-from tagjax.train_config import PRESETS
+from tagjax.base import files
+from tagjax.network import step
+from tagjax.run.config import PRESETS
 
 _TRACKS = flags.DEFINE_integer("tracks", 3000, "Of the smaller size.", lower_bound=200)
 _SECONDS = flags.DEFINE_float("seconds", 2.0, "Of an excerpt.")

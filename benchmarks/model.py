@@ -34,13 +34,14 @@ _LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 class _Ours:
     def __init__(self, frames: int) -> None:
-        from tagjax import parallel, step
-        from tagjax.model import PRESETS
+        from tagjax.network import step
+        from tagjax.network.model import PRESETS
+        from tagjax.run import devices
 
         config = step.StepConfig(_TAGS, PRESETS["paper"], precision=_PRECISION.value)
         self._state = step.initial_state(config, (frames, 96))
-        self._train = parallel.train_step(config)
-        self._predict = parallel.predict_step(config)
+        self._train = devices.train_step(config)
+        self._predict = devices.predict_step(config)
 
     def _batch(self, mel: np.ndarray, label: np.ndarray) -> dict[str, np.ndarray]:
         count = len(mel)

@@ -3,8 +3,8 @@
     python -m benchmarks.reading [--examples=N] [--batch=N]
 
 A data set of random log-mels of 30 s (float16), as `launch.build` writes them, through
-`tagjax.loader`: read from disk every time, and kept on the device, where a batch is cut out by its
-indices. On a machine without accelerator the device is the CPU.
+`tagjax.examples.loader`: read from disk every time, and kept on the device, where a batch is
+cut out by its indices. On a machine without accelerator the device is the CPU.
 """
 
 import pathlib
@@ -15,8 +15,8 @@ import jax
 from absl import app, flags, logging
 
 from benchmarks.gpu import feed, speed
-from tagjax import loader
-from tagjax.model import PRESETS as MODELS
+from tagjax.examples import loader
+from tagjax.network.model import PRESETS as MODELS
 
 _EXAMPLES = flags.DEFINE_integer("examples", 4096, "In the data set.", lower_bound=64)
 _BATCH = flags.DEFINE_integer("batch", 64, "Examples of a batch.", lower_bound=1)

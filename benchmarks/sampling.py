@@ -16,10 +16,10 @@ import time
 import numpy as np
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-from tagjax.annotations import SEPARATOR, read_catalogue, read_tracks
-from tagjax.files import write_table
-from tagjax.manifest import read_manifest, write_manifest
-from tagjax.sampling import SamplingConfig, folds_by_artist, make_manifest
+from tagjax.base.files import write_table
+from tagjax.catalogue.annotations import SEPARATOR, read_catalogue, read_tracks
+from tagjax.manifest.lists import read_manifest, write_manifest
+from tagjax.manifest.sampling import SamplingConfig, folds_by_artist, make_manifest
 
 
 def generate(folder: pathlib.Path, n_tracks: int, n_tags: int, tags_a_track: int) -> None:

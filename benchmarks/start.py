@@ -15,7 +15,7 @@ import time
 
 from absl import app, flags
 
-from tagjax.train_config import PRESETS
+from tagjax.run.config import PRESETS
 
 _BATCH = flags.DEFINE_integer("batch", 16, "Examples of a step.", lower_bound=1)
 _TURNS = flags.DEFINE_integer("turns", 3, "Of both; medians count.", lower_bound=1)
@@ -29,7 +29,8 @@ def _first_step() -> None:
     import numpy as np
 
     from launch import program
-    from tagjax import parallel, step
+    from tagjax.network import step
+    from tagjax.run import devices
 
     program.cache_compilations(_CACHE.value)
     preset = PRESETS[_PRESET.value]
@@ -41,7 +42,7 @@ def _first_step() -> None:
         "weight": np.ones(_BATCH.value, np.float32),
         "position": np.arange(_BATCH.value, dtype=np.int32),
     }
-    jax.block_until_ready(parallel.train_step(config)(state, batch))
+    jax.block_until_ready(devices.train_step(config)(state, batch))
 
 
 def main(argv: list[str]) -> None:

@@ -62,7 +62,7 @@ def cases(tracks: int | None) -> list[Case]:
 
 def write(folder: pathlib.Path, case: Case) -> None:
     """Predictions in which a tag is sometimes taken for its match."""
-    from tagjax import predictions
+    from tagjax.run import predictions
 
     rng, tags = np.random.default_rng(0), case.tags
     place = {tag: i for i, tag in enumerate(tags)}
@@ -85,7 +85,10 @@ def with_tagjax(folder: pathlib.Path, case: Case, lap: sides.Lap) -> dict[str, f
     """{embedding metric: value} as `launch.evaluate` computes them."""
     import scipy.sparse  # noqa: F401 (the other side has it by scikit-learn)
 
-    from tagjax import predictions, runs, tasks, taxonomy
+    from tagjax import tasks
+    from tagjax.run import predictions
+    from tagjax.similarity import run as runs
+    from tagjax.vocabulary import taxonomy
 
     lap("imports")
     kernel = np.load(folder / "fw_kernel.npy")

@@ -26,8 +26,9 @@ def generate(n_tags: int, dimensions: int) -> tuple[list[str], np.ndarray]:
 
 
 def with_tagjax(tags, embedding, lap) -> dict[str, float]:
-    from tagjax import embeddings, tasks
-    from tagjax.similarity import Similarity
+    from tagjax import tasks
+    from tagjax.similarity import embeddings
+    from tagjax.similarity.tables import Similarity
 
     lap("imports")
     similarity = Similarity(tuple(tags), embeddings.cosine(embedding))

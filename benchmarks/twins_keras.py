@@ -1,4 +1,4 @@
-"""Table 1 in Keras 3, written from the paper: the twin of `tagjax.model` with the same numbers."""
+"""Table 1 in Keras 3, written from the paper: the twin of `tagjax.network.model`, same numbers."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Table 1 in PyTorch, the twin of `tagjax.model` for its speed.
+"""Table 1 in PyTorch, the twin of `tagjax.network.model` for its speed.
 
 Its GRU is PyTorch's, which resets after the product and has a second bias; of the arithmetic it
 is 1 %.

@@ -5,8 +5,8 @@ import importlib
 import pkgutil
 import re
 
-from tagjax import examples, extraction
-from tagjax.errors import InputError
+from tagjax.base.errors import InputError
+from tagjax.examples import builder, workers
 
 
 def known() -> list[str]:
@@ -19,8 +19,8 @@ def make_builder(
     data_dir: str,
     manifest_dir: str | None = None,
     audio_dir: str | None = None,
-    build: extraction.BuildConfig | None = None,
-) -> examples.ManifestBuilder:
+    build: workers.BuildConfig | None = None,
+) -> builder.ManifestBuilder:
     """The builder of `NAME` or `NAME/CONFIG`.
 
     Raises:
@@ -32,7 +32,7 @@ def make_builder(
         raise InputError(f"unknown dataset {short!r}; one of {', '.join(names)}")
     module = importlib.import_module(f"datasets.{short}.{short}_dataset_builder")
     folders = {}
-    if issubclass(module.Builder, examples.FolderBuilder):
+    if issubclass(module.Builder, builder.FolderBuilder):
         folders = {"manifest_dir": manifest_dir, "audio_dir": audio_dir}
     elif manifest_dir or audio_dir:
         raise InputError(f"{short} makes its own music; leave out --manifest_dir and --audio_dir")
@@ -47,5 +47,5 @@ def make_builder(
         raise InputError(f"{short} has no config {config!r}; one of {', '.join(configs)}")
     if folders and not own:
         # Of lists that others published nobody has all the audio.
-        build = dataclasses.replace(build or extraction.BuildConfig(), skip_missing=True)
+        build = dataclasses.replace(build or workers.BuildConfig(), skip_missing=True)
     return module.Builder(data_dir=data_dir, config=config or None, build=build, **folders)

@@ -17,8 +17,8 @@ from absl import flags
 from tqdm import tqdm
 
 from launch import program
-from tagjax import sources
-from tagjax.errors import InputError
+from tagjax.base.errors import InputError
+from tagjax.catalogue import sources
 
 _SOURCE = flags.DEFINE_string(
     "source",

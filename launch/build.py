@@ -15,8 +15,8 @@ import os
 from absl import flags
 
 from launch import program
-from tagjax import extraction
-from tagjax.errors import InputError
+from tagjax.base.errors import InputError
+from tagjax.examples import workers as extraction
 
 _DATASET = flags.DEFINE_string("dataset", "synthetic_split", "NAME or NAME/CONFIG to build.")
 _MANIFEST_DIR = flags.DEFINE_string("manifest_dir", None, "Folder with the manifest.")
@@ -79,7 +79,7 @@ def main() -> None:
         )
     # Not above: every worker imports this program, and has no use for TFDS.
     import datasets
-    from tagjax import building
+    from tagjax.examples import build
 
     config = extraction.BuildConfig(
         mel_dtype=_MEL_DTYPE.value,
@@ -90,7 +90,7 @@ def main() -> None:
     builder = datasets.make_builder(
         _DATASET.value, _DATA_DIR.value, _MANIFEST_DIR.value, _AUDIO_DIR.value, config
     )
-    building.prepare(builder, _beam())
+    build.prepare(builder, _beam())
 
 
 if __name__ == "__main__":

@@ -16,8 +16,12 @@ from absl import flags
 
 import datasets
 from launch import program
-from tagjax import building, evaluation, interruption, loader, runs, training
-from tagjax.train_config import PRESETS
+from tagjax.base import interruption
+from tagjax.examples import build, loader
+from tagjax.run import training
+from tagjax.run.config import PRESETS
+from tagjax.similarity import run
+from tagjax.tasks import evaluation
 
 _DATA_DIR = flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets.")
 _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of the runs.")
@@ -39,14 +43,14 @@ def main() -> None:
     for number, (name, tasks) in enumerate(TASKS.items(), 1):
         full = f"synthetic_split/{name}"
         print(f"\n[{number}/{len(TASKS)}] {full}: examples", flush=True)
-        building.prepare(datasets.make_builder(full, _DATA_DIR.value))
+        build.prepare(datasets.make_builder(full, _DATA_DIR.value))
         print(f"\n[{number}/{len(TASKS)}] {full}: training", flush=True)
         run_dir = pathlib.Path(_RUNS_DIR.value) / full
         with interruption.Stop() as stop:
             training.run(config, loader.find(full, _DATA_DIR.value), run_dir, stop=stop)
         for task in tasks:
             source = evaluation.from_run(
-                runs.read(run_dir), "overlap" if task == "translation" else "all"
+                run.read(run_dir), "overlap" if task == "translation" else "all"
             )
             lines: list[str] = []
             truth = evaluation.Truth()

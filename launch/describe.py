@@ -15,8 +15,10 @@ from absl import flags
 from tqdm import tqdm
 
 from launch import program
-from tagjax import annotations, describe, manifest, report, sampling
-from tagjax.errors import InputError
+from tagjax.base.errors import InputError
+from tagjax.catalogue import annotations
+from tagjax.manifest import lists, sampling
+from tagjax.report import describe, page
 
 _MANIFEST_DIR = flags.DEFINE_string("manifest_dir", None, "A manifest.")
 _ANNOTATIONS = flags.DEFINE_list("annotations", [], "Annotation tables, one a catalogue, instead.")
@@ -34,7 +36,7 @@ def main() -> None:
             for flag in (_PREFIX, _TRACKS):
                 if flag.value:
                     raise InputError(f"--{flag.name} has no use beside --manifest_dir")
-            made, before = manifest.read_manifest(_MANIFEST_DIR.value), None
+            made, before = lists.read_manifest(_MANIFEST_DIR.value), None
             name = pathlib.Path(_MANIFEST_DIR.value).absolute().name
         else:
             catalogues = annotations.read_catalogues(_ANNOTATIONS.value, _PREFIX.value)
@@ -47,7 +49,7 @@ def main() -> None:
         bar.update()
         parents = describe.genres(described, made.truth.get("taxonomy", ()))
         out = pathlib.Path(_OUT.value or f"results/{name}/describe")
-        for _ in report.write_description(out, described, parents, name):
+        for _ in page.write_description(out, described, parents, name):
             bar.update()
     for line in describe.lines(described):
         print(line)

@@ -16,8 +16,12 @@ import pathlib
 from absl import flags
 
 from launch import program
-from tagjax import annotations, embeddings, evaluation, runs, tasks
-from tagjax.errors import InputError
+from tagjax import tasks
+from tagjax.base.errors import InputError
+from tagjax.catalogue import annotations
+from tagjax.similarity import embeddings
+from tagjax.similarity import run as runs
+from tagjax.tasks import evaluation
 
 _TASK = flags.DEFINE_string("task", "taxonomy", f"One of {', '.join(tasks.TASKS)}.")
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run.")

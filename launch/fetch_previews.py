@@ -17,8 +17,9 @@ A preview is not the excerpt that a manifest asks for: it starts where Deezer ch
 from absl import flags
 
 from launch import program
-from tagjax import interruption, manifest
-from tagjax.errors import InputError
+from tagjax.base import interruption
+from tagjax.base.errors import InputError
+from tagjax.manifest import lists
 from tagjax.previews import client, fetch, ids, ledger, report
 
 _CLIENT = client.ClientConfig()
@@ -64,7 +65,7 @@ def main() -> None:
     if _IDS.value:
         tracks = ids.read_ids(_IDS.value)
     else:
-        made = manifest.read_manifest(_MANIFEST_DIR.value or "")
+        made = lists.read_manifest(_MANIFEST_DIR.value or "")
         tracks = ids.manifest_ids(_MANIFEST_DIR.value or "", made)
         tags = ids.tracks_by_tag(made)
     try:

@@ -12,8 +12,8 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from tagjax.errors import InputError, one_line
-from tagjax.interruption import InterruptedRunError, Stop
+from tagjax.base.errors import InputError, one_line
+from tagjax.base.interruption import InterruptedRunError, Stop
 
 _default_show = warnings.showwarning
 flags.disclaim_key_flags()  # Flags defined through this module belong to the program's --help.

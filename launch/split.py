@@ -20,8 +20,9 @@ from typing import Any
 from absl import flags
 
 from launch import program
-from tagjax import annotations, manifest, matching, sampling
-from tagjax.errors import InputError
+from tagjax.base.errors import InputError
+from tagjax.catalogue import annotations, matching
+from tagjax.manifest import lists, sampling
 
 _DEFAULT = sampling.SamplingConfig()
 
@@ -126,7 +127,7 @@ def main() -> None:
         counts={**counts, **made.counts},
     )
     _check_truth(made, truth)
-    manifest.write_manifest(_OUT.value, made, _OVERWRITE.value)
+    lists.write_manifest(_OUT.value, made, _OVERWRITE.value)
     for line in _report(made):
         print(line)
     print(f"written: {_OUT.value}")
@@ -160,13 +161,13 @@ def _truth(prefixes: Sequence[str]) -> dict[str, Sequence[tuple[str, ...]]]:
     return truth
 
 
-def _inside(made: manifest.Manifest, pairs: Sequence[tuple[str, ...]]) -> int:
+def _inside(made: lists.Manifest, pairs: Sequence[tuple[str, ...]]) -> int:
     """Number of true pairs whose tags are both labels of the manifest."""
     labels = set(made.labels)
     return sum(pair[0] in labels and pair[1] in labels for pair in pairs)
 
 
-def _check_truth(made: manifest.Manifest, truth: dict[str, Sequence[tuple[str, ...]]]) -> None:
+def _check_truth(made: lists.Manifest, truth: dict[str, Sequence[tuple[str, ...]]]) -> None:
     for name, pairs in truth.items():
         if not _inside(made, pairs):
             raise InputError(
@@ -175,9 +176,9 @@ def _check_truth(made: manifest.Manifest, truth: dict[str, Sequence[tuple[str, .
             )
 
 
-def _report(made: manifest.Manifest) -> Iterator[str]:
+def _report(made: lists.Manifest) -> Iterator[str]:
     """The summary as lines of text."""
-    rows = manifest.summarise(made)
+    rows = lists.summarise(made)
     names = list(rows[0])
     width = max(len(row["part"]) for row in rows)
     for row in [{name: name for name in names}, *rows]:

@@ -15,11 +15,13 @@ from absl import flags
 
 import datasets
 from launch import program
-from tagjax import interruption, loader, parallel, training
-from tagjax.augment import AugmentConfig
-from tagjax.errors import InputError
-from tagjax.model import ModelConfig
-from tagjax.train_config import PRESETS, TrainConfig
+from tagjax.base import interruption
+from tagjax.base.errors import InputError
+from tagjax.examples import loader
+from tagjax.network.augment import AugmentConfig
+from tagjax.network.model import ModelConfig
+from tagjax.run import devices, training
+from tagjax.run.config import PRESETS, TrainConfig
 
 _DATASET = flags.DEFINE_string("dataset", "synthetic_split", "NAME or NAME/CONFIG, as built.")
 _DATA_DIR = flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets.")
@@ -70,11 +72,11 @@ def main() -> None:
     wanted = config()
     dataset = loader.find(_DATASET.value, _DATA_DIR.value, datasets.known())
     program.cache_compilations(_CACHE_DIR.value)
-    parallel.initialise(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+    devices.initialise(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     run_dir = pathlib.Path(_RUN_DIR.value or pathlib.Path("runs") / dataset.name)
-    with parallel.together(_COORDINATOR.value, _HEARTBEAT.value), interruption.Stop() as stop:
+    with devices.together(_COORDINATOR.value, _HEARTBEAT.value), interruption.Stop() as stop:
         results = training.run(wanted, dataset, run_dir, _FOLD.value, stop)
-    if not parallel.is_leader():
+    if not devices.is_leader():
         return
     for i, result in enumerate(results):
         name = f"model {i + 1}: " if len(results) > 1 else ""

@@ -42,9 +42,9 @@ def make_tiny():
     def make(folder, parts, seed=0):
         import tensorflow_datasets as tfds
 
-        from tagjax import examples, extraction, frontend, loader
+        from tagjax.examples import builder, frontend, loader, workers
 
-        build = extraction.BuildConfig(front=frontend.FrontendConfig(n_mels=8))
+        build = workers.BuildConfig(front=frontend.FrontendConfig(n_mels=8))
 
         class Tiny(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             """Tiny."""
@@ -54,7 +54,7 @@ def make_tiny():
 
             def _info(self):
                 return self.dataset_info_from_configs(
-                    features=examples.features(TINY_TAGS, 12, build),
+                    features=builder.features(TINY_TAGS, 12, build),
                     metadata=tfds.core.MetadataDict(
                         {"experiment": "taxonomy", "systems": [""], "truth": {}}
                     ),

@@ -115,7 +115,7 @@ def _about(flags: argparse.Namespace) -> dict[str, Any]:
 
 def _setting(flags: argparse.Namespace) -> Any:
     from benchmarks.gpu.speed import Setting
-    from tagjax.model import PRESETS, ModelConfig
+    from tagjax.network.model import PRESETS, ModelConfig
 
     model, shape = PRESETS["paper"], (646, 96)
     if flags.tiny:

@@ -1,6 +1,6 @@
 """Floating-point operations of Table 1, counted by hand."""
 
-from tagjax.model import ModelConfig
+from tagjax.network.model import ModelConfig
 
 
 def forward(model: ModelConfig, frames: int, bands: int, tags: int) -> dict[str, int]:

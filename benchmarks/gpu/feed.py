@@ -12,19 +12,21 @@ import numpy as np
 from benchmarks.gpu import resident
 from benchmarks.gpu.rows import Row
 from benchmarks.gpu.speed import Setting, problem
-from tagjax import loader, parallel, step
+from tagjax.examples import loader
+from tagjax.network import step
+from tagjax.run import devices
 
 
 def dataset(setting: Setting, folder: pathlib.Path, examples: int) -> Any:
     """Builds an ArrayRecord data set of random log-mels; its `loader.Dataset`.
 
     Raises:
-      ImportError: TFDS, or what `tagjax.examples` needs, is not installed.
+      ImportError: TFDS, or what `tagjax.examples.builder` needs, is not installed.
     """
     import tensorflow_datasets as tfds
 
-    from tagjax import examples as form
-    from tagjax import extraction
+    from tagjax.examples import builder as form
+    from tagjax.examples import workers
 
     tags = tuple(f"tag {i}" for i in range(setting.tags))
 
@@ -37,7 +39,7 @@ def dataset(setting: Setting, folder: pathlib.Path, examples: int) -> Any:
         def _info(self) -> tfds.core.DatasetInfo:
             metadata = {"experiment": "taxonomy", "systems": [""], "truth": {}}
             return self.dataset_info_from_configs(
-                features=form.features(tags, setting.shape[0], extraction.BuildConfig()),
+                features=form.features(tags, setting.shape[0], workers.BuildConfig()),
                 metadata=tfds.core.MetadataDict(metadata),
             )
 
@@ -61,7 +63,7 @@ def _trained(setting: Setting, precision: str, batches: Callable[[int], Iterator
     """Examples a second of `parallel.train_step` on batches that come from the host."""
     config = setting.config(precision)
     state = step.initial_state(config, setting.shape)
-    run = parallel.train_step(config)
+    run = devices.train_step(config)
     with resident.products(precision):
         for batch in batches(3):
             state, sums = run(state, batch)
@@ -121,7 +123,7 @@ def measure(setting: Setting, precision: str, batch: int, examples: int) -> list
 def _from_records(
     built: Any, batch: int, row: Callable[..., None]
 ) -> dict[str, Callable[[int], Iterator[dict]]]:
-    """Ways through `tagjax.loader`: read each time, or kept on the devices."""
+    """Ways through `tagjax.examples.loader`: read each time, or kept on the devices."""
     ways: dict[str, Callable[[int], Iterator[dict]]] = {}
     for what, held in (("ArrayRecord", 0), ("ArrayRecord, kept on the device", 8 << 30)):
         config = loader.LoaderConfig(batch, device_bytes=held)

@@ -14,9 +14,11 @@ import numpy as np
 from benchmarks.gpu import resident, synthesis
 from benchmarks.gpu.rows import Row
 from benchmarks.gpu.speed import Setting
-from tagjax import embeddings, step, tasks
-from tagjax.augment import AugmentConfig
-from tagjax.similarity import Similarity
+from tagjax import tasks
+from tagjax.network import step
+from tagjax.network.augment import AugmentConfig
+from tagjax.similarity import embeddings
+from tagjax.similarity.tables import Similarity
 
 _POINTS = 10  # Of the loss curve an epoch.
 

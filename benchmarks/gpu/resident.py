@@ -1,8 +1,8 @@
 """Steps on data that lie on the device: a batch is gathered there by its indices.
 
 An index of -1 is padding: its weight is 0. State and data are replicated, indices cut over the
-devices, the steps and their reductions are those of `tagjax.step`, mapped as `tagjax.parallel`
-maps them.
+devices, the steps and their reductions are those of `tagjax.network.step`, mapped as
+`tagjax.run.devices` maps them.
 """
 
 import functools
@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from tagjax import parallel
-from tagjax import step as steps
+from tagjax.network import step as steps
+from tagjax.run import devices as parallel
 
 # Of the device, and JAX' name of the precision of its float32 products: by default that is tf32.
 PRECISIONS: dict[str, tuple[str, str]] = {

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any
 
-from tagjax import files
+from tagjax.base import files
 
 _HEADER = ("part", "what", "precision", "batch", "value", "unit", "of ceiling", "ratio", "note")
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks.gpu import counts, resident, twin
 from benchmarks.gpu.rows import Row
-from tagjax import step
-from tagjax.model import ModelConfig
+from tagjax.network import step
+from tagjax.network.model import ModelConfig
 
 KINDS = ("train", "predict")
 _BATCHES = 8  # Different batches that are gone through.

@@ -22,8 +22,8 @@ from benchmarks.gpu import resident
 from benchmarks.gpu.ceilings import seconds
 from benchmarks.gpu.rows import Row
 from benchmarks.gpu.speed import Ours, Setting, problem
-from tagjax import step
-from tagjax.model import ModelConfig
+from tagjax.network import step
+from tagjax.network.model import ModelConfig
 
 STAGES = ("input", "conv1 block", "conv2 block", "conv3+4 blocks", "gru", "softmax and loss")
 REST = "optimiser and rest"

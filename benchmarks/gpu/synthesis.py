@@ -18,11 +18,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tagjax import frontend
+from tagjax.examples import frontend
 from tagjax.synthetic import STYLES, SyntheticConfig, artist_sound, make_catalogue, render
 from tagjax.synthetic.systems import GENRE_TAGS
 from tagjax.tasks import Relation
-from tagjax.taxonomy import Taxonomy
+from tagjax.vocabulary.taxonomy import Taxonomy
 
 _GENRES = 0.2  # Share of excerpts whose label is a genre.
 _CHUNK = 16

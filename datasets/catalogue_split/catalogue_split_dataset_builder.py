@@ -1,9 +1,9 @@
 """catalogue_split: any manifest of launch.split with the folder that holds its audio."""
 
-from tagjax import examples
+from tagjax.examples import builder
 
 
-class Builder(examples.FolderBuilder):
+class Builder(builder.FolderBuilder):
     """A config of this builder is whatever name the user gives a manifest."""
 
     OWN_CONFIGS = True

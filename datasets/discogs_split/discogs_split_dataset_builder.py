@@ -2,10 +2,10 @@
 
 import tensorflow_datasets as tfds
 
-from tagjax import examples
+from tagjax.examples import builder
 
 
-class Builder(examples.FolderBuilder):
+class Builder(builder.FolderBuilder):
     """250 tags of Discogs, and the same doubled; the lists name Deezer songs."""
 
     HOMEPAGE = "https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags"

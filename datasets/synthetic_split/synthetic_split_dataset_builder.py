@@ -6,8 +6,11 @@ import functools
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tagjax import annotations, examples, excerpt_source, extraction, synthetic
-from tagjax.sampling import SamplingConfig, make_manifest
+from tagjax import synthetic
+from tagjax.catalogue import annotations
+from tagjax.examples import builder, workers
+from tagjax.examples import source as excerpt_source
+from tagjax.manifest.sampling import SamplingConfig, make_manifest
 
 SAMPLING = SamplingConfig(seg_duration=10.0, upsample=(), seed=1)
 
@@ -24,7 +27,7 @@ class SyntheticSplitConfig(tfds.core.BuilderConfig):
     """(system of the catalogue, prefix of its tags) of those that take part."""
 
 
-class Builder(examples.ManifestBuilder):
+class Builder(builder.ManifestBuilder):
     """Renders the excerpts; nothing is read or downloaded."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -81,7 +84,7 @@ class Builder(examples.ManifestBuilder):
             ]
         manifest = dataclasses.replace(manifest, truth=truth)
         render = functools.partial(synthetic.render_excerpt, config.catalogue)
-        read = functools.partial(extraction.rendered, render=render)
+        read = functools.partial(workers.rendered, render=render)
         return excerpt_source.manifest_source(
             manifest, read, f"synthetic, seed {config.catalogue.seed}"
         )

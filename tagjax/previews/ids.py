@@ -5,9 +5,9 @@ import pathlib
 import re
 from collections.abc import Iterable, Sequence
 
-from tagjax.errors import InputError
-from tagjax.files import PathLike, Table, not_utf8, read_table
-from tagjax.manifest import Manifest
+from tagjax.base.errors import InputError
+from tagjax.base.files import PathLike, Table, not_utf8, read_table
+from tagjax.manifest.lists import Manifest
 
 _ID = re.compile("[1-9][0-9]{0,18}")
 

@@ -23,8 +23,8 @@ from typing import Any
 
 import soundfile
 
-from tagjax.errors import InputError
-from tagjax.files import PathLike, atomic_path
+from tagjax.base.errors import InputError
+from tagjax.base.files import PathLike, atomic_path
 
 LEDGER = "previews.jsonl"
 FOUND, NO_PREVIEW, NO_DATA, FAILED = "found", "no preview", "no data", "failed"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from tagjax.errors import InputError
+from tagjax.base.errors import InputError
 from tagjax.synthetic.artists import artist_sound
 from tagjax.synthetic.render import SAMPLE_RATE, render
 from tagjax.synthetic.styles import STYLES

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tagjax import tags
-from tagjax.errors import InputError
-from tagjax.similarity import Progress, Similarity, silently
+from tagjax.base.errors import InputError
+from tagjax.similarity.tables import Progress, Similarity, silently
 from tagjax.tasks import deduplication as _deduplication
 from tagjax.tasks import taxonomy as _taxonomy
 from tagjax.tasks import translation as _translation
@@ -22,7 +21,8 @@ from tagjax.tasks.results import (
     write_results,
 )
 from tagjax.tasks.translation import Relation, read_translation
-from tagjax.taxonomy import Taxonomy, discogs
+from tagjax.vocabulary import tags
+from tagjax.vocabulary.taxonomy import Taxonomy, discogs
 
 __all__ = [
     "TASKS",

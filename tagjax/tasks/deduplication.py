@@ -19,12 +19,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tagjax import metrics, tags
-from tagjax.errors import InputError
-from tagjax.files import PathLike, read_table
-from tagjax.similarity import Similarity
-from tagjax.tasks import ranking
+from tagjax.base.errors import InputError
+from tagjax.base.files import PathLike, read_table
+from tagjax.similarity.tables import Similarity
+from tagjax.tasks import metrics, ranking
 from tagjax.tasks.results import Config, Table, TaskResult, some
+from tagjax.vocabulary import tags
 
 _ROWS = 256
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tagjax import metrics
-from tagjax.similarity import Similarity
+from tagjax.similarity.tables import Similarity
+from tagjax.tasks import metrics
 from tagjax.tasks.results import Table
 
 RANKED = ("query", "rank", "candidate", "similarity", "relevant")

@@ -5,9 +5,9 @@ import pathlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from tagjax.errors import InputError
-from tagjax.files import PathLike, write_json, write_table
-from tagjax.metrics import Summary
+from tagjax.base.errors import InputError
+from tagjax.base.files import PathLike, write_json, write_table
+from tagjax.tasks.metrics import Summary
 
 HEADINGS = {"hr@1": "HR@1", "hr@2": "HR@2", "map": "MAP", "mrr": "MRR"} | {
     "map_self_included": "MAP, self included"

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tagjax import tags, taxonomy
-from tagjax.similarity import Similarity
+from tagjax.similarity.tables import Similarity
 from tagjax.tasks import ranking
 from tagjax.tasks.results import Config, Table, TaskResult, some
+from tagjax.vocabulary import tags, taxonomy
 
 
 def evaluate(

@@ -20,12 +20,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tagjax import tags
-from tagjax.errors import InputError
-from tagjax.files import PathLike, read_table
-from tagjax.similarity import Similarity
+from tagjax.base.errors import InputError
+from tagjax.base.files import PathLike, read_table
+from tagjax.similarity.tables import Similarity
 from tagjax.tasks import ranking
 from tagjax.tasks.results import RELATIONS, Config, Table, TaskResult, some
+from tagjax.vocabulary import tags
 
 PAIR = ("source", "target", "similarity")
 

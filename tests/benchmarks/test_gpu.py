@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.gpu import __main__ as gpu
 from benchmarks.gpu import counts, real_run, resident, speed, stages, synthesis
-from tagjax.model import PRESETS
+from tagjax.network.model import PRESETS
 
 _TINY = ["--tiny", "--precisions=bfloat16", "--twins="]
 

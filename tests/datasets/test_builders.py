@@ -17,8 +17,9 @@ from datasets.catalogue_split import catalogue_split_dataset_builder as catalogu
 from datasets.discogs_split import discogs_split_dataset_builder as discogs_split
 from datasets.mumu_discogs_split import mumu_discogs_split_dataset_builder as mumu_discogs_split
 from datasets.synthetic_split import synthetic_split_dataset_builder as synthetic_split
-from tagjax import manifest, sampling, synthetic
-from tagjax.extraction import BuildConfig
+from tagjax import synthetic
+from tagjax.examples.workers import BuildConfig
+from tagjax.manifest import lists, sampling
 
 ROOT = pathlib.Path(datasets.__file__).parent
 ONE = BuildConfig(workers=1)
@@ -32,7 +33,7 @@ def music(tmp_path_factory):
     for path in ROOT.glob("*/dummy_data/*"):
         if not path.is_dir():
             continue
-        for part in manifest.read_manifest(path).parts.values():
+        for part in lists.read_manifest(path).parts.values():
             for k, track in enumerate(part.sng_id):
                 file = folder / (part.path[k] if part.path else f"by/id/{track}.wav")
                 file.parent.mkdir(parents=True, exist_ok=True)

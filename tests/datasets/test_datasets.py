@@ -1,8 +1,8 @@
 import pytest
 
 import datasets
-from tagjax import examples
-from tagjax.errors import InputError
+from tagjax.base.errors import InputError
+from tagjax.examples import builder as examples
 
 
 def test_the_builders_have_what_tfds_wants_of_a_builders_folder():

@@ -11,9 +11,9 @@ import time
 
 import numpy as np
 
-from tagjax import extraction
+from tagjax.examples import workers
 
-CONFIG = extraction.BuildConfig(workers=0, mel_dtype="float32")
+CONFIG = workers.BuildConfig(workers=0, mel_dtype="float32")
 
 
 def _memory(name: str) -> float:
@@ -22,7 +22,7 @@ def _memory(name: str) -> float:
 
 
 def _read(path, start, duration):
-    return extraction.read_file(path, start, duration, "/", 22050, CONFIG.decode)
+    return workers.read_file(path, start, duration, "/", 22050, CONFIG.decode)
 
 
 for line in sys.stdin:
@@ -30,7 +30,7 @@ for line in sys.stdin:
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # The peak begins anew.
     before, began = _memory("VmRSS"), time.monotonic()
-    (outcome,) = extraction.compute([job], _read, CONFIG)
+    (outcome,) = workers.compute([job], _read, CONFIG)
     found = {
         "reason": outcome.reason,
         "finite": outcome.mel is None or bool(np.isfinite(outcome.mel).all()),

@@ -11,13 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from tagjax import annotations, files, manifest, predictions, similarity, tasks, taxonomy
-from tagjax.errors import InputError
+from tagjax import tasks
+from tagjax.base import files
+from tagjax.base.errors import InputError
+from tagjax.catalogue import annotations
+from tagjax.catalogue.sources import audioset, discogs, fma, mumu
+from tagjax.catalogue.sources.records import tags_of
+from tagjax.manifest import lists
 from tagjax.previews import ids, ledger
-from tagjax.sources import audioset, discogs, fma, mumu
-from tagjax.sources.records import tags_of
+from tagjax.run import predictions
+from tagjax.similarity import tables as similarity
+from tagjax.vocabulary import taxonomy
 
-FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "tagjax" / "sources" / "fixtures"
+FIXTURES = (
+    pathlib.Path(__file__).resolve().parents[1] / "tagjax" / "catalogue" / "sources" / "fixtures"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,14 +109,14 @@ PARSERS: Mapping[str, Parser] = {
     "true pairs": _one(_TRUTH, annotations.read_taxonomy),
     "true translation": _one(_TRANSLATION, annotations.read_translation),
     "true duplicates": _one(_DUPLICATES, annotations.read_duplicates),
-    "part": _one(_PART, manifest.read_part),
+    "part": _one(_PART, lists.read_part),
     "manifest": Parser(
         {
             "train.csv": _PART,
             "split.json": json.dumps(_RECORD).encode(),
             "taxonomy.csv": _TRUTH,
         },
-        manifest.read_manifest,
+        lists.read_manifest,
     ),
     "similarity": _one(_SQUARE, similarity.read_similarity),
     "zipped similarity": _one(_zipped(_SQUARE), similarity.read_similarity, "a.csv.zip"),

@@ -109,8 +109,9 @@ def _marked(path):
     """Counts the phases of this process in a file that outlives it."""
     import mmap
 
-    from tagjax import checkpoints, inference, loader, parallel, predictions, run_directory
-    from tagjax import training as of_training
+    from tagjax.examples import loader
+    from tagjax.run import checkpoints, devices, directory, prediction, predictions
+    from tagjax.run import training as of_training
 
     with open(path, "r+b") as file:
         marks = mmap.mmap(file.fileno(), 0)
@@ -139,12 +140,12 @@ def _marked(path):
     mark(checkpoints.Checkpoints, "resume", "resume")
     mark(checkpoints.Checkpoints, "save", "save")
     mark(checkpoints.Checkpoints, "restore", "restore")
-    mark(run_directory.Log, "write", "log")
+    mark(directory.Log, "write", "log")
     mark(of_training, "evaluate", "evaluate")
-    mark(inference, "predict", "predict")
+    mark(prediction, "predict", "predict")
     mark(predictions.Writer, "add", "row")
-    step = parallel.train_step
-    parallel.train_step = lambda run: marking(step(run), "step")
+    step = devices.train_step
+    devices.train_step = lambda run: marking(step(run), "step")
 
 
 def _child(job):
@@ -170,7 +171,7 @@ def _serve():
     import importlib
 
     os.environ.setdefault("NO_GCE_CHECK", "true")
-    for name in ("tensorflow_datasets", "orbax.checkpoint", "tagjax.training", "datasets"):
+    for name in ("tensorflow_datasets", "orbax.checkpoint", "tagjax.run.training", "datasets"):
         importlib.import_module(name)
     for name in (
         "array_record.python.array_record_data_source",

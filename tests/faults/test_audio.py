@@ -16,8 +16,9 @@ import soundfile
 import tensorflow_datasets as tfds
 
 import datasets
-from tagjax import building, files
-from tagjax.extraction import BuildConfig
+from tagjax.base import files
+from tagjax.examples import build
+from tagjax.examples.workers import BuildConfig
 
 FORMATS = {
     "wav": ("WAV", "PCM_16"),
@@ -283,7 +284,7 @@ def test_a_build_of_them_lists_every_file_that_it_refuses(valid, tmp_path, trial
         str(audio),
         BuildConfig(workers=2, skip_missing=True),
     )
-    building.prepare(made)
+    build.prepare(made)
     skipped = files.read_table(f"{made.data_dir}/skipped.csv", ())
     examples = list(tfds.builder_from_directory(made.data_dir).as_data_source("train"))
     assert all(np.isfinite(example["mel"]).all() for example in examples)

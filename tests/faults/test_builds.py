@@ -18,9 +18,10 @@ import soundfile
 import tensorflow_datasets as tfds
 
 import datasets
-from tagjax import building, extraction, files, journal
-from tagjax.errors import InputError
-from tagjax.extraction import BuildConfig
+from tagjax.base import files
+from tagjax.base.errors import InputError
+from tagjax.examples import build, journal, workers
+from tagjax.examples.workers import BuildConfig
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARTS = {"train": range(0, 64), "validation": range(64, 80), "test": range(80, 96)}
@@ -40,7 +41,7 @@ def catalogue(tmp_path_factory):
             soundfile.write(root / "audio" / f"{k}.flac", noise, 22050)
     (root / "audio" / "5.flac").write_text("no audio")
     (root / "audio" / "90.flac").write_bytes((root / "audio" / "91.flac").read_bytes()[:30000])
-    building.prepare(make(root, root / "whole"))
+    build.prepare(make(root, root / "whole"))
     return root
 
 
@@ -130,7 +131,7 @@ def test_a_build_killed_in_the_journal_or_the_last_rename(catalogue, tmp_path, t
     """Killed by itself at the n-th time it renames a file, which is where a kill could tear."""
     code = """
 import os, sys
-from tagjax import journal
+from tagjax.examples import journal
 journal.ROWS = 8
 left, replace, rename = [int(sys.argv[1])], os.replace, os.rename
 def dying(function, *args, **kwargs):
@@ -141,10 +142,10 @@ def dying(function, *args, **kwargs):
 os.replace = lambda *a, **k: dying(replace, *a, **k)
 os.rename = lambda *a, **k: dying(rename, *a, **k)
 import datasets
-from tagjax import building, extraction
-building.prepare(datasets.make_builder(
+from tagjax.examples import build, workers
+build.prepare(datasets.make_builder(
     "catalogue_split/mine", sys.argv[2], sys.argv[3] + "/manifest", sys.argv[3] + "/audio",
-    extraction.BuildConfig(workers=0)))
+    workers.BuildConfig(workers=0)))
 """
     died = 0
     for nth in random.Random(4).sample(range(1, 19), trials(1, 18)):
@@ -153,7 +154,7 @@ building.prepare(datasets.make_builder(
         done = subprocess.run(arguments, cwd=ROOT, capture_output=True, check=False)
         died += done.returncode == -9
         assert done.returncode in (0, -9), done.stderr
-        building.prepare(make(catalogue, data, workers=0))
+        build.prepare(make(catalogue, data, workers=0))
         check_same(data, catalogue)
     assert died
 
@@ -207,7 +208,7 @@ def test_a_full_disk_where_nothing_is_buffered_is_one_line(catalogue):
     code = """
 import sys
 from launch import program
-from tagjax import files
+from tagjax.base import files
 def main():
     with open("/dev/full", "w") as file:
         file.write("x")
@@ -231,7 +232,7 @@ def workers_of(parent):
 
 def test_workers_that_are_killed_cost_nothing(catalogue, tmp_path, trials, monkeypatch):
     """As by the kernel when memory runs out: what they had is decoded again."""
-    monkeypatch.setattr(extraction, "compute", slowly)
+    monkeypatch.setattr(workers, "compute", slowly)
     for trial in range(trials(1, 8)):
         rng, killed, done = random.Random(trial), [], threading.Event()
 
@@ -246,7 +247,7 @@ def test_workers_that_are_killed_cost_nothing(catalogue, tmp_path, trials, monke
         thread = threading.Thread(target=kill)
         thread.start()
         try:
-            building.prepare(make(catalogue, tmp_path / f"{trial}"))
+            build.prepare(make(catalogue, tmp_path / f"{trial}"))
         finally:
             done.set()
             thread.join()
@@ -254,7 +255,7 @@ def test_workers_that_are_killed_cost_nothing(catalogue, tmp_path, trials, monke
         check_same(tmp_path / f"{trial}", catalogue)
 
 
-def slowly(jobs, read, config, compute=extraction.compute):
+def slowly(jobs, read, config, compute=workers.compute):
     time.sleep(0.05 * len(jobs))
     return compute(jobs, read, config)
 
@@ -275,7 +276,7 @@ def test_a_file_that_kills_or_holds_its_worker_is_skipped_with_the_reason(trials
             paths[k] = bad
     config = BuildConfig(workers=2, file_seconds=1.0)
     read = functools.partial(treacherous, rate=22050)
-    outcomes = list(extraction.log_mels([(path, 0.0, 0.1) for path in paths], read, config))
+    outcomes = list(workers.log_mels([(path, 0.0, 0.1) for path in paths], read, config))
     assert len(outcomes) == 40
     for path, outcome in zip(paths, outcomes, strict=True):
         if path.startswith("dies"):
@@ -296,10 +297,10 @@ def test_audio_that_vanishes_while_it_is_read_stops_the_build_or_is_listed(
     made = make(tmp_path, tmp_path / "data", workers=0)
     hidden = (audio / "70.flac").rename(tmp_path / "hidden.flac")
     with pytest.raises(InputError, match=r"validation\.csv:8: 70\.flac: no such file; .*skip_miss"):
-        building.prepare(made)
+        build.prepare(made)
     assert not folder_of(tmp_path / "data").exists()
     hidden.rename(audio / "70.flac")
-    building.prepare(make(tmp_path, tmp_path / "data"))
+    build.prepare(make(tmp_path, tmp_path / "data"))
     # The manifest has another name, so only what is in the parts is compared.
     for name in ("skipped.csv", "coverage.csv"):
         assert (folder_of(tmp_path / "data") / name).read_bytes() == (
@@ -308,7 +309,7 @@ def test_audio_that_vanishes_while_it_is_read_stops_the_build_or_is_listed(
 
 
 def test_audio_that_vanishes_between_the_look_and_the_opening(catalogue, tmp_path, monkeypatch):
-    from tagjax import audio
+    from tagjax.examples import audio
 
     path = tmp_path / "1.flac"
     shutil.copy(catalogue / "audio" / "1.flac", path)
@@ -328,7 +329,7 @@ def test_a_journal_that_was_tampered_with_is_not_believed(tmp_path, trials):
     config = BuildConfig(workers=0)
     jobs = [(f"{k}", 0.0, 0.2) for k in range(12)]
     read = functools.partial(treacherous, rate=22050)
-    wanted = [one.mel for one in extraction.log_mels(jobs, read, config)]
+    wanted = [one.mel for one in workers.log_mels(jobs, read, config)]
     for seed in range(trials(40, 400)):
         rng, folder = np.random.default_rng(seed), tmp_path / f"{seed}"
         list(journal.log_mels(folder, jobs, read, config))

@@ -8,20 +8,17 @@ import warnings
 import numpy as np
 import pytest
 
-from tagjax import (
-    describe,
-    embeddings,
-    evaluation,
-    files,
-    predictions,
-    report,
-    runs,
-    tasks,
-    taxonomy,
-)
-from tagjax.errors import InputError
-from tagjax.manifest import Excerpts, Manifest
-from tagjax.similarity import Similarity, read_similarity, similarity_path, write_similarity
+from tagjax import tasks
+from tagjax.base import files
+from tagjax.base.errors import InputError
+from tagjax.manifest.lists import Excerpts, Manifest
+from tagjax.report import describe, page
+from tagjax.run import predictions
+from tagjax.similarity import embeddings
+from tagjax.similarity import run as runs
+from tagjax.similarity.tables import Similarity, read_similarity, similarity_path, write_similarity
+from tagjax.tasks import evaluation
+from tagjax.vocabulary import taxonomy
 
 TAGS = (
     *("a:emo", "a:genre:electronic", "a:genre:rock", "a:house", "a:punk_1", "a:punk_2"),
@@ -198,7 +195,7 @@ def test_a_split_of_a_single_class_is_described(tmp_path, labels, trials):
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         made = describe.describe(Manifest(parts))
-        paths = list(report.write_description(tmp_path, made, describe.genres(made), "Mine"))
+        paths = list(page.write_description(tmp_path, made, describe.genres(made), "Mine"))
     assert (tmp_path / "report.html") in paths
     for path in tmp_path.glob("*.csv"):
         with path.open(newline="", encoding="utf-8") as file:

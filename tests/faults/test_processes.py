@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from tagjax import pulse
+from tagjax.run import pulse
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from programs import Programs

@@ -18,11 +18,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings, target
 from hypothesis import strategies as st
 
-from tagjax import annotations, files, manifest, predictions, similarity, tasks, taxonomy
-from tagjax.errors import InputError, one_line
-from tagjax.excerpt_source import folder_source
-from tagjax.extraction import BuildConfig
+from tagjax import tasks
+from tagjax.base import files
+from tagjax.base.errors import InputError, one_line
+from tagjax.catalogue import annotations
+from tagjax.examples.source import folder_source
+from tagjax.examples.workers import BuildConfig
+from tagjax.manifest import lists
+from tagjax.run import predictions
+from tagjax.similarity import tables as similarity
 from tagjax.tasks.results import write_results
+from tagjax.vocabulary import taxonomy
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import parsers
@@ -121,7 +127,7 @@ def test_no_number_is_misread(tmp_path_factory, cell):
         else:
             np.testing.assert_equal(square.matrix[0, 1], expected)
     header = "sng_id,label,seg_start,seg_duration\n"
-    part = read(f"{header}1,rock,{quoted},30\n", manifest.read_part)
+    part = read(f"{header}1,rock,{quoted},30\n", lists.read_part)
     if part is not None:
         assert part.seg_start[0] == expected >= 0
     elif expected is not None and not math.isnan(expected):
@@ -139,7 +145,7 @@ def test_what_is_no_number_is_named_with_its_row(tmp_path, cell):
         annotations.read_tracks(path)
     path.write_text(f'sng_id,label,seg_start,seg_duration\n1,x,0,"{cell}"\n', encoding="utf-8")
     with pytest.raises(InputError, match=r"a\.csv:2: seg_duration=.* is not a number of seconds"):
-        manifest.read_part(path)
+        lists.read_part(path)
 
 
 def test_a_row_is_named_by_its_line_whatever_is_before_it(tmp_path):
@@ -154,7 +160,7 @@ def test_a_row_is_named_by_its_line_whatever_is_before_it(tmp_path):
     ):
         path.write_text(head + row)
         with pytest.raises(InputError, match=message):
-            manifest.read_part(path)
+            lists.read_part(path)
     path.write_text(head + "1,pop,9,30,r\n")
     (tmp_path / "test.csv").write_text(
         "sng_id,label,seg_start,seg_duration,artist_id\n5,pop,0,30,x\n5,pop,0,30,x\n\n9,pop,0,30,r\n"
@@ -163,7 +169,7 @@ def test_a_row_is_named_by_its_line_whatever_is_before_it(tmp_path):
         pytest.warns(UserWarning, match=r"test\.csv:3: 1 rows repeat"),
         pytest.raises(InputError, match=r"test\.csv:5: artist 'r' is also in train"),
     ):
-        manifest.read_manifest(tmp_path)
+        lists.read_manifest(tmp_path)
     path.write_text("track_id,artist_id,album_id,tags\n\n1,r,l,x\n\n1,r,l,y\n")
     with pytest.raises(InputError, match=r"csv:5: track_id '1' was already in row 3"):
         annotations.read_catalogue(path)
@@ -173,7 +179,7 @@ def test_excerpts_too_near_to_be_told_apart_are_one(tmp_path):
     path = tmp_path / "train.csv"
     path.write_text("sng_id,label,seg_start,seg_duration\n1,x,0.50001,30\n1,x,0.50002,30\n")
     with pytest.warns(UserWarning, match="1 rows repeat"):
-        assert len(manifest.read_part(path)) == 1
+        assert len(lists.read_part(path)) == 1
 
 
 @pytest.mark.parametrize("path", ["../x.mp3", "/etc/passwd", "a/../../x", "..", "a/.."])
@@ -182,7 +188,7 @@ def test_a_path_out_of_the_audio_folder_is_refused(tmp_path, path):
         f"sng_id,label,seg_start,seg_duration,path\n1,x,0,30,{path}\n"
     )
     with pytest.raises(InputError, match=r"train\.csv:2: path=.* is not below the audio folder"):
-        manifest.read_part(tmp_path / "train.csv")
+        lists.read_part(tmp_path / "train.csv")
     (tmp_path / "tracks.csv").write_text(f"track_id,path\n1,{path}\n")
     with pytest.raises(InputError, match=r"tracks\.csv:2: path=.* is not below the audio folder"):
         annotations.read_tracks(tmp_path / "tracks.csv")
@@ -241,7 +247,7 @@ def test_a_record_of_other_types_is_refused(tmp_path, record):
     (tmp_path / "train.csv").write_text("sng_id,label,seg_start,seg_duration\n1,x,0,30\n")
     (tmp_path / "split.json").write_text(json.dumps(record))
     with pytest.raises(InputError, match=r"split\.json: .*take the file away"):
-        manifest.read_manifest(tmp_path)
+        lists.read_manifest(tmp_path)
 
 
 def test_what_is_quoted_of_the_input_stays_on_the_line():
@@ -289,11 +295,11 @@ def test_what_programs_read_back_keeps_every_tag(formulas, tmp_path):
     assert back.tags == formulas.tags
     np.testing.assert_array_equal(back.matrix, formulas.matrix)
     n = len(FORMULAS)
-    part = manifest.Excerpts(
+    part = lists.Excerpts(
         tuple(map(str, range(n))), FORMULAS, np.zeros(n), np.ones(n), tags=tuple(zip(FORMULAS))
     )
-    manifest.write_manifest(tmp_path / "m", manifest.Manifest({"train": part}))
-    again = manifest.read_manifest(tmp_path / "m")
+    lists.write_manifest(tmp_path / "m", lists.Manifest({"train": part}))
+    again = lists.read_manifest(tmp_path / "m")
     assert again.parts["train"].label == FORMULAS
     assert again.vocabulary == tuple(sorted(FORMULAS))
 
@@ -322,8 +328,8 @@ LOADERS = re.compile(
     r"|yaml\.|torch\.load|allow_pickle\s*=\s*True|extractall|\.extract\(|unpack_archive|tarfile"
 )
 SAFE = {
-    "tagjax/journal.py": ["np.load(path, allow_pickle=False) as arrays:"],
-    "tagjax/runs.py": ["np.load(kernel, allow_pickle=False) for kernel in kernels),"],
+    "tagjax/examples/journal.py": ["np.load(path, allow_pickle=False) as arrays:"],
+    "tagjax/similarity/run.py": ["np.load(kernel, allow_pickle=False) for kernel in kernels),"],
 }
 """Every loader in the tree: what it loads are arrays, which NumPy then reads without pickles."""
 

@@ -290,7 +290,7 @@ def test_a_run_directory_that_is_refused(train, undisturbed, tmp_path, name, mes
     """One line, exit code 2; and what the line advises helps."""
     import re
 
-    from tagjax import files
+    from tagjax.base import files
 
     if name not in trials(["result.json"], [name]):
         pytest.skip("in the long form")

@@ -11,9 +11,9 @@ import pytest
 import soundfile
 from running import ROOT, run
 
-from tagjax import manifest
+from tagjax.manifest import lists
 
-FIXTURES = ROOT / "tests" / "tagjax" / "sources" / "fixtures"
+FIXTURES = ROOT / "tests" / "tagjax" / "catalogue" / "sources" / "fixtures"
 INPUTS = {
     "discogs": FIXTURES / "discogs_20260101_releases.xml",
     "mumu": FIXTURES / "MuMu_dataset",
@@ -67,7 +67,7 @@ def test_from_a_source_to_a_manifest(source, music, tmp_path):
     flags += [f"--taxonomy={out}/taxonomy.csv"] * ("taxonomy.csv" in names)
     done = run("split", *flags, f"--out={tmp_path}/m")
     assert done.returncode == 0, done.stderr
-    made = manifest.read_manifest(tmp_path / "m")
+    made = lists.read_manifest(tmp_path / "m")
     with (out / "annotations.csv").open(newline="") as file:
         table = {row["track_id"]: row for row in csv.DictReader(file)}
     found = {}

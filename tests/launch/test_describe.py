@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from running import run
 
-from tagjax import annotations, manifest
-from tagjax.sampling import SamplingConfig, make_manifest
+from tagjax.catalogue import annotations
+from tagjax.manifest import lists
+from tagjax.manifest.sampling import SamplingConfig, make_manifest
 
 FILES = {f"{name}.{suffix}" for name in ("parts", "tags", "cardinality", "cooccurrence")
          for suffix in ("csv", "png", "svg")} | {"pairs.csv", "report.html"}  # fmt: skip
@@ -27,7 +28,7 @@ def test_a_manifest_from_flags_to_a_report(tables):
     catalogue = annotations.read_catalogue(tables / "a.csv")
     tracks = annotations.read_tracks(tables / "tracks.csv")
     made = make_manifest([catalogue], tracks, SamplingConfig())
-    manifest.write_manifest(tables / "mine", made)
+    lists.write_manifest(tables / "mine", made)
     done = describe(f"--manifest_dir={tables}/mine", folder=tables)
     assert done.returncode == 0, done.stderr
     out = tables / "results" / "mine" / "describe"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from running import mistake, succeed
 
-from tagjax.similarity import Similarity, similarity_path, write_similarity
+from tagjax.similarity.tables import Similarity, similarity_path, write_similarity
 
 TAGS = ("ska_1", "ska_2", "dub_1", "dub_2")
 

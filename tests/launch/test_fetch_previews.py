@@ -10,8 +10,6 @@ import sys
 import time
 
 import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tagjax"))
 from preview_server import PreviewServer, script
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ PROGRAM = """
 import dataclasses
 from absl import flags
 from launch import program
-from tagjax.errors import InputError
+from tagjax.base.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Inner:

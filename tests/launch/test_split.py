@@ -3,7 +3,7 @@ import functools
 import pytest
 from running import run
 
-from tagjax import manifest
+from tagjax.manifest import lists
 
 split = functools.partial(run, "split")
 
@@ -32,7 +32,7 @@ def test_the_corpus_from_flags_to_a_manifest_with_truth(shared, tmp_path):
         f"--out={tmp_path}/m",
     )
     assert done.returncode == 0, done.stderr
-    made = manifest.read_manifest(tmp_path / "m")
+    made = lists.read_manifest(tmp_path / "m")
     assert made.experiment == "translation"
     assert made.systems == ("a:", "b:")
     assert made.folds == 5
@@ -53,7 +53,7 @@ def test_flags_reach_the_sampling_and_the_same_command_gives_the_same_files(tabl
         outs.append({path.name: path.read_bytes() for path in (tables / "m").iterdir()})
     assert outs[0] == outs[1]
     assert set(outs[0]) == {"train.csv", "validation.csv", "test.csv", "split.json"}
-    made = manifest.read_manifest(tables / "m")
+    made = lists.read_manifest(tables / "m")
     assert made.seed == 7
     assert made.config["max_excerpts_per_track"] is None
     assert made.config["upsample"] == []
@@ -83,7 +83,7 @@ def test_common_tracks_are_found_by_title_and_never_trained_on(tables):
     assert done.returncode == 0, done.stderr
     assert "tracks matched by name: 5\n" in done.stdout
     assert "overlap tracks: 5\n" in done.stdout
-    made = manifest.read_manifest(tables / "m")
+    made = lists.read_manifest(tables / "m")
     assert sorted(made.parts["overlap"].sng_id) == [f"a{k}" for k in range(5)]
     assert set(made.parts["overlap"].tags) == {("a:rock", "b:Rock")}
     assert sorted(made.parts["overlap"].path) == [f"b/{k}.mp3" for k in range(5)]
@@ -97,7 +97,7 @@ def test_common_tracks_are_found_by_title_and_never_trained_on(tables):
     assert "overlap_by='title', not None" in done.stderr
     done = split(*flags, f"--out={tables}/by_id")
     assert "matched" not in done.stdout
-    assert "overlap" not in manifest.read_manifest(tables / "by_id").parts
+    assert "overlap" not in lists.read_manifest(tables / "by_id").parts
 
 
 @pytest.mark.parametrize(

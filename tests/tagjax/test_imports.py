@@ -10,7 +10,8 @@ import sys
 import tagjax
 
 MODULES = (
-    "augment,embeddings,errors,loader,metrics,model,parallel,similarity,step,tags,taxonomy,"
+    "base.errors,vocabulary.tags,vocabulary.taxonomy,network.augment,network.model,network.step,"
+    "examples.loader,run.devices,similarity.embeddings,similarity.tables,tasks.metrics,"
     "tasks.deduplication,tasks.taxonomy,tasks.translation"
 )
 
@@ -32,7 +33,8 @@ for module in sys.argv[2].split(","):
 
 import jax
 import numpy as np
-from tagjax import embeddings, model, step
+from tagjax.network import model, step
+from tagjax.similarity import embeddings
 
 config = step.StepConfig(3, model.ModelConfig(filters=(2,), pools=((3, 4),), gru_units=2))
 batch = {

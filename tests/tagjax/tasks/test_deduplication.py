@@ -9,8 +9,8 @@ import pytest
 import sklearn.metrics
 from hypothesis import strategies as st
 
-from tagjax.errors import InputError
-from tagjax.similarity import Similarity
+from tagjax.base.errors import InputError
+from tagjax.similarity.tables import Similarity
 from tagjax.tasks import deduplication
 from tagjax.tasks.results import Config
 

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from tagjax import tasks
-from tagjax.errors import InputError
-from tagjax.similarity import Similarity
-from tagjax.taxonomy import Taxonomy
+from tagjax.base.errors import InputError
+from tagjax.similarity.tables import Similarity
+from tagjax.vocabulary.taxonomy import Taxonomy
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_systems_are_detected(results):
 
 def test_numpy_is_all_that_is_needed():
     code = (
-        "import sys, tagjax.tasks, tagjax.embeddings, tagjax.similarity, tagjax.metrics\n"
+        "import sys, tagjax.tasks, tagjax.similarity.embeddings, tagjax.similarity.tables\n"
         "heavy = {'jax', 'scipy', 'sklearn', 'pandas', 'matplotlib', 'tensorflow_datasets'}\n"
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     )

@@ -6,9 +6,9 @@ import pytest
 import sklearn.metrics
 from hypothesis import strategies as st
 
-from tagjax.similarity import Similarity
+from tagjax.similarity.tables import Similarity
 from tagjax.tasks import taxonomy
-from tagjax.taxonomy import Taxonomy
+from tagjax.vocabulary.taxonomy import Taxonomy
 
 TAGS = ("ska", "dub", "punk", "emo", "genre:reggae", "genre:rock", "genre:electronic")
 TRUTH = Taxonomy(

@@ -7,8 +7,8 @@ import scipy.stats
 from hypothesis import strategies as st
 
 from tagjax import tasks
-from tagjax.errors import InputError
-from tagjax.similarity import Similarity
+from tagjax.base.errors import InputError
+from tagjax.similarity.tables import Similarity
 from tagjax.tasks import translation
 from tagjax.tasks.results import Config
 from tagjax.tasks.translation import Relation

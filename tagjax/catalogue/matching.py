@@ -1,0 +1,333 @@
+"""Tracks that two catalogues share, found by artist and title (section 4).
+
+The paper leaves the tracks of both catalogues out of training and compares annotations on them.
+Where the catalogues have no ids in common, names have to do: two tracks are one where artist and
+title agree once normalised and no other track of either catalogue has that name.
+
+Pure, and linear in the number of tracks.
+"""
+
+import dataclasses
+import functools
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from tagjax.catalogue.annotations import Catalogue, Tracks
+
+_MARKS = re.compile("[\u0300-\u036f]")  # of Latin, Greek, Cyrillic; not of が or कि
+_NOT_DECOMPOSED = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
+)
+_FEATURED = re.compile(
+    r"\s*[(\[](?:feat|ft|featuring)\b[^)\]]*[)\]]"
+    r"|(?<=\S)\s+(?:feat|ft|featuring)\b\.?\s*[^\s.()\[\]][^()\[\]]*"  # Little Feat is a band
+)
+_NUMBERED = re.compile(r"(?<=\S)\s*\(\d+\)\**$|(?<=\S)\*+$")
+_SUFFIX = re.compile(r"(?<=\S)\s*(?:\(([^()]*)\)|\[([^\[\]]*)\]|\s[-–—]\s+([^-–—]*))\s*$")
+_WORD = re.compile(r"\w+")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """When two names are the same. Names are always compared in NFKD, without case.
+
+    Attributes:
+      accents: `Bjork` is `Björk`: half of all tables have lost them somewhere.
+      ampersand: `&` is `and`, as in the names of tags.
+      punctuation: only letters and digits count: `AC/DC` is `ACDC`, `Hip-Hop` is `Hip Hop`. A
+        name of nothing else (`!!!`) stays as it is.
+      featured: `A feat. B` is `A`, and a title loses its `(feat. B)`: the one catalogue writes
+        guests to the artist, the other to the title, the third nowhere.
+      numbered: `Nirvana (2)` and `Nirvana*` are `Nirvana`: Discogs's marks of namesakes and
+        variants. Namesakes with a title in common are rarer than tables without these marks.
+      articles: that artists may have in front or, after a comma, behind: `The Beatles`,
+        `Beatles, The`.
+      versions: a suffix of a title, bracketed or after a dash, of these words and numbers alone
+        is dropped: `(2011 Remastered Version)`. It names the same recording; `live`, `remix`,
+        `acoustic` and `demo` name another one, which sounds different, and stay.
+      nobody: artists that are none: their tracks are matched to nothing, their ids left alone.
+      most_names: an artist_id with more different names is a collection (a compilation's
+        "artist"), and does not make its names one artist.
+    """
+
+    accents: bool = True
+    ampersand: bool = True
+    punctuation: bool = True
+    featured: bool = True
+    numbered: bool = True
+    articles: tuple[str, ...] = ("the",)
+    versions: tuple[str, ...] = (
+        "remaster", "remastered", "digital", "digitally", "version", "edition", "deluxe", "album",
+        "single", "original", "mono", "stereo", "explicit", "clean", "bonus", "track",
+    )  # fmt: skip
+    nobody: tuple[str, ...] = (
+        "various", "various artists", "va", "unknown", "unknown artist", "no artist",
+    )  # fmt: skip
+    most_names: int = 20
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Unified:
+    """Catalogues in which what is the same has the same id.
+
+    Attributes:
+      catalogues: as given, but for track_id and artist_id.
+      renamed: {track id of a later catalogue: that of the first one with the track}.
+      counts: `tracks_matched_by_id`, `tracks_matched_by_name`; of the names that several
+        catalogues have, `names_ambiguous` as several tracks of one have them, and of these
+        `names_settled_by_album`; `tracks_without_name`; `artists_matched_by_name`, the number of
+        ids that became another's; `artist_ids_of_collections`.
+    """
+
+    catalogues: tuple[Catalogue, ...]
+    renamed: Mapping[str, str]
+    counts: Mapping[str, int]
+
+
+def artist_key(name: str, config: Config = Config()) -> str:
+    """The form in which names of artists are compared; "" for no one."""
+    name = _folded(name, config)
+    if config.numbered:
+        name = _NUMBERED.sub("", name.rstrip())
+    if config.featured:
+        name = _FEATURED.sub("", name)
+    name = name.strip()
+    for article in config.articles:
+        if name.startswith(f"{article} "):
+            name = name[len(article) + 1 :]
+        elif name.endswith(f", {article}"):
+            name = name[: -len(article) - 2]
+    key = _letters(name, config)
+    return "" if key in _nobody(config) else key
+
+
+def title_key(name: str, config: Config = Config()) -> str:
+    """The form in which titles are compared; "" for none."""
+    name = _folded(name, config)
+    if config.featured:
+        name = _FEATURED.sub("", name) or name
+    while match := _SUFFIX.search(name):
+        words = _WORD.findall(next(filter(None, match.groups()), ""))
+        named = [word for word in words if not word.isdigit()]
+        if not named or not set(named) <= set(config.versions):
+            break
+        name = name[: match.start()]
+    return _letters(name.strip(), config)
+
+
+def unify(catalogues: Sequence[Catalogue], config: Config = Config()) -> Unified:
+    """Gives tracks, and artists, that are the same by name the same id in all catalogues.
+
+    Tracks of the same id are one already, whatever their names. A name that several tracks of one
+    catalogue have (a song and its live version, two takes) is ambiguous: it matches only those
+    on the same album_id. Tracks of one name on one album of one catalogue are one song, of
+    which the first counts.
+
+    Args:
+      catalogues: with `artist` and `title`; those of one without are matched by id alone.
+      config: when names are the same.
+    """
+    artists = [_keys(catalogue.artist, artist_key, config) for catalogue in catalogues]
+    renamed, counts = _match(catalogues, artists, config)
+    heads, found = _artists(catalogues, artists, config)
+    made = [
+        dataclasses.replace(
+            catalogue,
+            track_id=tuple([renamed.get(track, track) for track in catalogue.track_id]),
+            artist_id=tuple(
+                [heads.get(key or artist, artist) for artist, key in _named(catalogue, keys)]
+            ),
+        )
+        for catalogue, keys in zip(catalogues, artists, strict=True)
+    ]
+    return Unified(tuple(made), renamed, {**counts, **found})
+
+
+def follow(tracks: Tracks, renamed: Mapping[str, str]) -> Tracks:
+    """The table of tracks with the audio of renamed ones, where their new id has none."""
+    known = set(tracks.track_id)
+    lost = {old: new for old, new in renamed.items() if new not in known}
+    if not lost:
+        return tracks
+    rows: dict[str, int] = {}
+    for row, track in enumerate(tracks.track_id):
+        if track in lost:
+            rows.setdefault(lost[track], row)
+    picked = list(rows.values())
+    return Tracks(
+        (*tracks.track_id, *rows),
+        (*tracks.path, *(tracks.path[row] for row in picked)),
+        np.concatenate([tracks.duration, tracks.duration[picked]]),
+    )
+
+
+def _folded(name: str, config: Config) -> str:
+    if not name.isascii():
+        name = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
+        if config.accents:
+            name = _MARKS.sub("", name).translate(_NOT_DECOMPOSED)
+    else:
+        name = name.lower()
+    return name.replace("&", " and ") if config.ampersand and "&" in name else name
+
+
+class _Kept(dict[int, int | None]):
+    """For `str.translate`: letters, digits and the marks on them stay, the rest goes."""
+
+    def __missing__(self, code: int) -> int | None:
+        self[code] = code if unicodedata.category(chr(code))[0] in "LNM" else None
+        return self[code]
+
+
+_KEPT = _Kept()
+
+
+def _letters(name: str, config: Config) -> str:
+    if not config.punctuation:
+        return " ".join(name.split())
+    return name.translate(_KEPT) or "".join(name.split())
+
+
+@functools.cache
+def _nobody(config: Config) -> frozenset[str]:
+    return frozenset(_letters(name, config) for name in config.nobody)
+
+
+def _keys(names: Sequence[str] | None, key, config: Config) -> list[str] | None:
+    """The key of every name, each computed once."""
+    if names is None:
+        return None
+    known = {name: key(name, config) for name in dict.fromkeys(names)}
+    return [known[name] for name in names]
+
+
+def _named(catalogue: Catalogue, keys: Sequence[str] | None) -> Iterable[tuple[str, tuple | None]]:
+    """(artist_id, its name as a key of `_artists`, or None) of every track."""
+    if keys is None:
+        return ((artist, None) for artist in catalogue.artist_id)
+    return (
+        (artist, (key,) if key else None)
+        for artist, key in zip(catalogue.artist_id, keys, strict=True)
+    )
+
+
+def _match(
+    catalogues: Sequence[Catalogue], artists: Sequence[list[str] | None], config: Config
+) -> tuple[dict[str, str], dict[str, int]]:
+    """{track id: the first catalogue's}, and counts."""
+    node: dict[str, int] = {}  # tracks of all catalogues, in order
+    holders: list[int] = []  # of each, its catalogues as bits
+    name: list[tuple[str, str] | None] = []
+    where: list[tuple[int, int]] = []  # catalogue and row
+    nameless = 0
+    for index, (catalogue, artist) in enumerate(zip(catalogues, artists, strict=True)):
+        title = _keys(catalogue.title, title_key, config)
+        pairs: Iterable[tuple[str, str]] = itertools.repeat(("", ""), len(catalogue))
+        if artist is not None and title is not None:
+            pairs = zip(artist, title, strict=True)
+        for row, (track, pair) in enumerate(zip(catalogue.track_id, pairs, strict=True)):
+            own = pair if all(pair) else None
+            nameless += own is None
+            at = node.setdefault(track, len(holders))
+            if at == len(holders):
+                holders.append(1 << index)
+                name.append(own)
+                where.append((index, row))
+            else:
+                holders[at] |= 1 << index
+                name[at] = name[at] or own
+    groups: dict[tuple[str, str], list[int]] = {}
+    first: dict[tuple[str, str], int] = {}
+    for at, pair_or_none in enumerate(name):
+        if pair_or_none is not None and first.setdefault(pair_or_none, at) != at:
+            groups.setdefault(pair_or_none, [first[pair_or_none]]).append(at)
+    ids = list(node)
+    renamed: dict[str, str] = {}
+    ambiguous = settled = 0
+    for members in groups.values():
+        several = 0
+        for at in members:
+            several |= holders[at]
+        if not several & (several - 1):
+            continue  # all in one catalogue
+        albums = [catalogues[c].album_id[row] for c, row in map(where.__getitem__, members)]
+        songs = _songs(members, albums, holders)
+        if _apart(songs, holders):
+            matches = [songs]
+        else:
+            ambiguous += 1
+            by_album: dict[str, list[int]] = {}
+            kept = set(songs)
+            for at, album in zip(members, albums, strict=True):
+                if at in kept and album:
+                    by_album.setdefault(album, []).append(at)
+            matches = [m for m in by_album.values() if len(m) > 1 and _apart(m, holders)]
+            settled += bool(matches)
+        for head, *others in matches:
+            renamed |= {ids[at]: ids[head] for at in others}
+    counts = {
+        "tracks_matched_by_id": sum(bool(bits & (bits - 1)) for bits in holders),
+        "tracks_matched_by_name": len(renamed),
+        "names_ambiguous": ambiguous,
+        "names_settled_by_album": settled,
+        "tracks_without_name": nameless,
+    }
+    return renamed, counts
+
+
+def _songs(members: Sequence[int], albums: Sequence[str], holders: Sequence[int]) -> list[int]:
+    """The members without those that repeat another one of the same catalogue and album."""
+    first: dict[tuple[int, str], int] = {}
+    for at, album in zip(members, albums, strict=True):
+        first.setdefault((holders[at], album or f"\0{at}"), at)
+    return list(first.values())
+
+
+def _apart(members: Sequence[int], holders: Sequence[int]) -> bool:
+    """Whether no catalogue has two of them."""
+    seen = 0
+    for at in members:
+        if seen & holders[at]:
+            return False
+        seen |= holders[at]
+    return True
+
+
+def _artists(
+    catalogues: Sequence[Catalogue], artists: Sequence[list[str] | None], config: Config
+) -> tuple[dict[str | tuple, str], dict[str, int]]:
+    """{artist_id, or its name in a tuple: the first id of the same artist}, and counts.
+
+    Ids and names that occur together are linked, but for ids with too many names.
+    """
+    names: dict[str, set[tuple]] = {}
+    for catalogue, keys in zip(catalogues, artists, strict=True):
+        for artist, key in set(_named(catalogue, keys)):
+            names.setdefault(artist, set()).update([key] if key else [])
+    order = dict.fromkeys(itertools.chain.from_iterable(c.artist_id for c in catalogues))
+    parent: dict[str | tuple, str | tuple] = {}
+
+    def root(one: str | tuple) -> str | tuple:
+        while (above := parent.setdefault(one, one)) != one:
+            parent[one] = one = parent.setdefault(above, above)
+        return one
+
+    collections = 0
+    for artist in order:
+        if len(names[artist]) > config.most_names:
+            collections += 1
+            continue
+        for key in sorted(names[artist]):
+            parent[root(key)] = root(artist)
+    heads: dict[str | tuple, str] = {}
+    head_of: dict[str | tuple, str] = {}
+    for artist in order:
+        if artist in parent:
+            heads[artist] = head_of.setdefault(root(artist), artist)
+    merged = sum(head != artist for artist, head in heads.items())
+    heads |= {one: head_of[root(one)] for one in list(parent) if isinstance(one, tuple)}
+    return heads, {"artists_matched_by_name": merged, "artist_ids_of_collections": collections}

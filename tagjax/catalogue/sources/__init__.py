@@ -1,0 +1,125 @@
+"""Sources: catalogues in the form in which people have them, to our tables.
+
+Each module reads one source as a stream of rows and documents the layout that it reads; `write`
+makes `annotations.csv` and what goes with it, as `launch.split` takes them. Nothing here goes to
+the network.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from tagjax.base.files import PathLike
+from tagjax.catalogue.sources import audioset, discogs, fma, library, mumu
+from tagjax.catalogue.sources.records import Annotation, Outside, Progress, Rejected, Row
+from tagjax.catalogue.sources.writing import Counts, report, write
+
+__all__ = ["SOURCES", "Annotation", "Counts", "Outside", "Progress", "Rejected", "Row", "Source"]
+__all__ += ["annotate", "report", "write"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One form of catalogue.
+
+    Attributes:
+      takes: what its input is, in words.
+      config: type of its config.
+      size: of an input, in `unit`.
+      read: the rows of an input, streamed.
+      taxonomy: (style, genre) pairs of an input, None where it has no hierarchy.
+      columns: further columns of annotations.csv that it knows.
+      files: whether it knows where the audio is.
+      unit: of `size` and of progress.
+    """
+
+    takes: str
+    config: type
+    size: Callable[[PathLike], int]
+    read: Callable[[PathLike, Any, Progress], Iterator[Row]]
+    taxonomy: Callable[[PathLike, Any], Iterable[tuple[str, str]]] | None = None
+    columns: tuple[str, ...] = ("artist", "title")
+    files: bool = False
+    unit: str = "B"
+
+
+SOURCES: Mapping[str, Source] = {
+    "discogs": Source(
+        "a Discogs dump, discogs_*_releases.xml.gz or _masters.xml.gz",
+        discogs.Config,
+        discogs.size,
+        discogs.read,
+    ),
+    "mumu": Source(
+        "MuMu's folder, or its MuMu_dataset_multi-label.csv", mumu.Config, mumu.size, mumu.read
+    ),
+    "fma": Source(
+        "FMA's folder fma_metadata",
+        fma.Config,
+        fma.size,
+        fma.read,
+        fma.taxonomy,
+        ("artist", "title", "album"),
+        files=True,
+    ),
+    "audioset": Source(
+        "a folder with AudioSet's ontology.json and *_segments.csv",
+        audioset.Config,
+        audioset.size,
+        audioset.read,
+        audioset.taxonomy,
+        (),
+    ),
+    "library": Source(
+        "a folder of audio files with tags",
+        library.Config,
+        library.size,
+        library.read,
+        None,
+        ("artist", "title", "album"),
+        files=True,
+        unit=" files",
+    ),
+}
+"""{name: source}."""
+
+
+def annotate(
+    name: str,
+    path: PathLike,
+    folder: PathLike,
+    config: Any = None,
+    progress: Progress = lambda _: None,
+    strict: bool = False,
+    overwrite: bool = False,
+) -> Counts:
+    """Reads a source and writes its tables into a folder.
+
+    Args:
+      name: of the source, a key of `SOURCES`.
+      path: its input.
+      folder: for the tables; appears whole or not at all.
+      config: of the source; None for its defaults.
+      progress: told of what is read, in the source's unit.
+      strict: the first row that would be left out is an error.
+      overwrite: replace annotations of another source, input or config.
+
+    Raises:
+      InputError: as the source's `read` and `taxonomy`, and as `writing.write`.
+    """
+    source = SOURCES[name]
+    config = source.config() if config is None else config
+    fields = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in dataclasses.asdict(config).items()
+    }
+    return write(
+        folder,
+        source.read(path, config, progress),
+        source.columns,
+        source.files,
+        source.taxonomy(path, config) if source.taxonomy else (),
+        {"source": name, "input": str(path), "config": fields},
+        strict,
+        overwrite,
+    )

@@ -1,0 +1,166 @@
+"""AudioSet: an ontology of sounds, and segments of videos with its labels.
+
+A folder with `ontology.json` (https://github.com/audioset/ontology) and any of
+`eval_segments.csv`, `balanced_train_segments.csv`, `unbalanced_train_segments.csv`:
+
+    [{"id": "/m/0y4f8", "name": "Vocal music", "child_ids": [...], "restrictions": [], ...}, ...]
+
+    # Segments csv created Sun Mar  5 10:54:31 2017
+    # num_ytids=20371, num_segs=20371, num_unique_labels=527, num_positive_labels=51804
+    # YTID, start_seconds, end_seconds, positive_labels
+    --PJHxphWEs, 30.000, 40.000, "/m/09x0r,/t/dd00088"
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from tagjax.base.errors import InputError
+from tagjax.base.files import PathLike, read_json
+from tagjax.catalogue.sources import reading
+from tagjax.catalogue.sources.hierarchy import Hierarchy, checked
+from tagjax.catalogue.sources.records import Annotation, Outside, Progress, Rejected, Row
+
+ONTOLOGY = "ontology.json"
+SEGMENTS = "*_segments.csv"
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What of AudioSet to take.
+
+    Attributes:
+      root: audioset: name of a class of the ontology; only what is below it becomes a tag. Empty:
+        everything.
+    """
+
+    root: str = "Music genre"
+
+
+def size(path: PathLike) -> int:
+    """Bytes of the segment files.
+
+    Raises:
+      InputError: no ontology or no segments.
+    """
+    reading.size([pathlib.Path(path) / ONTOLOGY])
+    return reading.size(_segments(path))
+
+
+def taxonomy(path: PathLike, config: Config) -> tuple[tuple[str, str], ...]:
+    """(style, genre) by name: a genre is directly below the root, a style further down.
+
+    Raises:
+      InputError: as `read_ontology`.
+    """
+    return _below(*read_ontology(path), config.root).pairs()
+
+
+def read_ontology(path: PathLike) -> tuple[Hierarchy, str]:
+    """The ontology of the folder, and the file that it was read from.
+
+    Raises:
+      InputError: no such file, no such ontology, an id twice, an unknown child, a cycle; with
+        the number of the entry, from 1.
+    """
+    file = pathlib.Path(path) / ONTOLOGY
+    entries = read_json(file)
+    if not isinstance(entries, list):
+        raise InputError(f"{file}: expected a list of classes; take ontology.json of AudioSet")
+    title: dict[str, str] = {}
+    place: dict[str, str] = {}
+    for number, entry in enumerate(entries, start=1):
+        _check_entry(entry, f"{file}: entry {number}")
+        if entry["id"] in title:
+            raise InputError(f"{file}: entry {number}: id {entry['id']} occurs twice; drop one")
+        title[entry["id"]] = entry["name"]
+        place[entry["id"]] = f"{file}: entry {number}"
+    above: dict[str, list[str]] = {node: [] for node in title}
+    for entry in entries:
+        for child in entry["child_ids"]:
+            if child not in title:
+                raise InputError(
+                    f"{place[entry['id']]}: {entry['name']!r} has the child {child}, which is not "
+                    "there; take the whole ontology.json"
+                )
+            above[child].append(entry["id"])
+    return checked(title, {node: tuple(ids) for node, ids in above.items()}, place), str(file)
+
+
+def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
+    """One row a segment with a label below the root.
+
+    track_id is `YTID_MILLISECONDS` of its start. The artist is not known: the video is taken for
+    it, so no video is in two parts, but a musician may be. A segment has its labels and all
+    above them as far as the root: what is directly below it is a genre, what is further down a
+    style. The audio is not part of AudioSet; segments are 10 s long.
+
+    Args:
+      path: of the folder.
+      config: the root; segments with no label below it are `Outside`.
+      progress: told of the bytes read of the segment files.
+
+    Raises:
+      InputError: as `read_ontology`; no such root, no segment files, a row of another width.
+    """
+    whole, file = read_ontology(path)
+    tree = _below(whole, file, config.root)
+    for segments in _segments(path):
+        for line, row in reading.rows(segments, progress, spaced=True):
+            if row[0].startswith("#"):
+                continue
+            reading.check_width(segments, line, row, 4)
+            yield _row(str(segments), line, row, whole, tree)
+
+
+def _row(file: str, line: int, row: list[str], whole: Hierarchy, tree: Hierarchy) -> Row:
+    video, start, _, cell = (each.strip() for each in row)
+    try:
+        milliseconds = round(1000.0 * float(start))
+    except (ValueError, OverflowError):
+        return Rejected(file, line, "start_seconds is not a number", repr(start))
+    labels = tuple(label.strip() for label in cell.split(",") if label.strip())
+    unknown = [label for label in labels if label not in whole.title]
+    if unknown:
+        return Rejected(file, line, "label is not in ontology.json", ", ".join(unknown))
+    inside = tuple(label for label in labels if label in tree.title)
+    if labels and not inside:
+        return Outside()
+    above, below = tree.levels(inside)
+    return Annotation(
+        file, line, f"{video}_{milliseconds}" if video else "", video, above, below, video
+    )
+
+
+def _below(whole: Hierarchy, file: str, root: str) -> Hierarchy:
+    """The part of the hierarchy below a class, which is not in it itself."""
+    if not root:
+        return whole
+    roots = {node for node, name in whole.title.items() if name == root}
+    inside = {
+        node for node in whole.title if node not in roots and roots & {*whole.ancestors(node)}
+    }
+    if not inside:
+        raise InputError(f"--root={root}: no class of {file} with classes below it; see its names")
+    return Hierarchy(
+        {node: whole.title[node] for node in whole.title if node in inside},
+        {node: tuple(n for n in whole.parents[node] if n in inside) for node in inside},
+    )
+
+
+def _check_entry(entry: Any, place: str) -> None:
+    good = (
+        isinstance(entry, dict)
+        and all(isinstance(entry.get(key), str) and entry[key].strip() for key in ("id", "name"))
+        and isinstance(entry.get("child_ids"), list)
+    )
+    if not good:
+        raise InputError(f"{place}: no id, name and child_ids; take ontology.json of AudioSet")
+
+
+def _segments(path: PathLike) -> list[pathlib.Path]:
+    found = sorted(pathlib.Path(path).glob(SEGMENTS))
+    if not found:
+        raise InputError(f"{path}: no {SEGMENTS} in it, such as balanced_train_segments.csv")
+    return found

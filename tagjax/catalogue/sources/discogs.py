@@ -1,0 +1,222 @@
+"""Discogs data dumps: releases or masters, as XML or XML in gzip.
+
+`discogs_YYYYMMDD_releases.xml.gz` and `discogs_YYYYMMDD_masters.xml.gz` from
+https://data.discogs.com. Read from them, everything else being passed over:
+
+    <releases>
+      <release id="1" status="Accepted">
+        <artists><artist><id>1</id><name>The Persuader</name></artist></artists>
+        <title>...</title>
+        <genres><genre>Electronic</genre></genres>
+        <styles><style>Deep House</style></styles>
+        <master_id is_main_release="true">5427</master_id>
+      </release>
+    </releases>
+
+`<masters>` has the same in `<master id="...">`, without status and master_id. Neither the order
+of the elements matters nor how they are broken into lines.
+"""
+
+import contextlib
+import dataclasses
+import gzip
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+from xml.parsers import expat
+
+from tagjax.base.errors import InputError
+from tagjax.base.files import PathLike
+from tagjax.catalogue.sources import reading
+from tagjax.catalogue.sources.records import Annotation, Progress, Rejected, Row
+
+_CHUNK = 1 << 18
+_ROOTS = {"releases": "release", "masters": "master"}
+_SECTIONS = ("artists", "title", "genres", "styles", "master_id")
+_FIELDS = {
+    (3, "title"): "title",
+    (3, "master_id"): "master_id",
+    (4, "genre"): "genre",
+    (4, "style"): "style",
+    (5, "id"): "artist_id",
+    (5, "name"): "artist",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Nothing to choose."""
+
+
+def size(path: PathLike) -> int:
+    """Bytes of the dump as it is on disk.
+
+    Raises:
+      InputError: no such file.
+    """
+    return reading.size([path])
+
+
+def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
+    """One row a release or master, in constant memory.
+
+    track_id is the id of the release; album_id its master, or itself where it has none, so
+    that the pressings of an album stay together; artist_id is its first artist: 194
+    (`Various`) is an artist like others, as it is in Discogs. The title is the release's. Of
+    releases with a status only `Accepted` ones are taken.
+
+    Args:
+      path: of the dump; gzip is recognised by its content.
+      config: of no effect.
+      progress: told of the bytes read on disk.
+
+    Raises:
+      InputError: no such file, a gzip that is cut off or broken, XML that is malformed, cut off
+        or no dump of releases or masters; with the line of the XML.
+    """
+    del config
+    reading.size([path])
+    handler = _Handler(str(path))
+    with open(path, "rb") as raw:
+        for chunk in _chunks(raw, handler, progress):
+            handler.feed(chunk)
+            yield from handler.taken()
+        handler.close()
+        yield from handler.taken()
+
+
+def _chunks(raw: BinaryIO, handler: "_Handler", progress: Progress) -> Iterator[bytes]:
+    """The XML in pieces."""
+    packed = raw.read(2) == b"\x1f\x8b"
+    raw.seek(0)
+    told = 0
+    with gzip.GzipFile(fileobj=raw) if packed else contextlib.nullcontext(raw) as stream:
+        while True:
+            try:
+                chunk = stream.read(_CHUNK)
+            except EOFError:
+                raise handler.error("the gzip is cut off") from None
+            except (OSError, zlib.error) as error:
+                raise handler.error(f"the gzip is broken ({error})") from None
+            progress(raw.tell() - told)
+            told = raw.tell()
+            if not chunk:
+                return
+            yield chunk
+
+
+class _Handler:
+    """Takes from the XML what a row needs, without building a tree of the rest."""
+
+    def __init__(self, file: str):
+        self._file = file
+        self._parser = expat.ParserCreate()
+        self._parser.buffer_text = True
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._fed = 0
+        self._depth = 0
+        self._record = ""
+        self._skipped = ""
+        self._text: list[str] = []
+        self._attributes: dict[str, str] = {}
+        self._found: dict[str, list[str]] = {}
+        self._line = 0
+        self._rows: list[Row] = []
+
+    def error(self, what: str, line: int | None = None) -> InputError:
+        """The error at the place that was reached."""
+        return InputError(
+            f"{self._file}:{line or self._parser.CurrentLineNumber}: {what}; download the dump "
+            "again and compare its checksum"
+        )
+
+    def feed(self, chunk: bytes) -> None:
+        """Parses a piece."""
+        try:
+            self._parser.Parse(chunk, False)
+        except expat.ExpatError as error:
+            self._refuse(error, chunk)
+        self._fed += len(chunk)
+
+    def close(self) -> None:
+        """Says that this was all."""
+        try:
+            self._parser.Parse(b"", True)
+        except expat.ExpatError as error:
+            if self._depth == 0:
+                raise InputError(f"{self._file}: no XML in it; download the dump again") from None
+            raise self.error("the XML is cut off", error.lineno) from None
+
+    def taken(self) -> list[Row]:
+        """The rows that are complete, each once."""
+        rows, self._rows = self._rows, []
+        return rows
+
+    def _refuse(self, error: expat.ExpatError, chunk: bytes) -> None:
+        what = (
+            f"malformed XML ({expat.ErrorString(error.code)}, byte {self._parser.ErrorByteIndex})"
+        )
+        whole = chunk.lstrip(bytes(range(0x80, 0xC0)))  # A letter may be cut by the chunk's start.
+        try:
+            whole.decode()
+        except UnicodeDecodeError as broken:
+            if broken.reason != "unexpected end of data":
+                byte = self._fed + len(chunk) - len(whole) + broken.start
+                what = f"not UTF-8 (byte {byte})"
+        raise self.error(what, error.lineno) from None
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth == 1:
+            if tag not in _ROOTS:
+                raise InputError(
+                    f"{self._file}:{self._parser.CurrentLineNumber}: <{tag}> is no dump of "
+                    "releases or masters; take discogs_*_releases.xml.gz or _masters.xml.gz"
+                )
+            self._record = _ROOTS[tag]
+        elif self._depth == 2:
+            self._attributes, self._found = attributes, {}
+            self._line = self._parser.CurrentLineNumber
+        elif self._depth == 3 and tag not in _SECTIONS:
+            # Most of a dump is in here; only the ends of its elements are looked at.
+            self._skipped = tag
+            self._parser.StartElementHandler = None
+            self._parser.EndElementHandler = self._end_skipped
+        elif (self._depth, tag) in _FIELDS:
+            self._text = []
+            self._parser.CharacterDataHandler = self._text.append
+
+    def _end_skipped(self, tag: str) -> None:
+        if tag == self._skipped:
+            self._depth -= 1
+            self._parser.StartElementHandler = self._start
+            self._parser.EndElementHandler = self._end
+
+    def _end(self, tag: str) -> None:
+        field = _FIELDS.get((self._depth, tag))
+        if field:
+            self._parser.CharacterDataHandler = None
+            self._found.setdefault(field, []).append("".join(self._text).strip())
+        elif self._depth == 2 and tag == self._record:
+            self._rows.append(self._row())
+        self._depth -= 1
+
+    def _row(self) -> Row:
+        def first(field: str) -> str:
+            return next(iter(self._found.get(field, ())), "")
+
+        number, status = self._attributes.get("id", ""), self._attributes.get("status")
+        if status not in (None, "Accepted"):
+            return Rejected(self._file, self._line, "not accepted", f"{number} is {status}")
+        return Annotation(
+            self._file,
+            self._line,
+            track_id=number,
+            artist_id=first("artist_id"),
+            genres=tuple(self._found.get("genre", ())),
+            styles=tuple(self._found.get("style", ())),
+            album_id=first("master_id") or number,
+            artist=first("artist"),
+            title=first("title"),
+        )

@@ -1,0 +1,100 @@
+"""Examples on Apache Beam: the same excerpts, decoded by whatever runner there is (an extra)."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+from etils import epath
+
+from tagjax.examples import workers
+from tagjax.examples.builder import Row, check_mistake
+
+REPORTS = "beam_reports"
+"""Folder, beside the examples, of what became of each excerpt."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Compute:
+    """Row -> its example, and a line of report."""
+
+    where: str
+    read: workers.Reader
+    config: workers.BuildConfig
+
+    def __call__(self, row: Row) -> Iterator[Any]:
+        (outcome,) = workers.compute([row.job], self.read, self.config)
+        if outcome.mel is None:
+            check_mistake(self.where, row, outcome, self.config)
+            report = [
+                "skipped",
+                row.index,
+                *row.skipped(self.where.rpartition("/")[2], outcome.reason),
+            ]
+        else:
+            report = ["padded" if outcome.padded else "written", row.index]
+            yield row.key, row.example(outcome)
+        yield beam.pvalue.TaggedOutput("report", json.dumps(report))
+
+
+def examples(
+    where: str,
+    rows: Sequence[Row],
+    read: workers.Reader,
+    config: workers.BuildConfig,
+    folder: pathlib.Path,
+) -> beam.PTransform:
+    """A transform that gives (key, example) of all rows that can be decoded.
+
+    Args:
+      where: manifest/part, for messages.
+      rows: its excerpts.
+      read: gives the audio of an excerpt; must be picklable, and find it on every worker.
+      config: of the build.
+      folder: gets a report of each row, for `collect`.
+    """
+
+    part = where.rpartition("/")[2]
+
+    def expand(pipeline: beam.Pipeline) -> beam.PCollection:
+        made = (
+            pipeline
+            | f"{part} excerpts" >> beam.Create(rows, reshuffle=True)
+            | f"{part} log-mels"
+            >> beam.FlatMap(_Compute(where, read, config)).with_outputs("report", main="examples")
+        )
+        _ = made.report | f"{part} report" >> beam.io.WriteToText(str(folder / part))
+        return made.examples
+
+    return beam.ptransform_fn(lambda pipeline: expand(pipeline))()
+
+
+def collect(
+    folder: pathlib.Path, parts: Mapping[str, Any]
+) -> tuple[dict[str, dict[str, int]], list[tuple[str, str, float, str, str]]]:
+    """`counts` and `skipped` of a build in `folder`, as `ManifestBuilder` has them.
+
+    The reports are removed.
+    """
+    counts, skipped = {}, []
+    for part in parts:
+        lines = [
+            json.loads(line)
+            for path in epath.Path(folder / REPORTS).glob(f"{part}-*")
+            for line in path.read_text().splitlines()
+        ]
+        kinds = [line[0] for line in lines]
+        counts[part] = {
+            "written": kinds.count("written") + kinds.count("padded"),
+            "padded": kinds.count("padded"),
+            "skipped": kinds.count("skipped"),
+        }
+        skipped += [
+            tuple(line[2:])
+            for line in sorted(lines, key=lambda line: line[1])
+            if line[0] == "skipped"
+        ]
+    epath.Path(folder / REPORTS).rmtree()
+    return counts, skipped

@@ -1,0 +1,81 @@
+"""Outcomes of a build on disk as they come, so that an interrupted build goes on.
+
+A folder with a file for each `ROWS` excerpts, written whole or not at all. Only log-mels are
+kept: what could not be decoded is tried again.
+"""
+
+import itertools
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from tagjax.base import files
+from tagjax.examples import workers
+
+ROWS = 32
+
+
+def _stored(
+    path: pathlib.Path, jobs: list[workers.Job], config: workers.BuildConfig
+) -> dict[int, workers.Outcome]:
+    """{row within the file: outcome} for these jobs; of a damaged file, or of others, nothing."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            rows, mels, padded = (arrays[name] for name in ("rows", "mels", "padded"))
+    except Exception:  # Whatever NumPy and zipfile say of a broken file: it is computed again.
+        return {}
+    shape = (config.front.frames(jobs[0][2]), config.front.n_mels)
+    good = (
+        rows.dtype == np.int64
+        and rows.shape == padded.shape == (len(mels),)
+        and padded.dtype == np.bool_
+        and mels.shape[1:] == shape
+        and mels.dtype == workers.MEL_DTYPES[config.mel_dtype]
+        and bool(((rows >= 0) & (rows < len(jobs))).all())
+    )
+    if not good:
+        return {}
+    return {
+        int(row): workers.Outcome(mel, bool(pad))
+        for row, mel, pad in zip(rows, mels, padded, strict=True)
+    }
+
+
+def log_mels(
+    folder: pathlib.Path,
+    jobs: list[workers.Job],
+    read: workers.Reader,
+    config: workers.BuildConfig,
+) -> Iterator[workers.Outcome]:
+    """As `extraction.log_mels`, but what is in `folder` is not computed again.
+
+    Args:
+      folder: of these jobs and this configuration alone; made if absent.
+      jobs: (path, start, duration) of all excerpts of the build.
+      read: gives the audio of an excerpt.
+      config: of the build.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(".*.tmp"):
+        left.unlink()
+    starts = range(0, len(jobs), ROWS)
+    paths = {start: folder / f"{start:09d}.npz" for start in starts}
+    chunks = {start: jobs[start : start + ROWS] for start in starts}
+    kept = {start: frozenset(_stored(paths[start], chunks[start], config)) for start in starts}
+    missing = [i for i in range(len(jobs)) if i % ROWS not in kept[i - i % ROWS]]
+    computed = workers.log_mels([jobs[i] for i in missing], read, config)
+    for start in starts:
+        count = len(chunks[start])
+        outcomes = _stored(paths[start], chunks[start], config)
+        if kept[start] != frozenset(outcomes):
+            raise OSError(f"{paths[start]} has changed while it was read")
+        new = [row for row in range(count) if row not in outcomes]
+        outcomes |= dict(zip(new, itertools.islice(computed, len(new)), strict=True))
+        mels = {row: one.mel for row, one in outcomes.items() if one.mel is not None}
+        if mels.keys() - kept[start]:
+            with files.atomic_path(paths[start]) as temporary, temporary.open("wb") as file:
+                padded = np.array([outcomes[row].padded for row in mels])
+                rows = np.array(list(mels))
+                np.savez(file, rows=rows, mels=np.stack(list(mels.values())), padded=padded)
+        yield from (outcomes[row] for row in range(count))

@@ -1,0 +1,252 @@
+"""Audio to log-mels on all cores: the work of a build that TFDS has no part in.
+
+Workers import this module and what it needs, which is little, so they start fast.
+"""
+
+import collections
+import dataclasses
+import functools
+import itertools
+import multiprocessing
+import os
+import pathlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+from tagjax.examples import audio, frontend
+
+MEL_DTYPES = {"float16": np.float16, "float32": np.float32, "uint8": np.uint8}
+_CHUNK = 4
+"""Excerpts a worker is handed at once."""
+_TRIES = 5
+"""Of a file whose decoder is killed from outside."""
+
+Reader = Callable[[str, float, float], tuple[np.ndarray, bool]]
+"""(path, start s, duration s) -> (mono float32 audio, whether it was padded)."""
+
+Job = tuple[str, float, float]
+"""Path, start and duration in seconds of an excerpt."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildConfig:
+    """What the examples are made of.
+
+    Attributes:
+      front: the front end.
+      decode: how excerpts are cut from files.
+      mel_dtype: of the stored log-mel, `float16`, `float32`, or `uint8` in steps of
+        `frontend.UINT8_STEP`.
+      skip_missing: list excerpts whose file is not there, or ends before they start, among
+        the skipped; if not, the first one ends the build, as the manifest is wrong. Tracks of
+        lists without a `path` column are looked up by name and may always be missing.
+      workers: processes that decode; None is one a core, 0 is none but this one, which then has
+        no protection from a file that kills or hangs its decoder.
+      file_seconds: a file that takes longer is skipped.
+    """
+
+    front: frontend.FrontendConfig = frontend.FrontendConfig()
+    decode: audio.AudioConfig = audio.AudioConfig()
+    mel_dtype: str = "float16"
+    skip_missing: bool = False
+    workers: int | None = None
+    file_seconds: float = 30.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of one excerpt: its log-mel, or the reason why there is none.
+
+    Attributes:
+      mel: [frames, n_mels] of `BuildConfig.mel_dtype`, or None.
+      padded: whether zeros were added at its end.
+      reason: why there is none.
+      mistaken: whether the manifest asks for what is not there, rather than the file being bad.
+    """
+
+    mel: np.ndarray | None
+    padded: bool = False
+    reason: str = ""
+    mistaken: bool = False
+
+
+def read_file(
+    path: str, start: float, duration: float, root: str, rate: int, config: audio.AudioConfig
+) -> tuple[np.ndarray, bool]:
+    """`audio.read_excerpt` of a path below `root`; "" stands for a file that was not found."""
+    if not path:
+        raise audio.AudioError("no file of this name in the audio folder")
+    return audio.read_excerpt(pathlib.Path(root) / path, start, duration, rate, config)
+
+
+def rendered(
+    path: str, start: float, duration: float, render: Callable[[str, float, float], np.ndarray]
+) -> tuple[np.ndarray, bool]:
+    """A `Reader` of what is computed: `render` gives all of an excerpt's samples."""
+    return render(path, start, duration), False
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def compute(jobs: list[Job], read: Reader, config: BuildConfig) -> list[Outcome]:
+    """Log-mels of some excerpts, one after the other; runs in a worker."""
+    outcomes = []
+    # One BLAS thread a worker: more fight for the same cores, and could round otherwise.
+    with threadpoolctl.threadpool_limits(1, "blas"):
+        for path, start, duration in jobs:
+            try:
+                samples, padded = read(path, start, duration)
+            except audio.AudioError as error:
+                mistaken = isinstance(error, audio.NoSuchExcerptError)
+                outcomes.append(Outcome(None, reason=str(error), mistaken=mistaken))
+                continue
+            mel = frontend.stored(
+                frontend.log_mel(samples, config.front), MEL_DTYPES[config.mel_dtype]
+            )
+            outcomes.append(Outcome(mel, padded))
+    return outcomes
+
+
+def _start_worker() -> None:
+    """A worker leaves interrupts to its parent, and does not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+class _Pool:
+    """Worker processes that can be got rid of, whatever they are doing."""
+
+    def __init__(self, workers: int) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        self._executor = futures.ProcessPoolExecutor(workers, context, _start_worker)
+        self._workers: list[Any] = []
+
+    def submit(self, work: Callable[[list[Job]], list[Outcome]], jobs: list[Job]) -> Any:
+        try:
+            future = self._executor.submit(work, jobs)
+            self._workers = list((self._executor._processes or {}).values())
+            return future
+        except BrokenProcessPool as error:
+            broken: futures.Future = futures.Future()
+            broken.set_exception(error)
+            return broken
+
+    def kill(self) -> bool:
+        """Ends it; whether a worker died of SIGKILL, from here or before."""
+        for process in self._workers:
+            process.kill()
+        self._executor.shutdown(cancel_futures=True)
+        return any(process.exitcode == -signal.SIGKILL for process in self._workers)
+
+    def close(self) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+
+def _ready(work: Callable[[list[Job]], list[Outcome]]) -> _Pool:
+    """A pool of one whose worker has started, however long that takes on a busy machine.
+
+    Raises:
+      BrokenProcessPool: workers die before they have anything to do.
+    """
+    for left in (2, 1, 0):
+        pool = _Pool(1)
+        try:
+            pool.submit(work, []).result()
+            break
+        except BrokenProcessPool:
+            pool.kill()
+            if not left:
+                raise
+    return pool
+
+
+def _one_by_one(
+    jobs: list[Job], work: Callable[[list[Job]], list[Outcome]], seconds: float
+) -> list[Outcome]:
+    """Excerpts after one another in a process of their own, which may die and is replaced.
+
+    A process that dies of SIGKILL was killed from outside, by a system out of memory: its file
+    is tried again, at most `_TRIES` times in all, as it may be what takes the memory.
+    """
+    outcomes = []
+    pool = _ready(work)
+    try:
+        for job in jobs:
+            for left in reversed(range(_TRIES)):
+                try:
+                    outcomes += pool.submit(work, [job]).result(timeout=seconds)
+                    break
+                except BrokenProcessPool:
+                    reason, last = "the decoder crashed", not left
+                except TimeoutError:
+                    reason, last = f"not decoded within {seconds:g} s", True
+                killed = pool.kill()
+                pool = _ready(work)
+                if last or not killed:
+                    outcomes.append(Outcome(None, reason=reason))
+                    break
+    finally:
+        pool.kill()
+    return outcomes
+
+
+def log_mels(jobs: list[Job], read: Reader, config: BuildConfig) -> Iterator[Outcome]:
+    """Outcomes of (path, start, duration) jobs in their order, computed on all cores.
+
+    At most `4 * workers` chunks are in flight, so memory does not grow with the jobs. Where a
+    file kills a worker, or holds it for too long, its chunk is done again, file by file, and
+    the others follow.
+    """
+    chunks = (jobs[i : i + _CHUNK] for i in range(0, len(jobs), _CHUNK))
+    work = functools.partial(compute, read=read, config=config)
+    workers = cores() if config.workers is None else config.workers
+    if not workers:
+        for chunk in chunks:
+            yield from work(chunk)
+        return
+    if not jobs:
+        return
+    workers = min(workers, -(-len(jobs) // _CHUNK))
+    pool = _Pool(workers)
+    try:
+        pending = collections.deque(
+            (chunk, pool.submit(work, chunk)) for chunk in itertools.islice(chunks, 4 * workers)
+        )
+        while pending:
+            chunk, future = pending.popleft()
+            try:
+                outcomes = future.result(timeout=config.file_seconds * len(chunk))
+            except (BrokenProcessPool, TimeoutError):
+                pool.kill()
+                outcomes = _one_by_one(chunk, work, config.file_seconds)
+                pool = _Pool(workers)
+                pending = collections.deque(
+                    (other, was if _succeeded(was) else pool.submit(work, other))
+                    for other, was in pending
+                )
+            pending.extend((more, pool.submit(work, more)) for more in itertools.islice(chunks, 1))
+            yield from outcomes
+    finally:
+        pool.close()
+
+
+def _succeeded(future: futures.Future) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None

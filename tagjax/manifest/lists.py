@@ -1,0 +1,427 @@
+"""The manifest: one row an excerpt, what the network is to be shown with its single label.
+
+A folder with a CSV file a part (`train.csv`, `validation.csv`, `test.csv`, `overlap.csv`; or
+`fold_0.csv` ... with `fold_0_upsampled.csv`, `fold_0_overlap.csv` ...), `split.json` that says
+how it was made, and truth tables. The authors' released lists are parts as they are.
+"""
+
+import dataclasses
+import itertools
+import json
+import os
+import pathlib
+import re
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tagjax.base.errors import InputError
+from tagjax.base.files import (
+    PathLike,
+    Table,
+    number,
+    read_json,
+    read_table,
+    write_json,
+    write_table,
+)
+from tagjax.catalogue.annotations import SEPARATOR, check_paths
+
+TRUTH = {
+    "taxonomy": ("style", "genre"),
+    "translation": ("source", "target", "relation"),
+    "duplicates": ("tag", "duplicate"),
+}
+"""Columns of the truth tables that may lie beside the parts."""
+
+_PART = re.compile(r"(train|validation|test)|(fold_[0-9]+)(_upsampled|_overlap)?|overlap")
+_REQUIRED = ("sng_id", "label", "seg_start", "seg_duration")
+_OPTIONAL = ("artist_id", "album_id", "tags", "path")
+_RECORD = "split.json"
+_LATEST, _LONGEST = 1e7, 600.0
+"""Seconds, of `seg_start` and `seg_duration`: no recording, and no memory, has more."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Excerpts:
+    """The rows of one part as columns.
+
+    Attributes:
+      sng_id: of the track.
+      label: the one tag to be learnt.
+      seg_start: float64 [n], seconds from the start of the track.
+      seg_duration: float64 [n], seconds.
+      artist_id: or None where the list has none; likewise the rest.
+      album_id: "" where a track is on no known album.
+      tags: the track's full annotation, the label among them.
+      path: of the audio file, relative to the audio folder.
+      line: of the list on which each row begins; None where it is in no file.
+    """
+
+    sng_id: tuple[str, ...]
+    label: tuple[str, ...]
+    seg_start: np.ndarray
+    seg_duration: np.ndarray
+    artist_id: tuple[str, ...] | None = None
+    album_id: tuple[str, ...] | None = None
+    tags: tuple[tuple[str, ...], ...] | None = None
+    path: tuple[str, ...] | None = None
+    line: Sequence[int] | None = None
+
+    def line_of(self, row: int) -> int:
+        """The line of a row in its file, for messages."""
+        return row + 2 if self.line is None else int(self.line[row])
+
+    def __len__(self) -> int:
+        return len(self.sng_id)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Manifest:
+    """Parts of a data set, and how they were made.
+
+    Attributes:
+      parts: {name: excerpts}; `train`, `validation`, `test` and perhaps `overlap`, or for k
+        from 0 `fold_k` (an excerpt a track, to be predicted), `fold_k_upsampled` (further
+        excerpts, only for training), `fold_k_overlap` (predicted, never trained on).
+      experiment: "taxonomy", "translation" or "deduplication"; "" if it is not known.
+      systems: prefixes of the tag systems.
+      seed: of the sampling; None if it is not known.
+      folds: number of folds; 0 for train, validation and test.
+      config: the fields of the `SamplingConfig`.
+      counts: what was found, dropped and made.
+      truth: {"taxonomy" | "translation" | "duplicates": rows of full tag names}.
+      tags: the vocabulary; empty where the list does not say, and then whatever occurs.
+    """
+
+    parts: Mapping[str, Excerpts]
+    experiment: str = ""
+    systems: tuple[str, ...] = ("",)
+    seed: int | None = None
+    folds: int = 0
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    counts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    truth: Mapping[str, Sequence[tuple[str, ...]]] = dataclasses.field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """`tags`, or all labels and tags of the parts, sorted."""
+        if self.tags:
+            return self.tags
+        found = set(self.labels)
+        for part in self.parts.values():
+            found.update(part.label, *(part.tags or ()))
+        return tuple(sorted(found))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels of the parts that may be trained on, sorted."""
+        parts = (part.label for name, part in self.parts.items() if not name.endswith("overlap"))
+        return tuple(sorted(set(itertools.chain.from_iterable(parts))))
+
+
+def summarise(manifest: Manifest) -> list[dict[str, Any]]:
+    """One row a part: excerpts, tracks, artists, tags, and occurrences of the labels.
+
+    Returns:
+      Rows with `part, excerpts, tracks, artists, tags, min, median, max`; `tags` are those
+      that occur as label, and the last three the occurrences of these; `artists` is None
+      where they are not known.
+    """
+    rows = []
+    for name, part in manifest.parts.items():
+        counts = sorted(Counter(part.label).values()) or [0]
+        rows.append(
+            {
+                "part": name,
+                "excerpts": len(part),
+                "tracks": len(set(part.sng_id)),
+                "artists": None if part.artist_id is None else len(set(part.artist_id)),
+                "tags": len(set(part.label)),
+                "min": counts[0],
+                "median": float(np.median(counts)),
+                "max": counts[-1],
+            }
+        )
+    return rows
+
+
+def read_part(path: PathLike) -> Excerpts:
+    """Reads one part: `sng_id,label,seg_start,seg_duration[,artist_id,album_id,tags,path]`.
+
+    Rows that repeat an earlier excerpt (the released translation lists hold some) are left
+    out with a warning, so that (sng_id, seg_start) is unique. A part may have no rows.
+
+    Raises:
+      InputError: a missing column, an empty id, label or tag, a `seg_start` that is not a
+        number >= 0 or a `seg_duration` that is not one > 0 (and <= 600), a label that is not
+        among the track's own tags, a `path` that is not below the audio folder, or one excerpt
+        with two different labels.
+    """
+    table = read_table(path, _REQUIRED)
+    for name in ("sng_id", "label", *({"artist_id", "path"} & table.keys())):
+        if not all(table[name]):
+            row = table[name].index("")
+            raise InputError(f"{table.at(row)}: empty {name}; fill it in, or drop the row")
+    if "path" in table:
+        check_paths(table)
+    start = _seconds(table, "seg_start", _LATEST)
+    duration = _seconds(table, "seg_duration", _LONGEST)
+    if not duration.all():
+        row = int(np.argmin(duration))
+        raise InputError(f"{table.at(row)}: seg_duration is 0; it must be longer")
+    tags = None
+    if "tags" in table:
+        tags = [tuple(cell.split(SEPARATOR)) for cell in table["tags"]]
+        for row, (label, own) in enumerate(zip(table["label"], tags, strict=True)):
+            if label not in own or "" in own:
+                what = "an empty tag" if "" in own else f"not the label {label!r}"
+                raise InputError(
+                    f"{table.at(row)}: tags={table['tags'][row]!r} has {what}; "
+                    "a label is one of the track's own tags"
+                )
+    keep = _first_rows(table, start)
+
+    def column(values: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(values) if keep is None else tuple(values[row] for row in keep)
+
+    optional = {name: column(table[name]) for name in _OPTIONAL if name in table}
+    if tags is not None:
+        optional["tags"] = column(tags)
+    rows = slice(None) if keep is None else keep
+    return Excerpts(
+        column(table["sng_id"]),
+        column(table["label"]),
+        start[rows],
+        duration[rows],
+        **optional,
+        line=column(table.lines),
+    )
+
+
+def write_part(path: PathLike, part: Excerpts) -> None:
+    """Writes one part, `seg_start` to 1e-4 s, as in the release."""
+    columns: dict[str, Iterable[Any]] = {
+        "sng_id": part.sng_id,
+        "label": part.label,
+        "seg_start": np.round(part.seg_start, 4).tolist(),
+        "seg_duration": (f"{value:.4f}".rstrip("0").rstrip(".") for value in part.seg_duration),
+    }
+    for name in _OPTIONAL:
+        column = getattr(part, name)
+        if column is not None:
+            columns[name] = map(SEPARATOR.join, column) if name == "tags" else column
+    write_table(path, list(columns), zip(*columns.values(), strict=True))
+
+
+def read_manifest(folder: PathLike) -> Manifest:
+    """Reads a folder that `write_manifest` made, or one with the authors' released lists.
+
+    Raises:
+      InputError: as `read_part`; no part in the folder, a fold missing, or an artist in two of
+        train, validation and test, or in two folds.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; launch.split makes manifests")
+    found = sorted((name[:-4] for name in os.listdir(folder) if _is_part(name)), key=_order)
+    parts = {name: read_part(folder / f"{name}.csv") for name in found}
+    if not any(map(_group, parts)):
+        raise InputError(
+            f"{folder}: has neither train.csv, validation.csv, test.csv nor fold_0.csv"
+        )
+    folds = len({_group(name) for name in parts if name.startswith("fold_")})
+    missing = [f"fold_{k}" for k in range(folds) if f"fold_{k}" not in parts]
+    if missing:
+        raise InputError(f"{folder}: {missing[0]}.csv is missing")
+    _check_artists(folder, parts)
+    record = _read_record(folder / _RECORD) if (folder / _RECORD).exists() else {}
+    _check_vocabulary(folder, parts, record.get("tags", ()))
+    truth = {}
+    for name, columns in TRUTH.items():
+        if (folder / f"{name}.csv").exists():
+            table = read_table(folder / f"{name}.csv", columns)
+            truth[name] = tuple(zip(*(table[column] for column in columns), strict=True))
+    return Manifest(
+        parts=parts,
+        experiment=record.get("experiment", ""),
+        systems=tuple(record.get("systems", [""])),
+        seed=record.get("seed"),
+        folds=folds,
+        config=record.get("config", {}),
+        counts=record.get("counts", {}),
+        truth=truth,
+        tags=tuple(record.get("tags", ())),
+    )
+
+
+def write_manifest(folder: PathLike, manifest: Manifest, overwrite: bool = False) -> None:
+    """Writes a manifest; the folder is made beside its place and renamed into it.
+
+    A manifest of the same experiment, systems, seed, folds and config is replaced; another
+    one only with `overwrite`, and a folder that holds anything else never.
+
+    Raises:
+      InputError: the folder is taken.
+    """
+    folder = pathlib.Path(os.path.abspath(folder))
+    record = {
+        "experiment": manifest.experiment,
+        "systems": list(manifest.systems),
+        "seed": manifest.seed,
+        "folds": manifest.folds,
+        "config": json.loads(json.dumps(dict(manifest.config))),
+    }
+    _check_place(folder, record, overwrite)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+        made = pathlib.Path(temporary) / "made"
+        made.mkdir()
+        for name, part in manifest.parts.items():
+            write_part(made / f"{name}.csv", part)
+        for name, rows in manifest.truth.items():
+            write_table(made / f"{name}.csv", TRUTH[name], rows)
+        write_json(
+            made / _RECORD, {**record, "tags": manifest.vocabulary, "counts": dict(manifest.counts)}
+        )
+        if folder.exists():
+            os.rename(folder, pathlib.Path(temporary) / "old")
+        os.rename(made, folder)
+
+
+def _read_record(path: pathlib.Path) -> dict[str, Any]:
+    """What `write_manifest` says of a manifest, each field of its type."""
+    record = read_json(path)
+    kinds: dict[str, Any] = {"experiment": str, "systems": list, "seed": int | None, "folds": int}
+    kinds |= {"config": dict, "counts": dict, "tags": list}
+    for name, kind in kinds.items():
+        value: Any = record.get(name) if isinstance(record, dict) else None
+        if isinstance(record, dict) and name not in record:
+            continue
+        good = isinstance(value, kind) and not isinstance(value, bool)
+        if good and kind is list:
+            good = all(isinstance(one, str) for one in value) and len({*value}) == len(value)
+        if not good:
+            raise InputError(f"{path}: {name} is not as launch.split writes it; take the file away")
+    try:
+        json.dumps(record, allow_nan=False)
+    except ValueError:
+        raise InputError(f"{path}: a number that is not finite; take the file away") from None
+    return record
+
+
+def _seconds(table: Table, name: str, most: float) -> np.ndarray:
+    """The cells as float64; refuses what is not a number from 0 to `most`."""
+    cells = table[name]
+    values = np.array([number(cell) for cell in cells], dtype=np.float64)
+    good = (values >= 0.0) & (values <= most)
+    if not good.all():
+        row = int(np.argmin(good))
+        raise InputError(
+            f"{table.at(row)}: {name}={cells[row]!r} is not a number of seconds from 0 to {most:g}"
+        )
+    return values
+
+
+def _first_rows(table: Table, start: np.ndarray) -> np.ndarray | None:
+    """Rows whose (id, start to 1e-4 s) was not there before; None if these are all."""
+    labels = table["label"]
+    starts = (round(second, 4) for second in start.tolist())
+    keys = list(zip(table["sng_id"], starts, strict=True))
+    if len(set(keys)) == len(keys):
+        return None
+    first: dict[tuple[str, float], int] = {}
+    for row, key in enumerate(keys):
+        earlier = first.setdefault(key, row)
+        if labels[earlier] != labels[row]:
+            raise InputError(
+                f"{table.at(row)}: excerpt {key[0]} at {key[1]} s has the label {labels[row]!r}, "
+                f"in row {table.lines[earlier]} {labels[earlier]!r}; keep one"
+            )
+    repeats = sorted(set(range(len(keys))) - set(first.values()))
+    warnings.warn(
+        f"{table.at(repeats[0])}: {len(repeats)} rows repeat an earlier excerpt, left out",
+        stacklevel=3,
+    )
+    return np.array(list(first.values()), dtype=np.int64)
+
+
+def _is_part(name: str) -> bool:
+    return name.endswith(".csv") and _PART.fullmatch(name[:-4]) is not None
+
+
+def _group(part: str) -> str | None:
+    """What an artist may be in only one of: train, validation, test, or fold k."""
+    match = _PART.fullmatch(part)
+    return match and (match[1] or match[2])
+
+
+def _order(part: str) -> tuple[int, int]:
+    """train, validation, test, overlap; or each fold, its further excerpts, its overlap."""
+    match = re.fullmatch(r"fold_(\d+)(.*)", part)
+    if match:
+        return int(match[1]), ("", "_upsampled", "_overlap").index(match[2])
+    return -1, ("train", "validation", "test", "overlap").index(part)
+
+
+def _check_vocabulary(
+    folder: pathlib.Path, parts: Mapping[str, Excerpts], tags: Sequence[str]
+) -> None:
+    """Refuses a label outside the vocabulary: that of split.json, or the labels of train."""
+    known, source = set(tags), _RECORD
+    if not known:
+        if "train" not in parts:
+            return
+        known, source = set(parts["train"].label), "train.csv"
+    for name, part in parts.items():
+        for row, label in enumerate(part.label):
+            if label not in known:
+                raise InputError(
+                    f"{folder / name}.csv:{part.line_of(row)}: label {label!r} is not among the "
+                    f"{len(known)} tags of {source}; correct it, or make the manifest anew"
+                )
+
+
+def _check_artists(folder: pathlib.Path, parts: Mapping[str, Excerpts]) -> None:
+    home: dict[str, str] = {}
+    for name, part in parts.items():
+        group = _group(name)
+        if group is None or part.artist_id is None:
+            continue
+        for row, artist in enumerate(part.artist_id):
+            if home.setdefault(artist, group) != group:
+                raise InputError(
+                    f"{folder / name}.csv:{part.line_of(row)}: artist {artist!r} is also in "
+                    f"{home[artist]}.csv; an artist may be in one part only"
+                )
+
+
+def _check_place(folder: pathlib.Path, record: Mapping[str, Any], overwrite: bool) -> None:
+    """Refuses to replace anything but a manifest with this record (or any, to overwrite)."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is a file; choose another --out")
+    names = set(os.listdir(folder))
+    ours = {_RECORD, *(f"{name}.csv" for name in TRUTH)}
+    others = sorted(name for name in names - ours if not _is_part(name))
+    if others or (names and _RECORD not in names):
+        held = others[0] if others else sorted(names)[0]
+        raise InputError(f"{folder}: holds {held}, not of a manifest we made; choose another --out")
+    if names and not overwrite:
+        old = _read_record(folder / _RECORD)
+        for key, value in record.items():
+            if old.get(key) != value:
+                was, now = old.get(key), value
+                if isinstance(was, dict) and isinstance(now, dict):
+                    key = next(k for k in {**was, **now} if was.get(k) != now.get(k))
+                    was, now = was.get(key), now.get(key)
+                raise InputError(
+                    f"{folder}: holds a manifest made with {key}={was!r}, not {now!r}; "
+                    "choose another --out, or give --overwrite"
+                )

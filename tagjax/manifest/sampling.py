@@ -1,0 +1,410 @@
+"""From annotated catalogues to a manifest: sections 2.1, 2.2, 3.2 and 4 of the paper.
+
+Pure and seeded. Tracks, albums, artists and tags are numbered in the order of their sorted
+names, so nothing depends on the order of rows. Every step draws from a generator of its own
+(`seed` and the step), so changing one choice leaves the other draws as they were.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tagjax.base.errors import InputError
+from tagjax.catalogue import corpus as corpora
+from tagjax.catalogue.annotations import Catalogue, Tracks
+from tagjax.catalogue.corpus import Corpus
+from tagjax.manifest.lists import Excerpts, Manifest
+
+EXPERIMENTS = ("taxonomy", "translation", "deduplication")
+PARTS = ("train", "validation", "test")
+UPSAMPLE_TO = ("commonest", "max_occurrences")
+
+_LABELS, _SPLIT, _BALANCE, _POSITIONS, _HALVES = range(5)
+
+
+class EmptyPartError(InputError):
+    """A catalogue is too small for the parts that are asked for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplingConfig:
+    """Choices of the sampling; those that the paper leaves open are argued in BUILD_NOTES.md.
+
+    Attributes:
+      top_tags: keep this many tags a catalogue, those with most tracks; None for all.
+      min_tracks: drop tags with fewer tracks.
+      max_occurrences: excerpts a tag may label in all, K of section 2.2; each part gets its
+        share of them.
+      seg_duration: of an excerpt, seconds.
+      train, validation, test: shares of the parts; without meaning for folds.
+      seed: of all draws.
+      upsample: parts in which rare tags get further excerpts; with folds, "train" stands for
+        the `fold_k_upsampled` parts. The authors' released test list has an excerpt a track.
+      upsample_to: bring the tags of a part up to its "commonest" tag, or up to
+        "max_occurrences". The same in a large catalogue, where the commonest reaches K.
+      max_excerpts_per_track: also after upsampling; None for no limit but `min_shift`.
+      min_shift: seconds between the starts of two excerpts of a track, at least.
+    """
+
+    top_tags: int | None = None
+    min_tracks: int = 1
+    max_occurrences: int = 2000
+    seg_duration: float = 30.0
+    train: float = 0.7
+    validation: float = 0.1
+    test: float = 0.2
+    seed: int = 0
+    upsample: tuple[str, ...] = ("train",)
+    upsample_to: str = "commonest"
+    max_excerpts_per_track: int | None = 10
+    min_shift: float = 1.0
+
+    def __post_init__(self):
+        for name in ("top_tags", "min_tracks", "max_excerpts_per_track"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name}={value}: must be at least 1")
+        if min(self.shares) <= 0 or abs(sum(self.shares) - 1) > 1e-6:
+            raise InputError(
+                f"train={self.train}, validation={self.validation}, test={self.test}: "
+                "shares must be above 0 and sum to 1"
+            )
+        if self.max_occurrences < 1:
+            raise InputError(f"max_occurrences={self.max_occurrences}: must be at least 1")
+        if not 0 < self.seg_duration < np.inf:
+            raise InputError(f"seg_duration={self.seg_duration}: must be a number of seconds > 0")
+        if not 0.001 <= self.min_shift < np.inf:
+            raise InputError(f"min_shift={self.min_shift}: must be at least 0.001 s")
+        if self.seed < 0:
+            raise InputError(f"seed={self.seed}: must not be negative")
+        _one_of("upsample", self.upsample, PARTS)
+        _one_of("upsample_to", [self.upsample_to], UPSAMPLE_TO)
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """Of train, validation and test."""
+        return self.train, self.validation, self.test
+
+
+def draw_labels(
+    album: np.ndarray, tag: np.ndarray, popularity: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Draws one label an album, P(tag) proportional to 1 / popularity (section 2.2).
+
+    With Rock on 1000 tracks and Punk on 100, an album with both is Rock with probability
+    1/11 and Punk with 10/11. Exponential variables with these rates race, the first wins.
+
+    Args:
+      album: int [n], the album of each (album, tag) pair; ascending, from 0, none left out.
+      tag: int [n], its tag.
+      popularity: [tags], number of tracks in the whole data set that have the tag.
+      rng: the source of chance.
+
+    Returns:
+      int64 [albums]: the label of each album.
+    """
+    arrival = rng.exponential(size=len(tag)) * np.maximum(popularity, 1)[tag]
+    order = np.lexsort((arrival, album))
+    first = np.searchsorted(album, np.arange(album[-1] + 1 if len(album) else 0))
+    return tag[order[first]].astype(np.int64)
+
+
+def split_groups(
+    group: np.ndarray,
+    feature: np.ndarray,
+    shares: Sequence[float],
+    rng: np.random.Generator,
+    passes: int = 3,
+) -> np.ndarray:
+    """Splits groups (artists) into parts, each feature (tag) as near to the shares as it goes.
+
+    Greedy: groups are placed from the largest to the smallest where they add least to
+    the chi-square distance between the parts' counts and their shares of every feature and
+    of the total; further passes move each group to its best place given all others. Linear
+    in the number of occurrences.
+
+    Args:
+      group: int [n], the group of each occurrence; numbers from 0, none left out.
+      feature: int [n], what occurs.
+      shares: of the parts, sum 1.
+      rng: breaks ties of size.
+      passes: number of times every group is placed.
+
+    Returns:
+      int64 [groups]: the part of each group.
+    """
+    n_groups, n_features = int(group.max()) + 1, int(feature.max()) + 1
+    keys, counts = np.unique(group * n_features + feature, return_counts=True)
+    bounds = np.searchsorted(keys, np.arange(n_groups + 1) * n_features).tolist()
+    sizes = np.bincount(group)
+    order = np.lexsort((rng.permutation(n_groups), -sizes)).tolist()
+    totals = np.append(np.bincount(feature), len(group)).tolist()
+    features, counts, sizes = (keys % n_features).tolist(), counts.tolist(), sizes.tolist()
+    have = [[0] * len(totals) for _ in shares]
+    scale = [1.0 / share for share in shares]
+    part = [-1] * n_groups
+    for _ in range(passes):
+        for g in order:
+            here = slice(bounds[g], bounds[g + 1])
+            occurs = [*zip(features[here], counts[here], strict=True), (n_features, sizes[g])]
+            if part[g] >= 0:
+                held = have[part[g]]
+                for f, c in occurs:
+                    held[f] -= c
+            costs = [
+                weight * sum(c * (2 * held[f] + c) / totals[f] for f, c in occurs)
+                for held, weight in zip(have, scale, strict=True)
+            ]
+            part[g] = costs.index(min(costs))
+            held = have[part[g]]
+            for f, c in occurs:
+                held[f] += c
+    return np.array(part, dtype=np.int64)
+
+
+def split_by_artist(
+    artist: np.ndarray, label: np.ndarray, shares: Sequence[float], rng: np.random.Generator
+) -> np.ndarray:
+    """The part of each track: no artist in two parts, labels as even as that allows (2.1.3).
+
+    Args:
+      artist: int [tracks], numbers from 0, none left out.
+      label: int [tracks].
+      shares: of the parts, sum 1; (.7, .1, .2) in the paper.
+      rng: the source of chance.
+
+    Returns:
+      int64 [tracks].
+    """
+    return split_groups(artist, label, shares, rng)[artist]
+
+
+def folds_by_artist(
+    artist: np.ndarray, label: np.ndarray, folds: int, rng: np.random.Generator
+) -> np.ndarray:
+    """The fold of each track, as `split_by_artist` with `folds` equal shares."""
+    return split_by_artist(artist, label, [1.0 / folds] * folds, rng)
+
+
+def balance(
+    label: np.ndarray,
+    capacity: np.ndarray,
+    most: int,
+    upsample_to: int | None,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """How many excerpts of each track to take, so that labels occur equally often (2.2).
+
+    A label on more than `most` tracks keeps a random choice of them, one excerpt each. One
+    on fewer gets second excerpts of all its tracks, then third ones, and so on as far as
+    their capacity goes; the last round goes to a random choice.
+
+    Args:
+      label: int [tracks].
+      capacity: int [tracks], excerpts that each track can give, at least 1.
+      most: occurrences of a label at most.
+      upsample_to: occurrences of a label aimed at, at most `most`; None for no upsampling.
+      rng: the source of chance.
+
+    Returns:
+      int64 [tracks]: excerpts to take, 0 for a track that is left out.
+    """
+    copies = np.zeros(len(label), np.int64)
+    order = np.argsort(label, kind="stable")
+    bounds = np.flatnonzero(np.diff(label[order], prepend=-1, append=-1))
+    for begin, end in itertools.pairwise(bounds):
+        tracks = rng.permutation(order[begin:end])
+        copies[tracks[:most]] = 1
+        left = min(upsample_to or 0, most) - len(tracks)
+        while left > 0 and (able := tracks[capacity[tracks] > copies[tracks]]).size:
+            copies[rng.permutation(able)[:left] if left < able.size else able] += 1
+            left -= able.size
+    return copies
+
+
+def excerpt_starts(
+    slack: np.ndarray, position: np.ndarray, copies: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the excerpts of each track begin.
+
+    The first begins at random between 0 and `slack`, the latest start from which an excerpt
+    still fits (section 2.1). The other n - 1 follow in steps of slack / n, from the end on
+    again from the beginning: each is as random as the first, and any two are at least
+    slack / n apart. Starts are cut (never raised) to 1e-4 s.
+
+    Args:
+      slack: float64 [tracks], seconds: duration - seg_duration, 0 if that is negative.
+      position: float64 [tracks], uniform draws from [0, 1).
+      copies: int [tracks].
+
+    Returns:
+      (track int64 [n], copy int64 [n], start float64 [n] seconds), by track and copy.
+    """
+    track = np.repeat(np.arange(len(copies)), copies)
+    copy = np.arange(len(track)) - np.repeat(np.cumsum(copies) - copies, copies)
+    where = (position[track] + copy / copies[track]) % 1.0 * slack[track]
+    return track, copy, np.floor(where * 1e4) / 1e4
+
+
+def make_manifest(
+    catalogues: Sequence[Catalogue],
+    tracks: Tracks | None,
+    config: SamplingConfig,
+    experiment: str = "taxonomy",
+    folds: int = 0,
+) -> Manifest:
+    """Samples the manifest of one experiment.
+
+    Tags are selected; for deduplication every tag is split in two by artist; an album gets one
+    label; artists go to parts (or folds); labels are balanced; excerpts get their positions.
+    Tracks in two catalogues are never trained on: they are the part `overlap` (`fold_k_overlap`
+    in the fold of their artist), annotated with the tags of both.
+
+    An album is the tracks of one catalogue with the same album_id; its tags, and those of
+    each of its tracks, are the union of its tracks' tags. A track of unknown duration gives
+    one excerpt, from its start. With folds, labels are balanced over all folds together.
+
+    Args:
+      catalogues: with distinct prefixes.
+      tracks: where the audio is; annotated tracks that it lacks are left out and counted.
+        None: nothing is known of the audio.
+      config: the choices.
+      experiment: one of `EXPERIMENTS`.
+      folds: 0 for train, validation and test.
+
+    Raises:
+      InputError: an unknown experiment, too few or like-named catalogues, nothing left to
+        sample, or too few artists for the parts.
+    """
+    _one_of("experiment", [experiment], EXPERIMENTS)
+    if experiment == "translation" and len(catalogues) < 2:
+        raise InputError(
+            "experiment=translation: needs two catalogues, with a prefix each: "
+            "--annotations=a.csv,b.csv --prefix=a:,b:"
+        )
+    if folds == 1 or folds < 0:
+        raise InputError(f"folds={folds}: must be at least 2, or 0 for train, validation, test")
+    everything, counts = corpora.gather(catalogues, tracks)
+    corpus = corpora.select_tags(everything, config.top_tags, config.min_tracks)
+    counts |= {
+        "tags_found": len(everything.tags),
+        "tags_kept": len(corpus.tags),
+        "tracks_without_kept_tag": len(everything) - len(corpus),
+    }
+    truth: dict[str, Any] = {}
+    if experiment == "deduplication":
+        artist, tag = corpus.artist_tags()
+        half = split_groups(artist, tag, (0.5, 0.5), _rng(config, _HALVES))
+        corpus, truth["duplicates"] = corpora.duplicate_tags(corpus, half)
+        counts["tags_in_one_half_only"] = len(corpus.tags) - 2 * len(truth["duplicates"])
+    popularity, rng = corpus.popularity(), _rng(config, _LABELS)
+    label = draw_labels(corpus.pair_album, corpus.pair_tag, popularity, rng)[corpus.album]
+    # Tracks in two catalogues are spread over the parts as if they had one more label.
+    kind, rng = np.where(corpus.overlap, len(corpus.tags), label), _rng(config, _SPLIT)
+    if folds:
+        part = folds_by_artist(corpus.artist, kind, folds, rng)
+    else:
+        part = split_by_artist(corpus.artist, kind, config.shares, rng)
+    slack = np.maximum(np.nan_to_num(corpus.duration - config.seg_duration), 0.0)
+    copies = _copies(config, corpus, label, part, slack, bool(folds))
+    position = _rng(config, _POSITIONS).random(len(corpus))
+    track, copy, start = excerpt_starts(slack, position, copies)
+
+    def rows(chosen: np.ndarray) -> Excerpts:
+        return _excerpts(corpus, label, track[chosen], start[chosen], config.seg_duration)
+
+    owner, shared = part[track], corpus.overlap[track]
+    parts = {}
+    for index, name in enumerate([f"fold_{k}" for k in range(folds)] or PARTS):
+        inside = (owner == index) & ~shared
+        if not inside.any():
+            raise EmptyPartError(
+                f"part {name} is empty: {corpus.artist.max() + 1} artists are too few for "
+                + (f"{folds} folds; take fewer" if folds else "three parts; take --folds=K")
+                + f", or max_occurrences={config.max_occurrences} leaves nothing for its share; "
+                "raise it"
+            )
+        if not folds:
+            parts[name] = rows(inside)
+            continue
+        parts[name] = rows(inside & (copy == 0))
+        parts[f"{name}_upsampled"] = rows(inside & (copy > 0))
+        if corpus.overlap.any():
+            parts[f"{name}_overlap"] = rows((owner == index) & shared)
+    if corpus.overlap.any() and not folds:
+        parts["overlap"] = rows(shared)
+    counts |= {
+        "overlap_tracks": int(corpus.overlap.sum()),
+        "tracks_downsampled": int((copies == 0).sum()),
+        "excerpts_upsampled": int((copies - 1).clip(0).sum()),
+        "tracks_of_unknown_duration": int(np.isnan(corpus.duration).sum()),
+        "tracks_shorter_than_excerpt": int((corpus.duration < config.seg_duration).sum()),
+        "tags_never_label": len(corpus.tags) - len(np.unique(label[~corpus.overlap])),
+    }
+    return Manifest(
+        parts=parts,
+        experiment=experiment,
+        systems=tuple(catalogue.prefix for catalogue in catalogues),
+        seed=config.seed,
+        folds=folds,
+        config=dataclasses.asdict(config),
+        counts=counts,
+        truth=truth,
+    )
+
+
+def _rng(config: SamplingConfig, purpose: int) -> np.random.Generator:
+    return np.random.default_rng([config.seed, purpose])
+
+
+def _one_of(name: str, values: Sequence[str], valid: Sequence[str]) -> None:
+    for value in values:
+        if value not in valid:
+            raise InputError(f"{name}={value!r}: unknown; valid: {', '.join(valid)}")
+
+
+def _copies(
+    config: SamplingConfig,
+    corpus: Corpus,
+    label: np.ndarray,
+    part: np.ndarray,
+    slack: np.ndarray,
+    folded: bool,
+) -> np.ndarray:
+    """Excerpts to take of each track, balanced in each part, or over all folds together."""
+    capacity = np.maximum(np.floor(slack / config.min_shift), 1).astype(np.int64)
+    if config.max_excerpts_per_track is not None:
+        capacity = np.minimum(capacity, config.max_excerpts_per_track)
+    copies = np.ones(len(corpus), np.int64)
+    rng = _rng(config, _BALANCE)
+    shares = {"train": 1.0} if folded else dict(zip(PARTS, config.shares, strict=True))
+    for index, (name, share) in enumerate(shares.items()):
+        inside = np.flatnonzero(~corpus.overlap & (folded | (part == index)))
+        most = int(config.max_occurrences * share + 1e-6)
+        target = None
+        if name in config.upsample:
+            commonest = int(np.bincount(label[inside]).max(initial=0))
+            target = most if config.upsample_to == "max_occurrences" else min(most, commonest)
+        copies[inside] = balance(label[inside], capacity[inside], most, target, rng)
+    return copies
+
+
+def _excerpts(
+    corpus: Corpus, label: np.ndarray, track: np.ndarray, start: np.ndarray, duration: float
+) -> Excerpts:
+    def pick(column: Sequence[Any], rows: np.ndarray) -> tuple[Any, ...]:
+        return tuple([column[row] for row in rows.tolist()])
+
+    return Excerpts(
+        sng_id=pick(corpus.track_id, track),
+        label=pick(corpus.tags, label[track]),
+        seg_start=start,
+        seg_duration=np.full(len(track), duration),
+        artist_id=pick(corpus.artist_id, track),
+        album_id=pick(corpus.album_id, track),
+        tags=pick(corpus.album_tags(), corpus.album[track]),
+        path=None if corpus.path is None else pick(corpus.path, track),
+    )

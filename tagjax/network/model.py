@@ -1,0 +1,293 @@
+"""The network of Table 1: four convolution blocks, a GRU for temporal pooling, a softmax."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from tagjax.base.errors import InputError
+from tagjax.network import convolution
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Shape and free choices of the network; the defaults are the `paper` preset.
+
+    Attributes:
+      filters: output channels of the convolution blocks (Table 1).
+      pools: max-pooling of each block, (frames, mel bands) (Table 1).
+      gru_units: size of the last hidden layer, hence of fw (Table 1).
+      convolution: `full`, or `depthwise` (each filter sees one input channel), which has
+        the parameter counts that Table 1 prints: 640, 1280, 2560, 5120.
+      activation: after each convolution: `relu` or `elu`.
+      batch_norm: normalise between convolution and activation.
+      batch_norm_momentum: of the running mean and variance.
+      batch_norm_epsilon: added to the variance.
+      recurrent_activation: of the GRU's gates: `hard_sigmoid` (Keras before 3) or `sigmoid`.
+      conv_dropout: share of values dropped after each pooling.
+      gru_dropout: share of values dropped between the GRU and the softmax.
+    """
+
+    filters: tuple[int, ...] = (64, 128, 256, 512)
+    pools: tuple[tuple[int, int], ...] = ((2, 2), (3, 4), (2, 3), (3, 4))
+    gru_units: int = 512
+    convolution: str = "full"
+    activation: str = "relu"
+    batch_norm: bool = True
+    batch_norm_momentum: float = 0.99
+    batch_norm_epsilon: float = 1e-3
+    recurrent_activation: str = "hard_sigmoid"
+    conv_dropout: float = 0.0
+    gru_dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        if len(self.filters) != len(self.pools):
+            raise InputError(
+                f"model: filters has {len(self.filters)} layers but pools {len(self.pools)}; "
+                "give one pool (frames x bands) a layer"
+            )
+        for name, value, known in (
+            ("convolution", self.convolution, CONVOLUTIONS),
+            ("activation", self.activation, tuple(ACTIVATIONS)),
+            ("recurrent_activation", self.recurrent_activation, tuple(GATES)),
+        ):
+            if value not in known:
+                raise InputError(f"model: {name} {value!r} is unknown; one of {', '.join(known)}")
+        if min(*self.filters, self.gru_units) < 1:
+            raise InputError("model: filters and gru_units must be at least 1")
+        for name, rate in (("conv_dropout", self.conv_dropout), ("gru_dropout", self.gru_dropout)):
+            if not 0 <= rate < 1:
+                raise InputError(f"model: {name} {rate} must be in [0, 1)")
+
+
+def keras_hard_sigmoid(x: jax.Array) -> jax.Array:
+    """clip(0.2 x + 0.5, 0, 1): Keras 1 and 2; `jax.nn.hard_sigmoid` has slope 1/6."""
+    return jnp.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+
+CONVOLUTIONS = ("full", "depthwise")
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"relu": nn.relu, "elu": nn.elu}
+GATES: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "hard_sigmoid": keras_hard_sigmoid,
+    "sigmoid": nn.sigmoid,
+}
+PRESETS: dict[str, ModelConfig] = {
+    "paper": ModelConfig(),
+    "small": ModelConfig(
+        filters=(8, 32, 64, 128),
+        pools=((2, 4), (3, 4), (2, 3), (3, 2)),
+        gru_units=128,
+        batch_norm_momentum=0.9,
+        gru_dropout=0.3,
+    ),
+}
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def max_pool(x: jax.Array, window: tuple[int, int]) -> jax.Array:
+    """Max-pooling without overlap, remainders dropped: [b, t, f, c] -> [b, t//w0, f//w1, c].
+
+    Where several values of a window are its maximum they share the gradient equally, as
+    with `jnp.max`; the gradient is a comparison instead of XLA's select-and-scatter, which
+    on the CPU took most of the step.
+    """
+    frames, bands = (n // w * w for n, w in zip(x.shape[1:3], window, strict=True))
+    parts = [
+        x[:, i : frames : window[0], j : bands : window[1]]
+        for i in range(window[0])
+        for j in range(window[1])
+    ]
+    return functools.reduce(jnp.maximum, parts)
+
+
+def _unpool(y: jax.Array, window: tuple[int, int], shape: tuple[int, ...]) -> jax.Array:
+    """Repeats each value over its window, zeros in the remainder: the shape before pooling."""
+    b, t, f, c = y.shape
+    y = jnp.broadcast_to(y[:, :, None, :, None], (b, t, window[0], f, window[1], c))
+    y = y.reshape(b, t * window[0], f * window[1], c)
+    return jnp.pad(y, ((0, 0), (0, shape[1] - y.shape[1]), (0, shape[2] - y.shape[2]), (0, 0)))
+
+
+def _max_pool_forward(
+    x: jax.Array, window: tuple[int, int]
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    y = max_pool(x, window)
+    return y, (x, y)
+
+
+def _max_pool_backward(
+    window: tuple[int, int], saved: tuple[jax.Array, jax.Array], gradient: jax.Array
+) -> tuple[jax.Array]:
+    x, y = saved
+    maximal = x == _unpool(y, window, x.shape)
+    frames, bands = (n // w * w for n, w in zip(x.shape[1:3], window, strict=True))
+    count = functools.reduce(
+        jnp.add,
+        [
+            maximal[:, i : frames : window[0], j : bands : window[1]].astype(x.dtype)
+            for i in range(window[0])
+            for j in range(window[1])
+        ],
+    )
+    share = _unpool(gradient / count, window, x.shape)
+    return (jnp.where(maximal, share, jnp.zeros((), x.dtype)),)
+
+
+max_pool.defvjp(_max_pool_forward, _max_pool_backward)
+
+
+class Dropout(nn.Module):
+    """Inverted dropout whose mask depends on the example, not on the device that holds it.
+
+    A row's mask comes from the key folded with the row's `position` in the global batch,
+    so a batch split over any number of devices or processes is dropped alike.
+    """
+
+    rate: float
+
+    @nn.compact
+    def __call__(self, x: jax.Array, positions: jax.Array | None) -> jax.Array:
+        """Applies dropout.
+
+        Args:
+          x: [batch, ...].
+          positions: int32 [batch], places in the global batch; None: no dropout.
+        """
+        if positions is None or self.rate == 0.0:
+            return x
+        key = self.make_rng("dropout")
+        keep = 1.0 - self.rate
+
+        def mask(position: jax.Array) -> jax.Array:
+            return jax.random.bernoulli(jax.random.fold_in(key, position), keep, x.shape[1:])
+
+        return jnp.where(jax.vmap(mask)(positions), x / keep, jnp.zeros((), x.dtype))
+
+
+class GRU(nn.Module):
+    """Gated recurrent unit, last output only; reset before the product, one bias a gate.
+
+    z, r = gate(W x + U h + b);  n = tanh(W x + U (r * h) + b);  h' = z h + (1 - z) n,
+    as Keras' `GRU(reset_after=False)`: 3 (in + units + 1) units parameters, 1,574,400 for
+    512 -> 512 (Table 1). The products with the input of all steps are one.
+    """
+
+    units: int
+    gate: Callable[[jax.Array], jax.Array]
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[batch, time, features] -> [batch, units]."""
+        units = self.units
+        kernel = self.param("kernel", nn.initializers.glorot_uniform(), (x.shape[-1], 3 * units))
+        recurrent = self.param("recurrent_kernel", nn.initializers.orthogonal(), (units, 3 * units))
+        bias = self.param("bias", nn.initializers.zeros_init(), (3 * units,))
+        kernel, recurrent, bias = (p.astype(self.dtype) for p in (kernel, recurrent, bias))
+        inputs = jnp.moveaxis(x.astype(self.dtype) @ kernel + bias, 1, 0)
+
+        def step(h: jax.Array, projected: jax.Array) -> tuple[jax.Array, None]:
+            gates = self.gate(projected[:, : 2 * units] + h @ recurrent[:, : 2 * units])
+            z, r = jnp.split(gates, 2, axis=-1)
+            n = jnp.tanh(projected[:, 2 * units :] + (r * h) @ recurrent[:, 2 * units :])
+            return z * h + (1 - z) * n, None
+
+        h = jnp.zeros((x.shape[0], units), self.dtype)
+        return jax.lax.scan(step, h, inputs, unroll=True)[0]
+
+
+class TagClassifier(nn.Module):
+    """The mono-label classifier (section 2.3, Table 1).
+
+    Attributes:
+      num_tags: N_c.
+      config: the rest of its shape.
+      dtype: of the computation; parameters, statistics and logits stay float32.
+      axis_name: device axis over which batch statistics are averaged in training.
+    """
+
+    num_tags: int
+    config: ModelConfig = ModelConfig()
+    dtype: jnp.dtype = jnp.float32
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, mel: jax.Array, positions: jax.Array | None = None) -> jax.Array:
+        """Logits of the tags.
+
+        Args:
+          mel: [batch, frames, mel bands], any float dtype.
+          positions: int32 [batch], places in the global batch when training (batch
+            statistics, dropout); None when predicting.
+
+        Returns:
+          float32 [batch, num_tags]; their softmax is the paper's p_k.
+        """
+        config, training = self.config, positions is not None
+        x = mel[..., None].astype(self.dtype)
+        for i, (filters, pool) in enumerate(zip(config.filters, config.pools, strict=True)):
+            groups = x.shape[-1] if config.convolution == "depthwise" else 1
+            x = nn.Conv(
+                filters,
+                (3, 3),
+                feature_group_count=groups,
+                dtype=self.dtype,
+                conv_general_dilated=convolution.convolve,
+                name=f"conv{i + 1}",
+            )(x)
+            if config.batch_norm:
+                x = nn.BatchNorm(
+                    use_running_average=not training,
+                    momentum=config.batch_norm_momentum,
+                    epsilon=config.batch_norm_epsilon,
+                    dtype=self.dtype,
+                    axis_name=self.axis_name if training else None,
+                    name=f"norm{i + 1}",
+                )(x)
+            # As both activations rise, pooling first is the same, and leaves them less to do.
+            x = ACTIVATIONS[config.activation](max_pool(x, pool))
+            self.sow("intermediates", f"block{i + 1}", x)
+            x = Dropout(config.conv_dropout)(x, positions)
+        x = x.reshape(x.shape[0], x.shape[1], -1)
+        x = GRU(config.gru_units, GATES[config.recurrent_activation], self.dtype, name="gru")(x)
+        self.sow("intermediates", "hidden", x)
+        x = Dropout(config.gru_dropout)(x, positions)
+        return nn.Dense(self.num_tags, dtype=jnp.float32, name="tags")(x.astype(jnp.float32))
+
+
+def check_input(config: ModelConfig, input_shape: Sequence[int]) -> None:
+    """Whether anything is left of an input (frames, mel bands) after the poolings.
+
+    Raises:
+      InputError: nothing is.
+    """
+    for axis, name in ((0, "frames"), (1, "mel bands")):
+        least = math.prod(pool[axis] for pool in config.pools)
+        if input_shape[axis] < least:
+            raise InputError(
+                f"model: {input_shape[axis]} {name} are fewer than pooling's {least}; "
+                "take smaller --pools or longer excerpts"
+            )
+
+
+def init(
+    key: jax.Array, num_tags: int, config: ModelConfig, input_shape: Sequence[int] = (646, 96)
+) -> dict:
+    """Fresh variables {`params`, `batch_stats`} of the network.
+
+    Args:
+      key: PRNG key.
+      num_tags: N_c.
+      config: the network's shape.
+      input_shape: (frames, mel bands) of an example.
+
+    Raises:
+      InputError: the input is too small for the poolings.
+    """
+    check_input(config, input_shape)
+    variables = TagClassifier(num_tags, config).init(key, jnp.zeros((1, *input_shape)))
+    return {name: variables[name] for name in ("params", "batch_stats") if name in variables}

@@ -1,0 +1,357 @@
+"""The tables of the report: what each shows, in what order, under which headings."""
+
+import collections
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tagjax.tasks import paper as printed
+from tagjax.tasks import results as records
+from tagjax.tasks.results import TaskResult
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of a listing.
+
+    Attributes:
+      label: its heading.
+      kind: tag, number (three decimal places), plain (a number as it is), integer or nearest.
+      order: how the rows are sorted by it: ascending, descending, or "" for not.
+    """
+
+    label: str
+    kind: str = "tag"
+    order: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """A table of the page.
+
+    Attributes:
+      columns: of the rows.
+      rows: tuples of cells; a cell of kind nearest is [(candidate, similarity, rank, relevant)].
+      total: rows there are, of which these are the first.
+      about: a sentence.
+      file: the CSV file that has all rows, or "".
+      searched: the columns that the search looks at; None: all.
+      label: a caption, where a section has several.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    total: int
+    about: str = ""
+    file: str = ""
+    searched: tuple[int, ...] | None = None
+    label: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Words:
+    """How a task is spoken of."""
+
+    title: str
+    query: str
+    truth: str
+    question: str
+    definitions: str
+
+
+WORDS = {
+    "taxonomy": Words(
+        "Taxonomy learning",
+        "style",
+        "genre",
+        "Is the genre most similar to a style the one that the taxonomy gives it?",
+        "Queries are the styles, candidates the genres of the same tag system. A hit at k: any "
+        "of the genres that the taxonomy gives the style is among its k nearest.",
+    ),
+    "deduplication": Words(
+        "Tag deduplication",
+        "tag",
+        "duplicate",
+        "Every tag was split by artist into two halves, _1 and _2. Is the tag most similar to "
+        "a half the other half?",
+        "Queries are all tags, candidates all other tags. A hit at k: the tag's other half is "
+        "among its k nearest. “MAP, self included” is the paper's: that of a list which the tag "
+        "itself opens as a first hit, (1 + 2/(r + 1)) / 2 for a duplicate at rank r; it is "
+        "never below 50.",
+    ),
+    "translation": Words(
+        "Tag translation",
+        "source tag",
+        "translation",
+        "Is the tag of one system that is most similar to a tag of another its translation?",
+        "Queries are the source system's tags, candidates all tags of the target system. A hit "
+        "at k: a true translation is among the k nearest.",
+    ),
+}
+_COLUMNS = {
+    "similarity": Column("similarity", "number"),
+    "rank": Column("rank", "integer"),
+    "found_by": Column("found by"),
+    "audio": Column("audio", "number"),
+    "audio_rank": Column("its rank", "integer"),
+    "cooccurrence": Column("co-occurrence", "number"),
+    "cooccurrence_rank": Column("its rank", "integer"),
+}
+TABLES = {  # name: heading, link, what it is
+    "nearest": (
+        "Most similar pairs with different names",
+        "Pairs",
+        "For every target tag its nearest source tag, without pairs whose names agree; the "
+        "most similar first.",
+    ),
+    "same_name": (
+        "Same name, different meaning?",
+        "Same name",
+        "Pairs whose names agree, the least similar first: those at the top may not mean the same.",
+    ),
+    "one_sided": (
+        "Found by audio or by co-occurrence only",
+        "One-sided",
+        "Pairs that one similarity puts first for the source tag, and the other not even near; "
+        "the most similar first.",
+    ),
+    "suspected": (
+        "Suspected duplicates",
+        "Suspected",
+        "The most similar pairs of tags that are not halves of one tag.",
+    ),
+    "errors": ("Error analysis", "Errors", ""),
+    "ranked": ("Ranked lists", "", ""),
+    "listed": (
+        "Known duplicates",
+        "Known",
+        "The rank at which each tag finds its known duplicate.",
+    ),
+    "without_parent": ("Styles without genre", "", "Not named by the taxonomy; left out."),
+    "without_style": ("Genres without style", "", "They remain candidates."),
+    "without_translation": ("Tags without translation", "", "Source tags; left out."),
+    "without_data": ("Tags without data", "", "They find nothing, and nothing finds them."),
+}
+DESCRIBED = {  # section of a data set's report: heading, what it is
+    "parts": (
+        "Parts",
+        "Excerpts, tracks and artists of each part; least, median and most excerpts of a label; "
+        "tracks of the largest artist.",
+    ),
+    "tags": (
+        "Tags",
+        "Each tag's tracks, its labels before balancing and its excerpts after. Click a series in "
+        "the legend to hide it.",
+    ),
+    "cardinality": ("Tags a track", "How many tags the tracks have, of all and of each system."),
+    "cooccurrence": (
+        "Co-occurrence",
+        "Tracks with both of two tags, divided by the geometric mean of those with either (fdist, "
+        "equation 4), in the order of the taxonomy, or where there is none under the genre that "
+        "a style most often comes with. Tags of two systems come together only in the tracks of "
+        "both catalogues. Drag to zoom, double-click to return.",
+    ),
+}
+COUNTED = {  # column of `describe.tag_table`: series of its chart
+    "tracks": "tracks with the tag",
+    "labelled": "tracks with the label, before balancing",
+    "excerpts": "excerpts with the label, after balancing",
+}
+EMBEDDINGS = {
+    "fw": "weights of the last layer, eq. 1",
+    "fc": "columns of the output, eq. 2",
+    "fm": "mean output over a tag's excerpts, eq. 3",
+    "fdist": "co-occurrence in the annotations, not audio, eq. 4",
+}
+
+
+def summary(task: str, results: Mapping[str, TaskResult], paper: bool) -> dict[str, Any]:
+    """The metrics in percent: {"header": …, "rows": [{"name", "part", "n", "cells"}]}.
+
+    A cell is (our figure, the printed one or ""); rows of `part` are a tag system's.
+    """
+    keys = list(dict.fromkeys(key for result in results.values() for key in result.metrics))
+    book = printed.FIGURES.get(task, {}) if paper else {}
+    rows = []
+    for name, result in results.items():
+        several = result.systems if len(result.systems) > 1 else {}
+        parts: dict[str | None, Any] = {None: result.metrics} | dict(several)
+        for part, figures_of in parts.items():
+            given = book.get(name, {}) if part is None else {}
+            cells = [
+                (records.percent(figures_of[key]), str(given.get(key, "")))
+                if key in figures_of
+                else ("-", "")
+                for key in keys
+            ]
+            n = next(iter(figures_of.values()))["n"] if figures_of else 0
+            label = None if part is None else part or "(no prefix)"
+            rows.append({"name": name, "part": label, "n": n, "cells": cells})
+    return {"header": [records.HEADINGS.get(key, key) for key in keys], "rows": rows}
+
+
+def errors(task: str, results: Mapping[str, TaskResult], name: str, limit: int) -> list[Listing]:
+    """The queries whose first match is not the truth, and in a taxonomy what is confused."""
+    words, result = WORDS[task], results[name]
+    others = {other: _truth_ranks(one) for other, one in results.items() if other != name}
+    rows, confused = [], collections.Counter[tuple[str, str]]()
+    for row in result.errors.rows:
+        one = dict(zip(result.errors.header, row, strict=True))
+        known = one["similarity"] is not None and one["truth_similarity"] is not None
+        gap = one["similarity"] - one["truth_similarity"] if known else None
+        ranks = [_rank_in(others[other], one["query"]) for other in others]
+        keys = ("query", "found", "similarity", "truth", "truth_rank", "truth_similarity")
+        rows.append((*(one[key] for key in keys), gap, *ranks))
+        if one["found"] is not None:
+            confused[(one["truth"], one["found"])] += 1
+    rows.sort(key=lambda row: np.inf if row[6] is None else -row[6])
+    n = result.metrics["hr@1"]["n"]
+    second = sum(row[4] == 2 for row in rows)
+    about = f"{len(rows)} of {n} queries do not find their {words.truth} first"
+    if rows:
+        about += f"; {second} of them find it second. The clearest errors come first: those with "
+        about += f"the widest gap in similarity between what was found and a true {words.truth}"
+    columns = (
+        Column(words.query),
+        Column("found first"),
+        Column("similarity", "number"),
+        Column(f"true {words.truth}"),
+        Column("rank", "integer"),
+        Column("similarity", "number"),
+        Column("gap", "number", "descending"),
+        *(Column(f"rank, {other}", "integer") for other in others),
+    )
+    found = [Listing(columns, tuple(rows[:limit]), len(rows), f"{about}.", f"{name}_errors.csv")]
+    often = [(*pair, count) for pair, count in confused.most_common() if count > 1]
+    if task == "taxonomy" and often:
+        columns = (Column("genre"), Column("found instead"), Column("styles", "integer"))
+        found.append(Listing(columns, tuple(often), len(often), label="Confused more than once"))
+    return found
+
+
+def ranked(task: str, result: TaskResult, name: str, candidates: int, limit: int) -> Listing:
+    """A row a query: the rank of the truth, and the nearest candidates."""
+    words = WORDS[task]
+    nearest: dict[str, list[tuple[str, float, int, bool]]] = {}
+    for query, rank, candidate, score, relevant in result.ranked.rows:
+        several = nearest.setdefault(query, [])
+        if rank is not None and len(several) < candidates:
+            several.append((candidate, score, rank, relevant))
+    ranks = _truth_ranks(result)
+    late = {}
+    for row in result.errors.rows:
+        one = dict(zip(result.errors.header, row, strict=True))
+        if one["truth_rank"] is not None:
+            late[one["query"]] = (one["truth"], one["truth_similarity"], one["truth_rank"], True)
+    rows = []
+    for query, several in list(nearest.items())[:limit]:
+        if query in late and not any(relevant for *_, relevant in several):
+            several = [*several, late[query]]
+        rows.append((query, _rank_in(ranks, query), several))
+    return Listing(
+        (
+            Column(words.query),
+            Column(f"rank of {words.truth}", "integer"),
+            Column("nearest, with similarity", "nearest"),
+        ),
+        tuple(rows),
+        len(nearest),
+        f"The nearest of each {words.query}; a true {words.truth} is marked.",
+        f"{name}_ranked.csv",
+        searched=(0,),
+    )
+
+
+def rows_of(result: TaskResult, kind: str) -> tuple[tuple[Any, ...], ...]:
+    """Rows of one of a result's further tables; none if it does not have it."""
+    return result.tables[kind].rows if kind in result.tables else ()
+
+
+def table(kind: str, result: TaskResult, name: str, paper: bool, limit: int) -> list[Listing]:
+    """One of a result's further tables, and Table 4 beside it if wanted."""
+    if not rows_of(result, kind):
+        return []
+    table = result.tables[kind]
+    columns = tuple(_COLUMNS.get(key, Column(key.replace("_", " "))) for key in table.header)
+    rows, file = table.rows[:limit], f"{name}_{kind}.csv"
+    if not (paper and kind == "nearest" and name in printed.TABLE_4):
+        return [Listing(columns, rows, len(table.rows), file=file)]
+    places = [printed.rank_in_table_4(name, source, target) for source, target, _ in rows]
+    columns = (Column("#", "integer"), *columns, Column("in Table 4", "integer"))
+    ours = tuple(
+        (here, *row, place)
+        for here, (row, place) in enumerate(zip(rows, places, strict=True), start=1)
+    )
+    here = {place: i for i, place in enumerate(places, start=1) if place}
+    theirs = tuple(
+        (place, *pair, here.get(place)) for place, pair in enumerate(printed.TABLE_4[name], start=1)
+    )
+    both = (Column("MuMu tag"), Column("Discogs tag"))
+    heads = (Column("#", "integer"), *both, Column("here", "integer"))
+    return [
+        Listing(columns, ours, len(table.rows), file=file, label="From this data"),
+        Listing(heads, theirs, len(theirs), label="Table 4 as printed"),
+    ]
+
+
+def columns_of(table: records.Table) -> dict[str, tuple[Any, ...]]:
+    """{heading: cells}."""
+    columns = list(zip(*table.rows, strict=True)) or [()] * len(table.header)
+    return dict(zip(table.header, columns, strict=True))
+
+
+def counts(counted: Mapping[str, int]) -> list[Listing]:
+    """What the making of a data set counted; none if it is not known."""
+    if not counted:
+        return []
+    columns = (Column("counted when it was made"), Column("", "integer"))
+    return [Listing(columns, tuple(counted.items()), len(counted))]
+
+
+def plain(table: records.Table, file: str, limit: int) -> Listing:
+    """A table as it is: the first column in words, the others by what is in them."""
+
+    def kind(values: Sequence[Any]) -> str:
+        known = [value for value in values if value is not None]
+        if any(isinstance(value, str) for value in known):
+            return "tag"
+        whole = all(isinstance(value, int) for value in known)
+        return "integer" if whole else "plain" if all(v == round(v, 2) for v in known) else "number"
+
+    heads = columns_of(table).items()
+    return Listing(
+        tuple(Column(name.replace("_", " "), kind(values)) for name, values in heads),
+        table.rows[:limit],
+        len(table.rows),
+        file=file,
+    )
+
+
+def remarks(results: Mapping[str, TaskResult]) -> list[str]:
+    """What the results' `extra` values say, in sentences."""
+    said = []
+    for name, result in results.items():
+        agreement = result.extra.get("agreement")
+        if agreement and agreement["spearman"] is not None:
+            said.append(
+                f"{name} and fdist (co-occurrence) agree to a rank correlation (Spearman) of "
+                f"{agreement['spearman']:.3f} over {agreement['pairs']:,} pairs of tags."
+            )
+        listed = result.extra.get("listed")
+        if listed:
+            parts = [f"{records.HEADINGS[k]} {records.percent(v)}" for k, v in listed.items()]
+            said.append(f"Known duplicates by {name}: {', '.join(parts)}.")
+    return said
+
+
+def _truth_ranks(result: TaskResult) -> dict[str, int | str | None]:
+    """Ranks of the truth other than 1: "never" if not found, None if there is none."""
+    query, rank = (result.errors.header.index(key) for key in ("query", "truth_rank"))
+    ranks = {row[query]: row[rank] or "never" for row in result.errors.rows}
+    return {**ranks, **dict.fromkeys(result.unanswerable)}
+
+
+def _rank_in(ranks: Mapping[str, int | str | None], query: str) -> int | str | None:
+    return ranks.get(query, 1)

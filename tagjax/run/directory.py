@@ -1,0 +1,130 @@
+"""The run directory: whose it is, who writes in it, and the log of its epochs."""
+
+import contextlib
+import json
+import pathlib
+import shutil
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from tensorboardX import SummaryWriter
+
+from tagjax.base import files
+from tagjax.base.errors import InputError
+from tagjax.run import devices
+
+RESULT = frozenset({"epochs", "best_epoch", "step", "loss", "seconds"})
+"""What `result.json` holds."""
+
+
+def _differences(a: Any, b: Any, name: str = "") -> list[str]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        keys = [*a, *(key for key in b if key not in a)]
+        return [
+            line
+            for key in keys
+            for line in _differences(a.get(key), b.get(key), f"{name}.{key}" if name else key)
+        ]
+    if a == b:
+        return []
+    if isinstance(a, list) and isinstance(b, list) and len(str(a)) + len(str(b)) > 80:
+        return [f"{name}: {len(a)} entries there, {len(b)} here, not the same"]
+    return [f"{name}: {a!r} there, {b!r} here"]
+
+
+def claim(run_dir: pathlib.Path, what: dict[str, Any]) -> None:
+    """Writes `config.json`, or checks that the one there is the same.
+
+    Args:
+      run_dir: made if absent.
+      what: whatever another run would differ in.
+
+    Raises:
+      InputError: the directory is of another run; the differences are named.
+    """
+    path = run_dir / "config.json"
+    what = json.loads(json.dumps(what))
+    if path.exists():
+        try:
+            there = files.read_json(path)
+        except InputError as error:
+            raise InputError(f"{error}; remove {run_dir}, or name another --run_dir") from None
+        lines = _differences(there, what)
+        if lines:
+            shown = "; ".join(lines[:4]) + (f"; and {len(lines) - 4} more" if lines[4:] else "")
+            raise InputError(f"{run_dir} is of another run ({shown}); name another --run_dir")
+    elif devices.is_leader():
+        files.write_json(path, what)
+
+
+@contextlib.contextmanager
+def locked(run_dir: pathlib.Path) -> Iterator[None]:
+    """Holds the directory for the leader of this run alone; see `files.locked`."""
+    if not devices.is_leader():
+        yield
+        return
+    with files.locked(run_dir, "wait for it, or name another --run_dir"):
+        for left in run_dir.glob(".*.tmp"):  # Of a process that was killed.
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        yield
+
+
+def result(run_dir: pathlib.Path) -> dict[str, Any]:
+    """The content of `result.json`.
+
+    Raises:
+      InputError: it is damaged.
+    """
+    path = run_dir / "result.json"
+    try:
+        value = files.read_json(path)
+        if not (isinstance(value, dict) and value.keys() >= RESULT):
+            raise InputError(f"{path}: without {', '.join(sorted(RESULT))}")
+    except InputError as error:
+        raise InputError(f"{error}; remove it: the same command writes it again") from None
+    return value
+
+
+def _logged(path: pathlib.Path, last_step: int) -> list[str]:
+    """The lines of a log up to a step; one that is none, but the last, is named."""
+    raw = path.read_bytes().split(b"\n") if path.exists() else []
+    kept = []
+    for number, line in enumerate(raw):
+        try:
+            if json.loads(line)["step"] <= last_step:
+                kept.append(line.decode())
+        except (ValueError, TypeError, KeyError):
+            if number < len(raw) - 1:  # The last may be cut off.
+                warnings.warn(f"{path}:{number + 1}: damaged; left out", stacklevel=3)
+    return kept
+
+
+class Log:
+    """Metrics of each epoch, to `metrics.jsonl` and to TensorBoard; the leader's alone."""
+
+    def __init__(self, run_dir: pathlib.Path, first_step: int) -> None:
+        """Goes on after `first_step`: what was logged of later steps is dropped."""
+        self._path = run_dir / "metrics.jsonl"
+        self._board = None
+        if not devices.is_leader():
+            return
+        kept = _logged(self._path, first_step)
+        files.write_text(self._path, "".join(f"{line}\n" for line in kept))
+        board = str(run_dir / "tensorboard")
+        self._board = SummaryWriter(board, purge_step=first_step + 1)
+
+    def write(self, metrics: dict[str, float]) -> None:
+        """Adds an epoch; `step` and `epoch` are among its metrics."""
+        if self._board is None:
+            return
+        with self._path.open("a") as file:
+            file.write(json.dumps(metrics) + "\n")
+        for name, value in metrics.items():
+            if name not in ("step", "epoch"):
+                self._board.add_scalar(name, value, metrics["step"])
+
+    def close(self) -> None:
+        """Puts everything on disk."""
+        if self._board is not None:
+            self._board.close()

@@ -1,0 +1,152 @@
+"""Predictions: what the classifier says of excerpts it has not learnt from (section 2.4).
+
+A folder with `probabilities.npy` (P, float32 [N_s, N_c], rows sum to 1), `occurrences.npy`
+(M, uint8 [N_s, N_c], the full annotations), `excerpts.csv` (whose rows these are) and
+`tags.txt` (whose columns). The arrays are memory-mapped, never wholly in memory.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from tagjax.base.errors import InputError
+from tagjax.base.files import PathLike, read_table, write_table
+
+COLUMNS = ("sng_id", "label", "part", "artist_id", "album_id", "tags")
+_ARRAYS = {"probabilities": np.float32, "occurrences": np.uint8}
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """The content of a predictions folder.
+
+    Attributes:
+      tags: N_c names of columns.
+      probabilities: float32 [N_s, N_c], memory-mapped.
+      occurrences: uint8 [N_s, N_c], memory-mapped; all zero in a column that no track has.
+      excerpts: {column: N_s values}, the columns of `COLUMNS`.
+    """
+
+    tags: tuple[str, ...]
+    probabilities: np.ndarray
+    occurrences: np.ndarray
+    excerpts: dict[str, list[str]]
+
+
+class Writer:
+    """Writes a predictions folder row by row; see `writing`."""
+
+    def __init__(self, folder: pathlib.Path, tags: Sequence[str], rows: int) -> None:
+        """Makes the arrays for `rows` excerpts in `folder`."""
+        self._tags = {tag: i for i, tag in enumerate(tags)}
+        shape = (rows, len(tags))
+        array = np.lib.format.open_memmap
+        self._probabilities = array(folder / "probabilities.npy", "w+", np.float32, shape)
+        self._occurrences = array(folder / "occurrences.npy", "w+", np.uint8, shape)
+        self.excerpts: list[tuple[str, ...]] = []
+
+    def add(self, probabilities: np.ndarray, excerpt: Sequence[str]) -> None:
+        """Adds a row: float32 [N_c], and the excerpt's values of `COLUMNS`."""
+        row = len(self.excerpts)
+        self._probabilities[row] = probabilities
+        _, label, _, _, _, tags = excerpt
+        for tag in tags.split("|") if tags else [label]:
+            self._occurrences[row, self._tags[tag]] = 1
+        self.excerpts.append(tuple(excerpt))
+
+    def flush(self) -> None:
+        """Puts the arrays on disk."""
+        self._probabilities.flush()
+        self._occurrences.flush()
+
+
+@contextlib.contextmanager
+def writing(folder: PathLike, tags: Sequence[str], rows: int) -> Iterator[Writer]:
+    """Yields a `Writer` of a folder that appears whole when the block ends, or not at all."""
+    folder = pathlib.Path(folder)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        writer = Writer(temporary, tags, rows)
+        yield writer
+        writer.flush()
+        if len(writer.excerpts) != rows:
+            raise RuntimeError(f"{folder}: {len(writer.excerpts)} rows written of {rows}")
+        write_table(temporary / "excerpts.csv", COLUMNS, writer.excerpts)
+        (temporary / "tags.txt").write_text("".join(f"{t}\n" for t in tags), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read(folder: PathLike) -> Predictions:
+    """Opens a predictions folder.
+
+    Raises:
+      InputError: a file is missing or is no array, or their shapes do not agree.
+    """
+    folder = pathlib.Path(folder)
+    excerpts = read_table(folder / "excerpts.csv", COLUMNS)
+    try:
+        text = (folder / "tags.txt").read_text(encoding="utf-8")
+        tags = tuple(text.removesuffix("\n").split("\n"))
+        arrays = [np.lib.format.open_memmap(folder / f"{name}.npy", "r") for name in _ARRAYS]
+    except Exception as error:  # NumPy's parser of headers has no narrower word for a broken one.
+        raise InputError(f"{folder}: {error}; make the predictions anew") from None
+    if len({*tags}) < len(tags):
+        raise InputError(f"{folder}/tags.txt: a tag occurs twice")
+    for (name, kind), array in zip(_ARRAYS.items(), arrays, strict=True):
+        if array.dtype != kind:
+            raise InputError(f"{folder / name}.npy: {array.dtype}, not {np.dtype(kind)}")
+        if array.shape != (len(excerpts["sng_id"]), len(tags)):
+            raise InputError(
+                f"{folder / name}.npy: shape {array.shape}, but excerpts.csv has "
+                f"{len(excerpts['sng_id'])} rows and tags.txt {len(tags)} tags"
+            )
+    return Predictions(tags, arrays[0], arrays[1], excerpts)
+
+
+def merge(folders: Sequence[PathLike], folder: PathLike) -> None:
+    """Joins predictions of several models, such as those of the folds, into one folder.
+
+    Raises:
+      InputError: their tags differ.
+    """
+    several = [read(one) for one in folders]
+    for one, path in zip(several, folders, strict=True):
+        if one.tags != several[0].tags:
+            raise InputError(f"{path}/tags.txt differs from {folders[0]}/tags.txt")
+    rows = sum(len(one.probabilities) for one in several)
+    with writing(folder, several[0].tags, rows) as writer:
+        for one in several:
+            table = zip(*(one.excerpts[name] for name in COLUMNS), strict=True)
+            for probabilities, excerpt in zip(one.probabilities, table, strict=True):
+                writer.add(probabilities, excerpt)
+
+
+def occurrences_of(
+    track_ids: Sequence[str], annotations: Mapping[str, Sequence[str]]
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """M for another annotation of the predicted tracks, with tags the classifier never saw.
+
+    Args:
+      track_ids: N_s ids, as in `Predictions.excerpts["sng_id"]`.
+      annotations: {track id: its tags}; tracks that are not among `track_ids` are left out.
+
+    Returns:
+      (tags in alphabetic order, uint8 [N_s, number of tags]).
+    """
+    used = [annotations.get(track, ()) for track in track_ids]
+    tags = tuple(sorted({tag for each in used for tag in each}))
+    places = {tag: i for i, tag in enumerate(tags)}
+    matrix = np.zeros((len(track_ids), len(tags)), np.uint8)
+    for row, each in enumerate(used):
+        matrix[row, [places[tag] for tag in each]] = 1
+    return tags, matrix

@@ -1,0 +1,413 @@
+"""Similarity and embedding files, in the form of the authors' release.
+
+A similarity is a square CSV table whose first column (header empty or `tag`) and header
+name the tags, with rows and columns in any order; a tag without data has an empty (NaN) row or
+column. An embedding is a CSV table with a column a tag and no index. Either may be zipped
+(`fc_tag_embedding.csv.zip`). Both are what `pandas.read_csv` reads, with `index_col=0` for a
+similarity.
+"""
+
+import contextlib
+import csv
+import dataclasses
+import io
+import lzma
+import math
+import pathlib
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tagjax.base.errors import InputError
+from tagjax.base.files import PathLike, Writer, atomic_path, not_utf8, number
+from tagjax.base.files import lines as lines_of
+from tagjax.similarity import embeddings
+from tagjax.vocabulary import tags as names_of
+
+TOLERANCE = 1e-4  # of symmetry and range: well above float32's rounding, well below a mistake
+
+Progress = Callable[[Iterable[Any], str, int | None], Iterable[Any]]
+"""Passes on some items, and may show how far it is: (items, what they are, their number)."""
+
+_ABSENT = {"", "nan", "na", "n/a", "null", "none", "#n/a", "<na>"}  # what pandas takes for NaN
+_BLOCK = 512  # rows checked at a time
+_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
+
+
+def silently(items: Iterable[Any], what: str = "", total: int | None = None) -> Iterable[Any]:
+    """The `Progress` that shows nothing."""
+    return items
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Similarity:
+    """How alike the tags are.
+
+    Attributes:
+      tags: N names, each once.
+      matrix: float64 [N, N], symmetric, rows and columns in the order of `tags`; the row and
+        column of a tag without data are NaN.
+    """
+
+    tags: tuple[str, ...]
+    matrix: npt.NDArray[np.float64]
+
+    def __post_init__(self):
+        if self.matrix.shape != (len(self.tags), len(self.tags)):
+            raise ValueError(f"{len(self.tags)} tags but a matrix {self.matrix.shape}")
+        if len(set(self.tags)) != len(self.tags):
+            raise ValueError("a tag occurs twice")
+
+    def reordered(self, tags: Sequence[str]) -> "Similarity":
+        """The same for these tags (all or some of its own) in this order.
+
+        Raises:
+          KeyError: a tag it does not have.
+        """
+        if tuple(tags) == self.tags:
+            return self
+        index = {tag: i for i, tag in enumerate(self.tags)}
+        order = [index[tag] for tag in tags]
+        return Similarity(tuple(tags), self.matrix[np.ix_(order, order)])
+
+
+def read_similarity(path: PathLike, progress: Progress = silently) -> Similarity:
+    """Reads a similarity CSV file; its tags are in the order of its rows.
+
+    A row's name may have lost the non-ASCII letters that its column's has, or the other way
+    round: the column's is taken. A tag without any number in its row, or in its column (but for
+    itself), has no data: all its similarities are NaN.
+
+    Args:
+      path: the file, or a .zip of it.
+      progress: gets the rows.
+
+    Raises:
+      InputError: no such file, not UTF-8, not square, a tag that occurs twice or only among
+        rows or columns, a cell that is no finite number (or empty where the tag has data),
+        a similarity out of [-1, 1], or a matrix that is not symmetric (either to 1e-4).
+    """
+    with _rows(path) as rows:
+        header = _header(path, rows)[1:]
+        _check_names(path, header)
+        place = {tag: i for i, tag in enumerate(header)}
+        matrix = np.empty((len(header), len(header)))
+        tags: list[str] = []
+        lines: list[int] = []
+        for line, cells in progress(rows, f"read {pathlib.Path(path).name}", len(header)):
+            tag = cells[0] if cells[0] in place else _respelt(cells[:1], header)[0]
+            if tag not in place:
+                raise InputError(f"{path}:{line}: tag {tag!r} has a row but no column")
+            if len(tags) == len(header):
+                raise InputError(f"{path}:{line}: more rows than the {len(header)} columns")
+            matrix[len(tags)] = _numbers(path, line, header, cells[1:])
+            tags.append(tag)
+            lines.append(line)
+    _check_names(path, tags, lines)
+    if len(tags) < len(header):
+        absent = next(tag for tag in header if tag not in set(tags))
+        raise InputError(
+            f"{path}: not square: {len(tags)} rows and {len(header)} columns; tag {absent!r} has "
+            "a column but no row"
+        )
+    if tags != header:
+        matrix = matrix[:, [place[tag] for tag in tags]]
+    _empty_without_data(matrix)
+    _check_matrix(path, tags, lines, matrix)
+    return Similarity(tuple(tags), matrix)
+
+
+def write_similarity(path: PathLike, similarity: Similarity, progress: Progress = silently) -> None:
+    """Writes a similarity CSV file, numbers to their last digit and NaN as an empty cell."""
+    rows = zip(similarity.tags, similarity.matrix, strict=True)
+    with _writer(path) as writer:
+        writer.writerow(["", *similarity.tags])
+        what = f"write {pathlib.Path(path).name}"
+        for tag, row in progress(rows, what, len(similarity.tags)):
+            writer.writerow([tag, *_cells(row)])
+
+
+def read_similarities(folder: PathLike, progress: Progress = silently) -> dict[str, Similarity]:
+    """Reads whichever of `{fw,fc,fm,fdist}_tag_similarity.csv` a folder holds.
+
+    Where it holds `{..}_tag_embedding.csv` instead, that embedding's cosine similarity is
+    computed. Files may be zipped. A tag that lost its non-ASCII letters in one file has the name
+    that it has in the first.
+
+    Args:
+      folder: to look in.
+      progress: gets the rows of each file.
+
+    Returns:
+      {embedding: similarity}, in that order, all with the first one's order of tags.
+
+    Raises:
+      InputError: none is there, one is faulty, or their tags differ.
+    """
+    folder = pathlib.Path(folder)
+    present = {name: path for name in embeddings.NAMES if (path := _present(folder, name))}
+    if not present:
+        paths = [similarity_path(folder, name).name for name in embeddings.NAMES]
+        if not folder.is_dir():
+            what = "not a folder" if folder.exists() else "no such folder"
+            raise InputError(f"{folder}: {what}; expected one with {', '.join(paths)}")
+        below = sorted({p.parent.name for p in folder.glob("*/*_tag_similarity.csv*")})
+        advice = f"; name one of the folders in it: {', '.join(below[:5])}" if below else ""
+        raise InputError(f"{folder}: holds none of {', '.join(paths)}{advice}")
+    found: dict[str, Similarity] = {}
+    for name, path in present.items():
+        if path.name.startswith(similarity_path(folder, name).name):
+            similarity = read_similarity(path, progress)
+        else:
+            tags, vectors = read_embedding(path, progress)
+            similarity = Similarity(tags, embeddings.cosine(vectors))
+        if found:
+            first = next(iter(found))
+            tags = tuple(_respelt(similarity.tags, found[first].tags))
+            differing = set(tags) ^ set(found[first].tags)
+            if differing:
+                raise InputError(
+                    f"{path}: not the tags of {present[first]}; {min(differing)!r} is in one "
+                    "only; keep similarities of different tags in folders of their own"
+                )
+            similarity = Similarity(tags, similarity.matrix).reordered(found[first].tags)
+        found[name] = similarity
+    return found
+
+
+def _present(folder: pathlib.Path, name: str) -> pathlib.Path | None:
+    """The file that has a similarity, or else the embedding to compute it from."""
+    for path in (similarity_path(folder, name), embedding_path(folder, name)):
+        for each in (path, path.with_name(f"{path.name}.zip")):
+            if each.is_file():
+                return each
+    return None
+
+
+def similarity_path(folder: PathLike, embedding: str) -> pathlib.Path:
+    """Where a folder has the similarity of `fw`, `fc`, `fm` or `fdist`."""
+    return pathlib.Path(folder) / f"{embedding}_tag_similarity.csv"
+
+
+def embedding_path(folder: PathLike, embedding: str) -> pathlib.Path:
+    """Where a folder has the embedding `fw`, `fc`, `fm` or `fdist`."""
+    return pathlib.Path(folder) / f"{embedding}_tag_embedding.csv"
+
+
+def read_embedding(
+    path: PathLike, progress: Progress = silently
+) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+    """Reads an embedding CSV file (or the one file in a .zip); `progress` gets its rows.
+
+    Returns:
+      The tags, and their vectors: float64 [D, N], a column a tag; empty cells are NaN.
+
+    Raises:
+      InputError: no such file, not UTF-8, no row, a tag that occurs twice, or a cell that is
+        no finite number.
+    """
+    with _rows(path) as rows:
+        header = _header(path, rows)
+        _check_names(path, header)
+        rows = iter(progress(rows, f"read {pathlib.Path(path).name}", None))
+        vectors = [_numbers(path, line, header, cells) for line, cells in rows]
+    if not vectors:
+        raise InputError(f"{path}: no row under the header")
+    return tuple(header), np.stack(vectors)
+
+
+def write_embedding(
+    path: PathLike,
+    tags: Sequence[str],
+    embedding: npt.NDArray,
+    max_rows: int | None = None,
+    seed: int = 0,
+    progress: Progress = silently,
+) -> None:
+    """Writes an embedding CSV file row by row (the array may be a memory map).
+
+    Args:
+      path: the file.
+      tags: N names.
+      embedding: [D, N]; float32 values are written to the digits that float32 has.
+      max_rows: if D is larger, only so many rows, drawn by `seed`, in their order (the
+        release keeps 20,000 of f_c).
+      seed: of that draw.
+      progress: gets the rows.
+    """
+    if embedding.ndim != 2 or embedding.shape[1] != len(tags):
+        raise ValueError(f"{len(tags)} tags but an embedding {embedding.shape}")
+    chosen = np.arange(len(embedding))
+    if max_rows is not None and max_rows < len(chosen):
+        chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), max_rows, replace=False))
+    with _writer(path) as writer:
+        writer.writerow(tags)
+        for i in progress(chosen, f"write {pathlib.Path(path).name}", len(chosen)):
+            writer.writerow(_cells(embedding[i]))
+
+
+@contextlib.contextmanager
+def _writer(path: PathLike) -> Iterator[Writer]:
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        yield Writer(file)
+
+
+def _cells(row: npt.NDArray) -> list:
+    values = row.astype("U").tolist() if row.dtype == np.float32 else row.tolist()
+    return ["" if value == "nan" or value != value else value for value in values]
+
+
+@contextlib.contextmanager
+def _rows(path: PathLike) -> Iterator[Iterator[tuple[int, list[str]]]]:
+    """The rows of a CSV file, header included, each with its line number and as many cells."""
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    with contextlib.ExitStack() as stack:
+        raw: IO[bytes] = stack.enter_context(path.open("rb"))
+        if path.suffix == ".zip":
+            raw = stack.enter_context(_member(path, raw))
+        file = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+        yield _checked_rows(path, csv.reader(lines_of(file, path), strict=True))
+
+
+@contextlib.contextmanager
+def _member(path: pathlib.Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The one CSV file in a .zip as a stream: nothing is unpacked to disk."""
+    try:
+        archive = zipfile.ZipFile(raw)
+        names = [name for name in archive.namelist() if name.endswith(".csv")]
+        names = [name for name in names if not name.startswith("__MACOSX/")]
+        if len(names) != 1:
+            raise InputError(f"{path}: {len(names)} CSV files in it; expected one")
+        member = archive.open(names[0])
+    except InputError:
+        raise
+    except (*_BROKEN_ZIP, ValueError, RuntimeError, struct.error) as error:
+        raise InputError(f"{path}: not a zip file that can be read ({error})") from None
+    with archive, member:
+        yield member
+
+
+def _checked_rows(path: pathlib.Path, reader) -> Iterator[tuple[int, list[str]]]:
+    width = None
+    try:
+        for cells in reader:
+            if not cells:
+                continue
+            if width is None:
+                width = len(cells)
+            if len(cells) != width:
+                raise InputError(
+                    f"{path}:{reader.line_num}: {len(cells)} cells, but the header has {width}"
+                )
+            yield reader.line_num, cells
+    except UnicodeDecodeError:
+        with path.open("rb") as raw, contextlib.ExitStack() as stack:
+            packed = path.suffix == ".zip"
+            refused = not_utf8(path, stack.enter_context(_member(path, raw)) if packed else raw)
+        raise refused from None
+    except csv.Error as error:
+        raise InputError(f"{path}:{reader.line_num}: {error}") from None
+    except _BROKEN_ZIP as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+
+
+def _header(path: PathLike, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
+    _, header = next(rows, (0, []))
+    if not header:
+        raise InputError(f"{path}: empty; expected a header of tags")
+    return header
+
+
+def _check_names(path: PathLike, names: Sequence[str], lines: Sequence[int] | None = None) -> None:
+    if not names:
+        raise InputError(f"{path}: no tag in it")
+    seen: set[str] = set()
+    for i, name in enumerate(names):
+        line = lines[i] if lines else 1
+        if not name.strip():
+            raise InputError(f"{path}:{line}: an empty tag; name it or take it out")
+        if name in seen:
+            raise InputError(f"{path}:{line}: tag {name!r} occurs twice")
+        seen.add(name)
+
+
+def _respelt(names: Sequence[str], onto: Sequence[str]) -> list[str]:
+    """Names as others spell them, where they differ by lost non-ASCII letters only."""
+    known = set(onto)
+    if known.issuperset(names):
+        return list(names)
+    mine = set(names)
+    spelt: dict[str, set[str]] = {}
+    for name in known - mine:
+        for spelling in names_of.spellings(name):
+            spelt.setdefault(spelling, set()).add(name)
+    found = []
+    for name in names:
+        fitting: set[str] = set()
+        if name not in known:
+            fitting = set().union(*(spelt.get(one, ()) for one in names_of.spellings(name)))
+        found.append(fitting.pop() if len(fitting) == 1 else name)
+    return found if len(set(found)) == len(mine) else list(names)
+
+
+def _numbers(
+    path: PathLike, line: int, header: Sequence[str], cells: Sequence[str]
+) -> npt.NDArray[np.float64]:
+    text = "".join(cells)
+    if text.isascii() and "_" not in text:  # Else `float` would take more than is a number.
+        with contextlib.suppress(ValueError):
+            values = np.array([float(cell) if cell else math.nan for cell in cells])
+            if not np.isinf(values).any():
+                return values
+    found = []
+    for tag, cell in zip(header, cells, strict=True):
+        absent = cell.strip().lower() in _ABSENT
+        found.append(math.nan if absent else number(cell))
+        if not absent and not math.isfinite(found[-1]):
+            raise InputError(f"{path}:{line}: {cell!r} under {tag!r} is not a finite number")
+    return np.array(found)
+
+
+def _empty_without_data(matrix: npt.NDArray[np.float64]) -> None:
+    """Makes the row and column of each tag NaN that has no number but its own in either."""
+    absent = np.isnan(matrix)
+    np.fill_diagonal(absent, True)
+    alone = len(matrix) == 1
+    empty = np.diagonal(np.isnan(matrix)) if alone else absent.all(axis=0) | absent.all(axis=1)
+    matrix[empty] = np.nan
+    matrix[:, empty] = np.nan
+
+
+def _check_matrix(
+    path: PathLike, tags: Sequence[str], lines: Sequence[int], matrix: npt.NDArray[np.float64]
+) -> None:
+    known = np.asarray(np.isfinite(matrix).any(axis=0))
+    for start in range(0, len(tags), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        block, mirrored = matrix[rows], matrix[:, rows].T
+        missing = np.isnan(block) & known[rows, None] & known
+        differing = np.asarray(np.abs(block - mirrored) > TOLERANCE)
+        beyond = np.asarray(np.abs(block) > 1 + TOLERANCE)
+        for i, j in np.argwhere(missing | differing | beyond)[:1].tolist():
+            where = f"{path}:{lines[start + i]}"
+            if missing[i, j]:
+                raise InputError(
+                    f"{where}: no number under {tags[j]!r}; fill it, or leave the whole row and "
+                    "column of a tag empty"
+                )
+            if beyond[i, j]:
+                raise InputError(
+                    f"{where}: {block[i, j]} of {tags[i]!r} and {tags[j]!r} is no cosine "
+                    "similarity; give one from -1 to 1"
+                )
+            raise InputError(
+                f"{where}: not symmetric: {block[i, j]} under {tags[j]!r}, but {mirrored[i, j]} "
+                "the other way round"
+            )

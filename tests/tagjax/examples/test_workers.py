@@ -1,0 +1,105 @@
+import dataclasses
+import functools
+import os
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from tagjax.examples import audio, frontend, workers
+from tagjax.examples.workers import BuildConfig, log_mels
+
+JOBS = [(f"t{k}", k / 7, 0.3) for k in range(60)]
+
+
+def sound(path, start, duration):
+    """Noise that depends on the job; later jobs of a chunk are done sooner."""
+    if path == "t13":
+        raise audio.AudioError("unlucky")
+    rng = np.random.default_rng(int(path[1:]))
+    time.sleep(0.002 * (8 - int(path[1:]) % 8))
+    return rng.normal(0, 1 + start, round(duration * 22050)).astype(np.float32), path == "t5"
+
+
+def deadly(path, start, duration):
+    if path == "t12":
+        os._exit(11)  # As a decoder does that runs into memory which is not its own.
+    return sound(path, start, duration)
+
+
+def traced(path, start, duration, folder):
+    (folder / path).touch()
+    return sound(path, start, duration)
+
+
+def same(first, second):
+    assert len(first) == len(second)
+    for one, other in zip(first, second, strict=True):
+        assert dataclasses.replace(one, mel=None) == dataclasses.replace(other, mel=None)
+        np.testing.assert_array_equal(one.mel, other.mel)
+
+
+def test_the_order_is_kept_and_results_do_not_depend_on_the_number_of_workers():
+    one, two = (list(log_mels(JOBS, sound, BuildConfig(workers=n))) for n in (1, 2))
+    same(one, two)
+    for job, outcome in zip(JOBS, one, strict=True):
+        if job[0] == "t13":
+            assert outcome == workers.Outcome(None, reason="unlucky")
+            continue
+        samples, padded = sound(*job)
+        assert outcome.padded == padded
+        assert outcome.mel.dtype == np.float16
+        np.testing.assert_array_equal(outcome.mel, frontend.log_mel(samples).astype(np.float16))
+
+
+def test_float32_is_not_rounded():
+    config = BuildConfig(mel_dtype="float32", workers=0)
+    (outcome,) = log_mels(JOBS[:1], sound, config)
+    np.testing.assert_array_equal(outcome.mel, frontend.log_mel(sound(*JOBS[0])[0]))
+
+
+def test_a_bounded_number_is_in_flight(tmp_path):
+    jobs = [(f"t{k + 100}", 0.0, 0.05) for k in range(400)]
+    stream = log_mels(jobs, functools.partial(traced, folder=tmp_path), BuildConfig(workers=2))
+    for _ in range(3):
+        next(stream)
+    time.sleep(1.0)
+    started = len(list(tmp_path.iterdir()))
+    assert 3 <= started <= 8 * (4 * 2 + 1)
+    stream.close()
+    assert len(list(tmp_path.iterdir())) <= 8 * (4 * 2 + 2)
+
+
+def test_a_file_that_kills_its_worker_is_one_skipped_file():
+    found = list(log_mels(JOBS[:24], deadly, BuildConfig(workers=2)))
+    expected = list(log_mels(JOBS[:24], sound, BuildConfig(workers=0)))
+    assert found[12] == workers.Outcome(None, reason="the decoder crashed")
+    same(found[:12] + found[13:], expected[:12] + expected[13:])
+
+
+def test_read_file_looks_below_the_root(tmp_path):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    soundfile.write(tmp_path / "deep" / "er" / "a.wav", np.full(22050, 0.25), 22050)
+    read = functools.partial(
+        workers.read_file, root=str(tmp_path), rate=22050, config=audio.AudioConfig()
+    )
+    np.testing.assert_allclose(read("deep/er/a.wav", 0.0, 1.0)[0], 0.25, atol=1e-4)
+    with pytest.raises(audio.AudioError, match="no such file"):
+        read("deep/a.wav", 0.0, 1.0)
+    with pytest.raises(audio.AudioError, match="no file of this name"):
+        read("", 0.0, 1.0)
+
+
+def stubborn(path, start, duration):
+    if path == "t12":
+        time.sleep(600)
+    return sound(path, start, duration)
+
+
+def test_a_file_that_holds_its_worker_is_one_skipped_file():
+    config = BuildConfig(workers=2, file_seconds=2.0)
+    found = list(log_mels(JOBS[:24], stubborn, config))
+    expected = list(log_mels(JOBS[:24], sound, BuildConfig(workers=0)))
+    assert found[12] == workers.Outcome(None, reason="not decoded within 2 s")
+    same(found[:12] + found[13:], expected[:12] + expected[13:])

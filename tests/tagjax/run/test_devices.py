@@ -1,0 +1,152 @@
+"""Devices: however a global batch is divided, the raw gradients are those of the whole."""
+
+import pathlib
+import re
+
+import jax
+import numpy as np
+import pytest
+
+import tagjax
+from tagjax.base.errors import InputError
+from tagjax.examples import frontend
+from tagjax.network import step
+from tagjax.network.augment import AugmentConfig
+from tagjax.network.model import ModelConfig
+from tagjax.run import devices
+
+TAGS, SHAPE = 3, (14, 8)
+CONFIG = step.StepConfig(
+    TAGS,
+    ModelConfig(filters=(3, 4), pools=((2, 2), (3, 4)), gru_units=4),
+    AugmentConfig(crop_frames=12, gain_db=6.0),
+)
+
+
+@pytest.fixture(scope="module")
+def state():
+    """Neither fresh statistics nor step 0, which could hide a mistake."""
+    fresh = jax.device_get(step.initial_state(CONFIG, SHAPE))
+    rng = np.random.default_rng(0)
+    stats = jax.tree.map(lambda x: np.float32(x + rng.uniform(size=x.shape)), fresh.batch_stats)
+    return fresh.replace(step=np.int32(7), batch_stats=stats)
+
+
+@pytest.fixture(scope="module")
+def batch():
+    rng = np.random.default_rng(1)
+    return {
+        "mel": rng.uniform(0, 3, (8, *SHAPE)).astype(np.float32),
+        "label": rng.integers(0, TAGS, 8).astype(np.int32),
+        # Uneven: on four devices, the shares weigh 2, 1, 0.5 and 0.
+        "weight": np.array([1, 1, 0, 1, 0.25, 0.25, 0, 0], np.float32),
+        "position": np.arange(8, dtype=np.int32),
+    }
+
+
+@pytest.fixture(scope="module")
+def whole(state, batch):
+    return jax.jit(lambda state, batch: step.gradients(state, batch, CONFIG))(state, batch)
+
+
+def close(a, b, tolerance=1e-5):
+    largest = max(np.abs(leaf).max() for leaf in jax.tree.leaves(jax.device_get(b)))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=tolerance * largest), a, b)
+
+
+@pytest.fixture(scope="module")
+def over_four():
+    return devices.gradients(CONFIG)
+
+
+def test_raw_gradients_of_four_devices_are_those_of_one(state, batch, whole, over_four):
+    for ours, wanted in zip(over_four(state, batch), whole, strict=True):
+        close(ours, wanted)
+
+
+def test_raw_gradients_of_two_devices_are_those_of_one(state, batch, whole, monkeypatch):
+    monkeypatch.setattr(jax, "local_device_count", lambda: 2)
+    for ours, wanted in zip(devices.gradients(CONFIG)(state, batch), whole, strict=True):
+        close(ours, wanted)
+        used = {shard.device for leaf in jax.tree.leaves(ours) for shard in leaf.addressable_shards}
+        assert len(used) == 2
+
+
+def test_gradients_are_the_slope_of_the_loss(state, batch, over_four):
+    """Against differences of the loss itself; a factor of the number of devices would show."""
+    gradient = jax.device_get(over_four(state, batch)[0])
+    slope = sum((leaf**2).sum() for leaf in jax.tree.leaves(gradient))
+    size = np.float32(1e-2 / np.sqrt(slope))
+
+    def loss(sign):
+        moved = jax.tree.map(lambda p, g: p + sign * size * g, state.params, gradient)
+        sums = over_four(state.replace(params=moved), batch)[2]
+        return float(sums["loss"]) / float(sums["examples"])
+
+    assert (loss(1) - loss(-1)) / (2 * size) == pytest.approx(slope, rel=0.1)
+
+
+def test_a_training_step_leaves_every_device_the_same_state(state, batch, whole):
+    mapped = devices.train_step(CONFIG)
+    after, sums = mapped(state, batch)
+    assert int(after.step) == 8
+    close(sums, whole[2])
+    close(after.batch_stats, whole[1])
+    for leaf in jax.tree.leaves(after):
+        copies = [np.asarray(shard.data) for shard in leaf.addressable_shards]
+        assert len(copies) == 4
+        for copy in copies:
+            np.testing.assert_array_equal(copy, copies[0])
+    again, _ = mapped(after, batch)
+    assert int(again.step) == 9
+
+
+def test_evaluation_and_prediction_over_devices(state, batch):
+    sums = devices.eval_step(CONFIG)(state, batch)
+    close(sums, step.jitted("eval_step", CONFIG)(state, batch))
+    got = devices.predict_step(CONFIG)(state, batch)
+    assert got.shape == (8, TAGS)
+    np.testing.assert_allclose(got, step.jitted("predict_step", CONFIG)(state, batch), atol=1e-6)
+
+
+def test_a_batch_that_cannot_be_divided_is_refused():
+    assert devices.local_share(12) == slice(0, 12)
+    with pytest.raises(InputError, match=r"batch_size 10 .* 4 devices"):
+        devices.local_share(10)
+
+
+def test_half_a_description_of_the_processes_is_refused():
+    devices.initialise(None, None, None)
+    with pytest.raises(InputError, match="coordinator"):
+        devices.initialise(None, 2, 0)
+
+
+def test_pmap_and_distributed_are_spelled_in_one_module():
+    """A later move to jit + shard_map shall change one file."""
+    folder = pathlib.Path(tagjax.__file__).parent
+    users = [
+        path.name
+        for path in sorted(folder.rglob("*.py"))
+        if re.search(r"jax\.pmap|jax\.distributed|multihost_utils", path.read_text())
+    ]
+    assert users == ["devices.py"]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.uint8])
+def test_batches_cut_out_on_the_devices_are_those_of_the_host(state, batch, over_four, dtype):
+    mel = frontend.stored(np.random.default_rng(3).uniform(0, 9, (21, *SHAPE)), dtype)
+    pool = devices.Pool(mel.shape, dtype)
+    for start in (14, 0, 7):
+        pool.put(start, mel[start : start + 7])
+    places = np.array([20, 3, 3, 0, 11, 6, 7, 13])
+    cut = pool(places)
+    assert {shard.data.shape for shard in cut.addressable_shards} == {(1, 2, *SHAPE)}
+    assert len({shard.device for shard in cut.addressable_shards}) == 4
+    host = frontend.restored(mel[places])
+    np.testing.assert_array_equal(np.asarray(cut).reshape(host.shape), host)
+    there, here = (over_four(state, batch | {"mel": each}) for each in (cut, host))
+    jax.tree.map(np.testing.assert_array_equal, there, here)
+
+
+def test_a_cpu_has_no_memory_of_its_own():
+    assert devices.device_room() == 0

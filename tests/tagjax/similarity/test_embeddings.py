@@ -1,0 +1,117 @@
+"""Embeddings against the paper's equations, written out as loops in float64."""
+
+import hypothesis
+import numpy as np
+import pytest
+import sklearn.metrics.pairwise
+from hypothesis import strategies as st
+
+from tagjax.similarity import embeddings
+
+
+@pytest.fixture(scope="module")
+def predictions():
+    rng = np.random.default_rng(1)
+    logits = rng.normal(size=(57, 6)) * 3
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    occurrences = (rng.random((57, 9)) < 0.3).astype(np.uint8)
+    return p.astype(np.float32), occurrences
+
+
+def cosine_loop(vectors):
+    """Equation of section 2.4.5, pair by pair."""
+    n = vectors.shape[1]
+    out = np.empty((n, n))
+    for i in range(n):
+        for j in range(n):
+            a, b = vectors[:, i].astype(np.float64), vectors[:, j].astype(np.float64)
+            out[i, j] = (a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum())
+    return out
+
+
+def test_fw_is_the_kernel_and_stacks_folds():
+    one, two = np.eye(3, 4, dtype=np.float32), np.full((2, 4), 5.0)
+    np.testing.assert_array_equal(embeddings.fw(one), one)
+    stacked = embeddings.fw([one, two])
+    assert stacked.shape == (5, 4)
+    np.testing.assert_array_equal(stacked[:, 2], [0, 0, 1, 5, 5])
+    with pytest.raises(ValueError, match="different classes"):
+        embeddings.fw([one, np.eye(3)])
+
+
+@pytest.mark.parametrize("rows", [1, 10, 57, 1000])
+def test_fm_is_the_mean_over_a_tags_excerpts(predictions, rows):
+    p, m = predictions
+    m = m.copy()
+    m[:, 3] = np.arange(57) == 20  # a tag of a single excerpt
+    got = embeddings.fm(p, m, rows=rows)
+    assert got.shape == (6, 9)  # nine tags, of which the classifier knows six
+    for j in range(9):
+        expected = np.mean([p[k].astype(np.float64) for k in range(57) if m[k, j]], axis=0)
+        np.testing.assert_allclose(got[:, j], expected, rtol=1e-12)
+    np.testing.assert_allclose(got.sum(axis=0), 1, rtol=1e-6)  # a distribution, says the paper
+
+
+def test_fm_of_a_tag_without_excerpt_has_no_similarity(predictions):
+    p, m = predictions
+    m = m.copy()
+    m[:, 4] = 0
+    similarity = embeddings.cosine(embeddings.fm(p, m))
+    assert np.isnan(similarity[4]).all()
+    assert np.isnan(similarity[:, 4]).all()
+    assert not np.isnan(np.delete(np.delete(similarity, 4, 0), 4, 1)).any()
+
+
+@pytest.mark.parametrize("rows", [1, 8, 57, 1000])
+def test_fc_and_fdist_stream_to_the_same_cosine(predictions, rows, tmp_path):
+    for name, array in zip(("p", "m"), predictions, strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+        mapped = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+        products = embeddings.gram(embeddings.chunks_of(mapped, rows))
+        np.testing.assert_allclose(
+            embeddings.cosine_of_gram(products), cosine_loop(array), rtol=1e-12
+        )
+
+
+def test_fc_and_fdist_are_not_copied(predictions):
+    p, m = predictions
+    assert np.shares_memory(embeddings.fc(p), p)
+    assert np.shares_memory(embeddings.fdist(m), m)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, bool, np.float32])
+def test_occurrences_are_counted_together(predictions, dtype):
+    m = predictions[1]
+    chunks = (m[start : start + 13].astype(dtype) for start in range(0, len(m), 13))
+    together = [[sum(a and b for a, b in zip(x, y, strict=True)) for y in m.T] for x in m.T]
+    np.testing.assert_array_equal(embeddings.gram_of_occurrences(chunks), together)
+
+
+def test_gram_never_holds_more_than_the_chunks_it_is_given():
+    chunks = (np.full((1000, 3), k, dtype=np.float32) for k in range(200))
+    expected = 1000 * sum(k * k for k in range(200))
+    np.testing.assert_array_equal(embeddings.gram(chunks), np.full((3, 3), expected))
+
+
+@hypothesis.given(
+    st.integers(1, 12), st.integers(1, 8), st.integers(0, 2**32 - 1), st.floats(1e-6, 1e6)
+)
+@hypothesis.settings(max_examples=50, deadline=None)
+def test_cosine_is_scikit_learns_symmetric_and_free_of_scale(d, n, seed, scale):
+    vectors = np.random.default_rng(seed).normal(size=(d, n))
+    similarity = embeddings.cosine(vectors)
+    expected = sklearn.metrics.pairwise.cosine_similarity(vectors.T)
+    np.testing.assert_allclose(similarity, expected, atol=1e-12)
+    np.testing.assert_array_equal(similarity, similarity.T)
+    np.testing.assert_array_equal(np.diagonal(similarity), 1)
+    assert np.abs(similarity).max() <= 1
+    np.testing.assert_allclose(embeddings.cosine(vectors * scale), similarity, atol=1e-9)
+
+
+def test_wrong_shapes_are_named():
+    with pytest.raises(ValueError, match="3 rows of probabilities but 4 rows of occurrences"):
+        embeddings.fm(np.ones((3, 2)), np.ones((4, 2)))
+    with pytest.raises(ValueError, match="shape"):
+        embeddings.fc(np.ones(3))
+    with pytest.raises(ValueError, match="no rows"):
+        embeddings.gram([])

@@ -17,8 +17,8 @@ import pathlib
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import IO, Any
+from collections.abc import Iterator, Sequence
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -26,22 +26,15 @@ import numpy.typing as npt
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike, Writer, atomic_path, not_utf8, number
 from tagjax.base.files import lines as lines_of
+from tagjax.base.progress import Progress, silently
 from tagjax.similarity import embeddings
 from tagjax.vocabulary import tags as names_of
 
 TOLERANCE = 1e-4  # of symmetry and range: well above float32's rounding, well below a mistake
 
-Progress = Callable[[Iterable[Any], str, int | None], Iterable[Any]]
-"""Passes on some items, and may show how far it is: (items, what they are, their number)."""
-
 _ABSENT = {"", "nan", "na", "n/a", "null", "none", "#n/a", "<na>"}  # what pandas takes for NaN
 _BLOCK = 512  # rows checked at a time
 _BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
-
-
-def silently(items: Iterable[Any], what: str = "", total: int | None = None) -> Iterable[Any]:
-    """The `Progress` that shows nothing."""
-    return items
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

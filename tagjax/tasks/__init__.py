@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tagjax.base.errors import InputError
-from tagjax.similarity.tables import Progress, Similarity, silently
+from tagjax.base.progress import Progress, silently
+from tagjax.similarity.tables import Similarity
 from tagjax.tasks import deduplication as _deduplication
 from tagjax.tasks import taxonomy as _taxonomy
 from tagjax.tasks import translation as _translation

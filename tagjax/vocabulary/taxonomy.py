@@ -1,12 +1,16 @@
 """Two-level taxonomies: which genres a style belongs to (section 3.1)."""
 
 import dataclasses
+import graphlib
 import importlib.resources
 from collections.abc import Iterable, Mapping, Sequence
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, read_table
+from tagjax.base.files import PathLike
 from tagjax.vocabulary import tags as names
+from tagjax.vocabulary.pairs import read_pairs
+
+COLUMNS = ("style", "genre")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +22,24 @@ class Taxonomy:
     """
 
     parents: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> "Taxonomy":
+        """The taxonomy of (style, genre) pairs.
+
+        >>> Taxonomy.of([("dub", "reggae"), ("dub", "electronic")]).pairs()
+        (('dub', 'electronic'), ('dub', 'reggae'))
+        """
+        parents: dict[str, set[str]] = {}
+        for style, genre in pairs:
+            parents.setdefault(style, set()).add(genre)
+        return cls({style: frozenset(genres) for style, genres in parents.items()})
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """(style, genre) pairs, the genres of a style in order."""
+        return tuple(
+            (style, genre) for style, genres in self.parents.items() for genre in sorted(genres)
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,23 +59,30 @@ class Placement:
     absent: tuple[str, ...]
 
 
-def read_taxonomy(path: PathLike) -> Taxonomy:
+def read_taxonomy(path: PathLike, prefix: str = "") -> Taxonomy:
     """Reads a CSV file `style,genre`; a style with several genres has several rows.
 
+    Args:
+      path: the file.
+      prefix: of the tag system, put before every name.
+
     Raises:
-      InputError: as `files.read_table`; an empty cell; no row.
+      InputError: as `pairs.read_pairs`; or the rows go in a circle.
     """
-    table = read_table(path, ["style", "genre"])
-    parents: dict[str, set[str]] = {}
-    pairs = zip(table["style"], table["genre"], strict=True)
-    for row, (style, genre) in enumerate(pairs, start=2):
-        if not style.strip() or not genre.strip():
-            column = "genre" if style.strip() else "style"
-            raise InputError(f"{path}:{row}: empty {column}; name it or take the row out")
-        parents.setdefault(style.strip(), set()).add(genre.strip())
-    if not parents:
-        raise InputError(f"{path}: no row under the header")
-    return Taxonomy({style: frozenset(genres) for style, genres in parents.items()})
+    table, pairs = read_pairs(path, COLUMNS, own=True)
+    graph: dict[str, set[str]] = {}
+    for style, genre in pairs:
+        graph.setdefault(style, set()).update({genre} - {style})
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        circle = error.args[1][::-1]
+        row = pairs.index((circle[0], circle[1]))
+        raise InputError(
+            f"{table.at(row)}: the taxonomy goes in a circle: {' > '.join(circle)}; "
+            "remove one of these pairs"
+        ) from None
+    return Taxonomy.of((prefix + style, prefix + genre) for style, genre in pairs)
 
 
 def discogs() -> Taxonomy:

@@ -1,0 +1,50 @@
+"""What the three tables of truth have in common: rows of two tags, named by file and line."""
+
+from collections.abc import Sequence
+
+from tagjax.base.errors import InputError
+from tagjax.base.files import PathLike, Table, read_table
+
+
+def read_pairs(
+    path: PathLike,
+    columns: Sequence[str],
+    required: Sequence[str] = (),
+    symmetric: bool = False,
+    own: bool = False,
+) -> tuple[Table, list[tuple[str, str]]]:
+    """Reads a CSV file and the pairs of tags in two of its columns.
+
+    White space around a tag is dropped.
+
+    Args:
+      path: the file.
+      columns: the two columns with tags.
+      required: further columns that must be there and filled.
+      symmetric: whether (b, a) repeats (a, b).
+      own: whether a name may stand beside itself (Discogs has a genre and a style `Reggae`).
+
+    Raises:
+      InputError: as `files.read_table`; no row, an empty cell, a tag paired with itself, or a
+        pair that occurs twice.
+    """
+    table = read_table(path, (*columns, *required))
+    if not table[columns[0]]:
+        raise InputError(f"{path}: no row under the header; add some, or leave the table out")
+    for name in (*columns, *required):
+        for row, cell in enumerate(table[name]):
+            if not cell.strip():
+                raise InputError(f"{table.at(row)}: empty {name}; fill it in, or drop the row")
+    first, second = ([cell.strip() for cell in table[name]] for name in columns)
+    pairs = list(zip(first, second, strict=True))
+    seen: dict[tuple[str, ...], int] = {}
+    for row, pair in enumerate(pairs):
+        if pair[0] == pair[1] and not own:
+            raise InputError(f"{table.at(row)}: {pair[0]!r} is paired with itself; drop the row")
+        earlier = seen.setdefault(tuple(sorted(pair)) if symmetric else pair, row)
+        if earlier != row:
+            raise InputError(
+                f"{table.at(row)}: the pair {', '.join(pair)} is already in row "
+                f"{table.lines[earlier]}; drop one"
+            )
+    return table, pairs

@@ -1,0 +1,69 @@
+"""The table of truth of translation: what tags of one system are in another (section 4)."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from tagjax.base.errors import InputError
+from tagjax.base.files import PathLike, read_table
+from tagjax.vocabulary.pairs import read_pairs
+
+COLUMNS = ("source", "target", "relation")
+RELATIONS = ("exact", "broad", "narrow", "close", "related")
+
+
+@dataclasses.dataclass(frozen=True)
+class Relation:
+    """What a target tag is to a source tag.
+
+    Attributes:
+      source: a tag with its prefix.
+      target: a tag of another system, with its prefix.
+      relation: one of `RELATIONS`: the source is the same as the target (`exact`, `close`),
+        broader, narrower, or merely related.
+    """
+
+    source: str
+    target: str
+    relation: str = "exact"
+
+
+def read_translation(path: PathLike, systems: Sequence[str] = ()) -> tuple[Relation, ...]:
+    """Reads true relations between the tags of two systems.
+
+    Args:
+      path: a CSV file with the columns `source,target,relation`, tags with their prefixes; or
+        `X_tag,Y_tag,relation`, tags without, where `X:` and `Y:` are prefixes, and the first tag
+        column is the source. Further columns are not looked at.
+      systems: prefixes of the tag systems.
+
+    Raises:
+      InputError: as `read_pairs`; an unknown relation, or a column named after no prefix.
+    """
+    header = read_table(path, ("relation",))
+    columns, prefixes = ("source", "target"), ("", "")
+    named = [name for name in header if name.endswith("_tag")]
+    if not {"source", "target"} <= header.keys():
+        if len(named) != 2:
+            raise InputError(
+                f"{path}:1: expected the columns source,target,relation or X_tag,Y_tag,relation "
+                f"(X:, Y: prefixes); found {', '.join(header)}"
+            )
+        columns = (named[0], named[1])
+        prefixes = (f"{named[0][:-4]}:", f"{named[1][:-4]}:")
+        for name, prefix in zip(columns, prefixes, strict=True):
+            if prefix not in systems:
+                raise InputError(
+                    f"{path}:1: column {name!r} is of the tag system {prefix!r}, but the "
+                    f"prefixes are {', '.join(map(repr, systems)) or 'none'}"
+                )
+    table, pairs = read_pairs(path, columns, ("relation",))
+    relations = [cell.strip() for cell in table["relation"]]
+    for row, relation in enumerate(relations):
+        if relation not in RELATIONS:
+            raise InputError(
+                f"{table.at(row)}: unknown relation {relation!r}; one of {', '.join(RELATIONS)}"
+            )
+    return tuple(
+        Relation(prefixes[0] + source, prefixes[1] + target, relation)
+        for (source, target), relation in zip(pairs, relations, strict=True)
+    )

@@ -24,9 +24,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, Writer, atomic_path, not_utf8, number
-from tagjax.base.files import lines as lines_of
+from tagjax.base.files import PathLike, atomic_path
 from tagjax.base.progress import Progress, silently
+from tagjax.base.tables import Writer, not_utf8, number
+from tagjax.base.tables import lines as lines_of
 from tagjax.similarity import embeddings
 from tagjax.vocabulary import tags as names_of
 

@@ -14,6 +14,7 @@ import numpy as np
 from tagjax import tasks
 from tagjax.base import files
 from tagjax.base.errors import InputError
+from tagjax.base.tables import read_table
 from tagjax.catalogue import annotations
 from tagjax.catalogue.sources import audioset, discogs, fma, mumu
 from tagjax.catalogue.sources.records import tags_of
@@ -124,7 +125,7 @@ PARSERS: Mapping[str, Parser] = {
     "taxonomy": _one(_TRUTH, taxonomy.read_taxonomy),
     "translation": _one(_TRANSLATION, tasks.read_translation),
     "duplicates": _one(_DUPLICATES, tasks.read_duplicates),
-    "table": _one(_CATALOGUE, lambda path: files.read_table(path, ("track_id",))),
+    "table": _one(_CATALOGUE, lambda path: read_table(path, ("track_id",))),
     "json": _one(json.dumps(_RECORD).encode(), files.read_json, "a.json"),
     "predictions": Parser(
         {

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from tagjax import tasks
 from tagjax.base import files
 from tagjax.base.errors import InputError, one_line
+from tagjax.base.tables import LONGEST_LINE
 from tagjax.catalogue import annotations
 from tagjax.examples.source import folder_source
 from tagjax.examples.workers import BuildConfig
@@ -221,7 +222,7 @@ def test_a_very_long_cell_is_refused_or_read(tmp_path, monkeypatch):
     assert len(str(caught.value)) < 3000
     monkeypatch.setattr(files, "LONGEST_LINE", 1 << 20)
     with zipfile.ZipFile(tmp_path / "b.csv.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("b.csv", ",".join(["x"] * (files.LONGEST_LINE)))
+        archive.writestr("b.csv", ",".join(["x"] * (LONGEST_LINE)))
     with pytest.raises(InputError, match="that long"):
         similarity.read_similarity(tmp_path / "b.csv.zip")
 

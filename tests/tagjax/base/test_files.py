@@ -7,14 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import (
-    atomic_path,
-    read_json,
-    read_table,
-    write_json,
-    write_table,
-    write_text,
-)
+from tagjax.base.files import atomic_path, read_json, write_json, write_text
+from tagjax.base.tables import read_table, write_table
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
 CELL = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=12)

@@ -4,7 +4,9 @@ A mistake is named with file and row.
 """
 
 import array
+import contextlib
 import csv
+import io
 import itertools
 import math
 import pathlib
@@ -12,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
+from tagjax.base.archives import unpacked
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike, atomic_path
 
@@ -76,55 +79,76 @@ def not_utf8(path: PathLike, file: IO[bytes]) -> InputError:
     return InputError(f"{path}: not UTF-8; convert it first")
 
 
+@contextlib.contextmanager
+def open_rows(path: PathLike) -> Iterator[Iterator[tuple[int, list[str]]]]:
+    """The rows of a UTF-8 CSV file as a stream, header first, each with as many cells.
+
+    The file may be packed, as `archives.unpacked` has it; a byte-order mark and CRLF line ends are
+    fine, and empty lines are no rows.
+
+    Yields:
+      (line on which the row begins, cells), ...
+
+    Raises:
+      InputError: no such file, a damaged archive, not UTF-8, a row whose number of cells is not the
+        header's, a line longer than `LONGEST_LINE`, a cell longer than `LONGEST_CELL`, or a NUL.
+    """
+    if not pathlib.Path(path).is_file():
+        raise InputError(f"{path}: no such file")
+    with unpacked(path) as raw:
+        yield _rows(path, io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""))
+
+
+def _rows(path: PathLike, file: IO[str]) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(lines(file, path), strict=True)
+    width = before = 0
+    try:
+        for cells in reader:
+            begin, before = before + 1, reader.line_num
+            if not cells:
+                continue
+            width = width or len(cells)
+            if len(cells) != width:
+                raise InputError(
+                    f"{path}:{begin}: {len(cells)} cells, but the header has {width}; quote cells "
+                    "that hold commas"
+                )
+            yield begin, cells
+    except UnicodeDecodeError:
+        with unpacked(path) as raw:
+            raise not_utf8(path, raw) from None
+    except csv.Error as error:
+        raise InputError(f"{path}:{reader.line_num}: {error}") from None
+
+
 def read_table(path: PathLike, required: Sequence[str]) -> Table:
-    """Reads a UTF-8 CSV file with a header into columns of strings.
+    """Reads a CSV file with a header into columns of strings.
 
     Args:
-      path: the file; a byte-order mark and CRLF line ends are fine, empty lines are no rows.
+      path: the file, as `open_rows` takes it.
       required: columns that must be there; others are returned too.
 
     Returns:
       {column: values in file order}.
 
     Raises:
-      InputError: no such file, not UTF-8, no or a doubled header, a required column
-        missing, a row whose number of cells is not the header's, a cell longer than `LONGEST_CELL`.
+      InputError: as `open_rows`; no or a doubled header, or a required column is missing.
     """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(lines(file, path), strict=True)
-        try:
-            header = next(reader, None)
-            if not header:
-                raise InputError(f"{path}: empty; expected a header with {', '.join(required)}")
-            doubled = sorted({name for name in header if header.count(name) > 1})
-            if doubled:
-                raise InputError(f"{path}:1: column {doubled[0]!r} occurs twice; rename one")
-            missing = [name for name in required if name not in header]
-            if missing:
-                raise InputError(
-                    f"{path}:1: column {missing[0]!r} is missing; found {', '.join(header)}"
-                )
-            cells, begins = [], array.array("Q")  # Of rows as lists, memory would be full.
-            before = reader.line_num
-            for row in reader:
-                begin, before = before + 1, reader.line_num
-                if len(row) != len(header):
-                    if not row:
-                        continue
-                    raise InputError(
-                        f"{path}:{begin}: {len(row)} cells, but the header has "
-                        f"{len(header)}; quote cells that hold commas"
-                    )
-                cells += row
-                begins.append(begin)
-        except UnicodeDecodeError:
-            with path.open("rb") as raw:
-                raise not_utf8(path, raw) from None
-        except csv.Error as error:
-            raise InputError(f"{path}:{reader.line_num}: {error}") from None
+    with open_rows(path) as rows:
+        line, header = next(rows, (0, []))
+        if not header:
+            raise InputError(f"{path}: empty; expected a header with {', '.join(required)}")
+        doubled = sorted({name for name in header if header.count(name) > 1})
+        if doubled:
+            raise InputError(f"{path}:{line}: column {doubled[0]!r} occurs twice; rename one")
+        missing = [name for name in required if name not in header]
+        if missing:
+            found = ", ".join(header)
+            raise InputError(f"{path}:{line}: column {missing[0]!r} is missing; found {found}")
+        cells, begins = [], array.array("Q")  # Rows as lists would fill the memory.
+        for begin, row in rows:
+            cells += row
+            begins.append(begin)
     named = {name: cells[place :: len(header)] for place, name in enumerate(header)}
     return Table(path, named, begins)
 

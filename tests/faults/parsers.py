@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from tagjax import tasks
 from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.base.tables import read_table
@@ -26,6 +25,8 @@ from tagjax.previews import ids, ledger
 from tagjax.run import predictions
 from tagjax.similarity import tables as similarity
 from tagjax.vocabulary import taxonomy
+from tagjax.vocabulary.duplicates import read_duplicates
+from tagjax.vocabulary.translation import read_translation
 
 FIXTURES = (
     pathlib.Path(__file__).resolve().parents[1] / "tagjax" / "catalogue" / "sources" / "fixtures"
@@ -134,8 +135,8 @@ PARSERS: Mapping[str, Parser] = {
     },
     "embedding": _one(_VECTORS, similarity.read_embedding),
     "taxonomy": _one(_TRUTH, taxonomy.read_taxonomy),
-    "translation": _one(_TRANSLATION, tasks.read_translation),
-    "duplicates": _one(_DUPLICATES, tasks.read_duplicates),
+    "translation": _one(_TRANSLATION, read_translation),
+    "duplicates": _one(_DUPLICATES, read_duplicates),
     "table": _one(_CATALOGUE, lambda path: read_table(path, ("track_id",))),
     "json": _one(json.dumps(_RECORD).encode(), files.read_json, "a.json"),
     "predictions": Parser(

@@ -25,10 +25,13 @@ from tagjax.catalogue import annotations
 from tagjax.examples.source import folder_source
 from tagjax.examples.workers import BuildConfig
 from tagjax.manifest import lists
+from tagjax.report.results import write_results
 from tagjax.run import predictions
 from tagjax.similarity import tables as similarity
-from tagjax.tasks.results import write_results
+from tagjax.similarity.matrix import Similarity
 from tagjax.vocabulary import taxonomy
+from tagjax.vocabulary.truth import Truth
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import parsers
@@ -269,7 +272,7 @@ def formulas():
     names = [f"{tag}_{half}" for tag in FORMULAS for half in (1, 2)]
     vectors = np.random.default_rng(0).normal(size=(5, len(names)))
     vectors /= np.linalg.norm(vectors, axis=0)
-    return similarity.Similarity(tuple(names), vectors.T @ vectors)
+    return Similarity(Vocabulary.of(names, halves=True), vectors.T @ vectors)
 
 
 def cells_of(path):
@@ -278,8 +281,8 @@ def cells_of(path):
 
 
 def test_no_list_for_people_begins_a_cell_as_a_formula(formulas, tmp_path):
-    results = tasks.run("deduplication", {"fc": formulas}, [""], duplicates=[FORMULAS[:2]])
-    write_results(tmp_path, "deduplication", results)
+    truth = Truth(duplicates=(FORMULAS[:2],))
+    write_results(tmp_path, tasks.evaluate("deduplication", {"fc": formulas}, truth))
     lists = sorted(tmp_path.glob("*.csv"))
     assert {path.name for path in lists} >= {"fc_ranked.csv", "fc_errors.csv", "fc_suspected.csv"}
     for path in lists:

@@ -8,6 +8,7 @@ import pytest
 
 from tagjax import tasks
 from tagjax.similarity import embeddings, tables
+from tagjax.similarity.matrix import Similarity
 
 # RELEASE.md: HR@1, HR@2, MAP, MRR, with the intervals it gives for the first two.
 TABLE_2 = {
@@ -42,7 +43,8 @@ def pairs(text):
 
 
 def evaluate(release, folder, task, **options):
-    return tasks.run(task, tables.read_similarities(release / folder), **options)
+    similarities = tables.read_similarities(release / folder)
+    return tasks.evaluate(task, similarities, **options).results
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def deduplication(release):
 
 @pytest.fixture(scope="module")
 def translation(release):
-    config = tasks.Config(top=13, listed=250)
+    config = tasks.TaskConfig(top=13, listed=250)
     return evaluate(release, "mumu_discogs_translation", "translation", config=config)
 
 
@@ -164,7 +166,7 @@ def test_released_embeddings_give_the_released_similarity(release, name, toleran
     released = tables.read_similarity(tables.similarity_path(folder, name))
     (path,) = folder.glob(f"{name}_tag_embedding.csv*")  # That of fdist is a gzip named .zip.
     tags, vectors = tables.read_embedding(path)
-    ours = tables.Similarity(tags, embeddings.cosine(vectors)).reordered(released.tags)
+    ours = Similarity(tags, embeddings.cosine(vectors)).reordered(released.tags)
     # fw was multiplied in float32 (its diagonal is 1.000001); fm is printed to 12 digits.
     np.testing.assert_allclose(ours.matrix, released.matrix, atol=tolerance)
 

@@ -196,7 +196,7 @@ def _unusable_name(name: str) -> str:
         name.encode()
     except UnicodeEncodeError:
         return "the file's name is not UTF-8"
-    return ""
+    return "a backslash in the file's name; rename it" if "\\" in name else ""
 
 
 def _without_tags(path: str, name: str, form: str, why: str) -> Rejected:

@@ -271,6 +271,11 @@ def test_names_that_are_no_utf8_are_listed(tmp_path):
     assert row == Rejected("caf\\xe9.mp3", 0, "the file's name is not UTF-8")
 
 
+def test_names_with_a_backslash_are_listed(tmp_path):
+    tag(sound(tmp_path / "Album\\01.ogg", 0.1), artist="A")  # Unpacked by a tool of its own mind.
+    assert read_one(tmp_path).text == "a backslash in the file's name; rename it"
+
+
 def test_the_corpus_s_bad_files_are_no_obstacle(shared):
     rows = read(shared / "corpus" / "bad")
     assert len(rows) == library.size(shared / "corpus" / "bad")

@@ -1,5 +1,7 @@
 """Embeddings against the paper's equations, written out as loops in float64."""
 
+import weakref
+
 import hypothesis
 import numpy as np
 import pytest
@@ -87,10 +89,24 @@ def test_occurrences_are_counted_together(predictions, dtype):
     np.testing.assert_array_equal(embeddings.gram_of_occurrences(chunks), together)
 
 
-def test_gram_never_holds_more_than_the_chunks_it_is_given():
-    chunks = (np.full((1000, 3), k, dtype=np.float32) for k in range(200))
-    expected = 1000 * sum(k * k for k in range(200))
-    np.testing.assert_array_equal(embeddings.gram(chunks), np.full((3, 3), expected))
+@pytest.mark.parametrize("summed", [embeddings.gram, embeddings.gram_of_occurrences])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_a_gram_matrix_never_holds_more_than_two_chunks(summed, dtype):
+    """The one that is summed and the one that comes; each array says when it is let go."""
+    held, most = set(), []
+
+    def chunks():
+        for k in range(50):
+            chunk = np.ones((100, 3), dtype)
+            held.add(k)
+            weakref.finalize(chunk, held.discard, k)
+            most.append(len(held))
+            yield chunk
+
+    np.testing.assert_array_equal(summed(chunks()), np.full((3, 3), 5000))
+    assert len(most) == 50
+    assert max(most) <= 2
+    assert not held
 
 
 @hypothesis.given(

@@ -90,7 +90,8 @@ def main() -> None:
     builder = datasets.make_builder(
         _DATASET.value, _DATA_DIR.value, _MANIFEST_DIR.value, _AUDIO_DIR.value, config
     )
-    build.prepare(builder, _beam())
+    report = build.prepare(builder, _beam(), program.progress_bar)
+    print("\n".join(report.lines()))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 import types
 import typing
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from absl import app, flags, logging
@@ -180,6 +180,13 @@ def given(fields: dict[str, flags.FlagHolder]) -> dict[str, Any]:
     """The fields of `config_flags` that the command line names, lists as tuples."""
     values = {name: flag.value for name, flag in fields.items() if flag.value is not None}
     return {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+
+
+def progress_bar(items: Iterable[Any], what: str, total: int | None) -> Iterable[Any]:
+    """A `Progress` that shows a bar on a terminal's stderr."""
+    from tqdm import tqdm
+
+    return tqdm(items, what, total, unit=" excerpts", mininterval=1.0)
 
 
 def cache_compilations(folder: str) -> None:

@@ -1,6 +1,6 @@
 import asyncio
-import itertools
 import csv
+import itertools
 import json
 
 import pytest

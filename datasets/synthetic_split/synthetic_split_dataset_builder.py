@@ -11,6 +11,7 @@ from tagjax.catalogue import annotations
 from tagjax.examples import builder, workers
 from tagjax.examples import source as excerpt_source
 from tagjax.manifest.sampling import SamplingConfig, make_manifest
+from tagjax.vocabulary.truth import from_rows
 
 SAMPLING = SamplingConfig(seg_duration=10.0, upsample=(), seed=1)
 
@@ -65,7 +66,7 @@ class Builder(builder.ManifestBuilder):
             np.array([track.duration for track in made.tracks]),
         )
         manifest = make_manifest(catalogues, tracks, config.sampling, experiment)
-        truth = dict(manifest.truth)
+        truth: dict = dict(manifest.truth.rows())
         if experiment != "deduplication":
             truth["taxonomy"] = [
                 (prefix + style, prefix + genre)
@@ -82,7 +83,7 @@ class Builder(builder.ManifestBuilder):
                 ("b:" + source, "a:" + target, relation)
                 for source, target, relation in made.translation
             ]
-        manifest = dataclasses.replace(manifest, truth=truth)
+        manifest = dataclasses.replace(manifest, truth=from_rows(truth))
         render = functools.partial(synthetic.render_excerpt, config.catalogue)
         read = functools.partial(workers.rendered, render=render)
         return excerpt_source.manifest_source(

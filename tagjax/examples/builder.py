@@ -25,7 +25,7 @@ from tagjax.base.errors import InputError
 from tagjax.base.tables import write_table
 from tagjax.examples import journal, workers
 from tagjax.examples.source import Source, folder_source
-from tagjax.manifest.sampling import EXPERIMENTS
+from tagjax.vocabulary.vocabulary import EXPERIMENTS
 
 _SHUFFLED_IN_MEMORY = 1 << 28
 """Bytes of examples; of more, TFDS shuffles on disk, in the same order. It would take 1 GB."""

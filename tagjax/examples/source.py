@@ -195,14 +195,14 @@ def manifest_source(made: lists.Manifest, read: workers.Reader, name: str) -> So
                         "around it or a line break; remove it"
                     )
             tags.update(own)
-    tags.update(made.vocabulary)
+    tags.update(made.vocabulary.tags)
     metadata = {
         "digest": _digest(parts),
         "manifest": name,
         "experiment": made.experiment,
-        "systems": list(made.systems),
+        "systems": list(made.vocabulary.systems),
         "multi_label": all(part.tags is not None for part in parts.values()),
-        "truth": {table: [list(row) for row in rows] for table, rows in made.truth.items()},
+        "truth": {table: [list(row) for row in rows] for table, rows in made.truth.rows().items()},
         "sampling": dict(made.config),
     }
     return Source(parts, tuple(sorted(tags)), metadata, read)

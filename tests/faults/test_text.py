@@ -29,6 +29,7 @@ from tagjax.run import predictions
 from tagjax.similarity import tables as similarity
 from tagjax.tasks.results import write_results
 from tagjax.vocabulary import taxonomy
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import parsers
@@ -298,10 +299,12 @@ def test_what_programs_read_back_keeps_every_tag(formulas, tmp_path):
     part = lists.Excerpts(
         tuple(map(str, range(n))), FORMULAS, np.zeros(n), np.ones(n), tags=tuple(zip(FORMULAS))
     )
-    lists.write_manifest(tmp_path / "m", lists.Manifest({"train": part}))
+    lists.write_manifest(
+        tmp_path / "m", lists.Manifest({"train": part}, Vocabulary.of(sorted(FORMULAS)))
+    )
     again = lists.read_manifest(tmp_path / "m")
     assert again.parts["train"].label == FORMULAS
-    assert again.vocabulary == tuple(sorted(FORMULAS))
+    assert again.vocabulary.tags == tuple(sorted(FORMULAS))
 
 
 HOSTILE = {

@@ -25,7 +25,7 @@ from tagjax.examples import journal, reports, workers
 from tagjax.examples.rows import Skipped, check_mistake, rows_of
 from tagjax.examples.source import ExcerptSource, folder_source
 from tagjax.manifest.lists import Manifest
-from tagjax.manifest.sampling import EXPERIMENTS
+from tagjax.vocabulary.vocabulary import EXPERIMENTS
 
 _SHUFFLED_IN_MEMORY = 1 << 28
 """Bytes of examples; more are shuffled on disk by TFDS, in the same order. It would take 1 GB."""

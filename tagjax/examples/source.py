@@ -15,7 +15,6 @@ from tagjax.base.errors import InputError
 from tagjax.examples import workers
 from tagjax.examples.provenance import read_provenance
 from tagjax.manifest import lists
-from tagjax.vocabulary import truth as truths
 from tagjax.vocabulary.truth import Truth
 from tagjax.vocabulary.vocabulary import Vocabulary
 
@@ -194,7 +193,7 @@ def manifest_source(manifest: lists.Manifest, read: workers.Reader, name: str) -
         list of names would not keep.
     """
     parts = {part: excerpts for part, excerpts in manifest.parts.items() if len(excerpts)}
-    vocabulary = _vocabulary(manifest)
+    vocabulary = manifest.vocabulary
     _check_tags(parts, name)
     metadata = {
         "digest": _digest(parts),
@@ -204,17 +203,7 @@ def manifest_source(manifest: lists.Manifest, read: workers.Reader, name: str) -
         "multi_label": all(part.tags is not None for part in parts.values()),
         "sampling": dict(manifest.config),
     }
-    return ExcerptSource(parts, vocabulary, metadata, read, truths.from_rows(manifest.truth))
-
-
-def _vocabulary(manifest: lists.Manifest) -> Vocabulary:
-    """The vocabulary that the manifest records, or its tags sorted, their systems guessed."""
-    annotations = (tags for part in manifest.parts.values() for tags in part.tags or ())
-    tags = sorted({*manifest.vocabulary, *(tag for own in annotations for tag in own)})
-    halves = manifest.experiment == "deduplication"
-    if manifest.tags or manifest.systems != ("",):
-        return Vocabulary.of(tags, manifest.systems, halves)
-    return Vocabulary.guess(tags)
+    return ExcerptSource(parts, vocabulary, metadata, read, manifest.truth)
 
 
 def _check_tags(parts: Mapping[str, lists.Excerpts], name: str) -> None:

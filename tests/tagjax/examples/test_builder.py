@@ -190,8 +190,11 @@ def test_the_released_lists_find_their_audio_by_name(tmp_path):
 
 def test_metadata_survive(catalogue):
     made = lists.read_manifest(catalogue / "manifest")
-    truth = {"taxonomy": (("a:rock", "a:genre:rock"),), "translation": (("b:x", "a:y", "exact"),)}
-    full = lists.Manifest(made.parts, "translation", ("a:", "b:"), 3, 0, {"k": 1}, {}, truth)
+    truth = from_rows(
+        {"taxonomy": [("a:rock", "a:genre:rock")], "translation": [("b:x", "a:y", "exact")]}
+    )
+    vocabulary = Vocabulary.of(made.vocabulary.tags, ("a:", "b:"))
+    full = lists.Manifest(made.parts, vocabulary, "translation", 3, 0, {"k": 1}, {}, truth)
     for path in (catalogue / "manifest").iterdir():
         path.unlink()
     (catalogue / "manifest").rmdir()

@@ -30,6 +30,9 @@ from tagjax.vocabulary.truth import Truth
 from tagjax.vocabulary.vocabulary import Vocabulary
 
 PAIR = ("source", "target", "similarity")
+_BY_NAME: tuple[str, ...] = (
+    "Without a table of truth, tags of the same name count as translations.",
+)
 
 
 def translate(
@@ -65,11 +68,8 @@ def translate(
     source, target = _direction(vocabulary, relations or (), config)
     sources, targets = vocabulary.members(source), vocabulary.members(target)
     agreeing = _same_names(vocabulary, sources, targets)
-    notes: tuple[str, ...] = ()
-    if relations is None:
-        relevant = agreeing
-        notes = ("Without a table of truth, tags of the same name count as translations.",)
-    else:
+    relevant, notes = agreeing, _BY_NAME
+    if relations is not None:
         relevant, notes = _related(vocabulary, relations, config.relations)
     candidates, among = np.array(targets, dtype=np.int64), set(targets)
     queries = [
@@ -240,7 +240,9 @@ def _direction(
     return source, target
 
 
-def _related(vocabulary: Vocabulary, truth: Sequence[Relation], relations: Collection[str]):
+def _related(
+    vocabulary: Vocabulary, truth: Sequence[Relation], relations: Collection[str]
+) -> tuple[dict[int, set[int]], tuple[str, ...]]:
     """{source index: target indices} of the relations that count, and notes."""
     index = vocabulary.index
     found: dict[int, set[int]] = {}

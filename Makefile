@@ -65,5 +65,7 @@ audit: $(VENV)/.uv
 	$(BIN)/uv tool run "pip-audit==2.9.0" --strict --disable-pip --require-hashes \
 		--requirement requirements/test.lock
 
+# Environments and caches; what is in data/, runs/ and results/ is yours.
 clean:
-	rm -rf $(VENV) data runs results
+	rm -rf $(VENV) build *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find tagjax launch datasets tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -173,7 +173,9 @@ def words(task: str, vocabulary: Vocabulary) -> Words:
 
 def meanings() -> dict[str, str]:
     """{embedding: what it is}."""
-    return {name: f"{one.title}, {one.equation}" for name, one in EMBEDDINGS.items()}
+    return {
+        name: f"{embedding.title}, {embedding.equation}" for name, embedding in EMBEDDINGS.items()
+    }
 
 
 def summary(task: str, results: Mapping[str, TaskResult], paper: bool) -> dict[str, Any]:

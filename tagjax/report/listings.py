@@ -78,10 +78,10 @@ WORDS = {
         "duplicate",
         "Every tag was split by artist into two halves, _1 and _2. Is the tag most similar to "
         "a half the other half?",
-        "Queries are all tags, candidates all other tags. A hit at k: the tag's other half is "
-        "among its k nearest. “MAP, self included” is the paper's: that of a list which the tag "
-        "itself opens as a first hit, (1 + 2/(r + 1)) / 2 for a duplicate at rank r; it is "
-        "never below 50.",
+        "Queries are all tags, candidates all other tags of the same tag system. A hit at k: the "
+        "tag's other half is among its k nearest. “MAP, self included” is the paper's: that of a "
+        "list which the tag itself opens as a first hit, (1 + 2/(r + 1)) / 2 for a duplicate at "
+        "rank r; it is never below 50.",
     ),
     "translation": Words(
         "Tag translation",
@@ -173,7 +173,9 @@ def words(task: str, vocabulary: Vocabulary) -> Words:
 
 def meanings() -> dict[str, str]:
     """{embedding: what it is}."""
-    return {name: f"{one.title}, {one.equation}" for name, one in EMBEDDINGS.items()}
+    return {
+        name: f"{embedding.title}, {embedding.equation}" for name, embedding in EMBEDDINGS.items()
+    }
 
 
 def summary(task: str, results: Mapping[str, TaskResult], paper: bool) -> dict[str, Any]:

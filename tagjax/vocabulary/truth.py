@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike, write_table
 from tagjax.vocabulary import duplicates, taxonomy, translation
+from tagjax.vocabulary.taxonomy import Taxonomy
 from tagjax.vocabulary.translation import Relation
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -31,7 +32,7 @@ class Truth:
       duplicates: pairs of tags that mean the same.
     """
 
-    taxonomy: taxonomy.Taxonomy | None = None
+    taxonomy: Taxonomy | None = None
     translation: tuple[Relation, ...] | None = None
     duplicates: tuple[tuple[str, str], ...] = ()
 
@@ -59,7 +60,7 @@ def from_rows(rows: Mapping[str, Sequence[Sequence[str]]]) -> Truth:
     relations = tuple(Relation(*row) for row in rows.get("translation", ()))
     pairs = tuple((row[0], row[1]) for row in rows.get("taxonomy", ()))
     return Truth(
-        taxonomy.Taxonomy.of(pairs) if pairs else None,
+        Taxonomy.of(pairs) if pairs else None,
         relations or None,
         tuple((row[0], row[1]) for row in rows.get("duplicates", ())),
     )

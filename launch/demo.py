@@ -15,7 +15,7 @@ import time
 from absl import flags
 
 import datasets
-from launch import program
+from launch import bars, program
 from tagjax.base import interruption
 from tagjax.examples import build, loader
 from tagjax.run import training
@@ -46,8 +46,9 @@ def main() -> None:
         build.prepare(datasets.make_builder(full, _DATA_DIR.value))
         print(f"\n[{number}/{len(TASKS)}] {full}: training", flush=True)
         run_dir = pathlib.Path(_RUNS_DIR.value) / full
-        with interruption.Stop() as stop:
-            training.run(config, loader.find(full, _DATA_DIR.value), run_dir, stop=stop)
+        dataset = loader.find(full, _DATA_DIR.value)
+        with interruption.Stop() as stop, bars.TrainingBars() as on_progress:
+            training.train_run(config, dataset, run_dir, stop=stop, on_progress=on_progress)
         for task in tasks:
             source = evaluation.from_run(
                 run.read(run_dir), "overlap" if task == "translation" else "all"

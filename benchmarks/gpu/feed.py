@@ -62,7 +62,7 @@ def dataset(setting: Setting, folder: pathlib.Path, examples: int) -> Any:
 def _trained(setting: Setting, precision: str, batches: Callable[[int], Iterator[dict]]) -> float:
     """Examples a second of `parallel.train_step` on batches that come from the host."""
     config = setting.config(precision)
-    state = step.initial_state(config, setting.shape)
+    state = step.initial_state(config, setting.tags, setting.shape)
     run = devices.train_step(config)
     with resident.products(precision):
         for batch in batches(3):

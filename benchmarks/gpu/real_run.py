@@ -59,7 +59,9 @@ class _Model:
         self.devices = jax.devices()
         self.batch = schedule.batch - schedule.batch % len(self.devices)
         self._precision, self._pool, self._labels = precision, pool, labels
-        self.state = resident.put(step.initial_state(config, setting.shape), self.devices)
+        self.state = resident.put(
+            step.initial_state(config, setting.tags, setting.shape), self.devices
+        )
         self._train = resident.train_step(config, self.devices)
         self._eval = resident.eval_step(config, self.devices)
         self._predict = resident.predict_step(config, self.devices)

@@ -42,7 +42,7 @@ class Setting:
     def config(self, precision: str) -> step.StepConfig:
         """Of a step in a precision of `resident.PRECISIONS`."""
         dtype = resident.PRECISIONS[precision][0]
-        return step.StepConfig(self.tags, self.model, precision=dtype)
+        return step.StepConfig(self.model, precision=dtype)
 
     def indices(self, batch: int) -> np.ndarray:
         """int32 [n, batch] places in the pool."""
@@ -71,7 +71,7 @@ class Ours:
         """Compiles; `compiled` holds the programs where there is one device."""
         config = setting.config(precision)
         self._precision, self._data, self._devices = precision, data, devices
-        self.state = resident.put(step.initial_state(config, setting.shape), devices)
+        self.state = resident.put(step.initial_state(config, setting.tags, setting.shape), devices)
         self.indices = [
             resident.put(each, devices) if len(devices) == 1 else resident.shards(each, devices)
             for each in setting.indices(batch)

@@ -104,7 +104,7 @@ def _prefix(config: step.StepConfig, last: str) -> Callable:
         positions = jnp.arange(len(mel), dtype=jnp.int32)
 
         def total(params: Any) -> tuple[jax.Array, Any]:
-            _, updated = step.network(config).apply(
+            _, updated = step.network(state, config).apply(
                 {"params": params, "batch_stats": state.batch_stats},
                 mel,
                 positions,

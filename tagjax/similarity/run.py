@@ -36,7 +36,7 @@ class Run:
 
 
 def read(path: PathLike) -> Run:
-    """Opens a run directory that `training.run` has finished.
+    """Opens a run directory that `training.train_run` has finished.
 
     Raises:
       InputError: it is none, or not finished.

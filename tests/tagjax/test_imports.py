@@ -36,7 +36,7 @@ import numpy as np
 from tagjax.network import model, step
 from tagjax.similarity import embeddings
 
-config = step.StepConfig(3, model.ModelConfig(filters=(2,), pools=((3, 4),), gru_units=2))
+config = step.StepConfig(model.ModelConfig(filters=(2,), pools=((3, 4),), gru_units=2))
 batch = {
     "mel": np.zeros((2, 6, 8), np.float16),
     "label": np.zeros(2, np.int32),
@@ -45,7 +45,7 @@ batch = {
 }
 
 def a_step(batch):
-    state = step.initial_state(config, (6, 8))
+    state = step.initial_state(config, 3, (6, 8))
     return step.train_step(state, batch, config)[1]["loss"]
 
 assert jax.eval_shape(a_step, batch).shape == ()

@@ -18,7 +18,9 @@ from tagjax import tasks
 from tagjax.network import step
 from tagjax.network.augment import AugmentConfig
 from tagjax.similarity import embeddings
-from tagjax.similarity.tables import Similarity
+from tagjax.similarity.matrix import Similarity
+from tagjax.vocabulary.truth import Truth
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 _POINTS = 10  # Of the loss curve an epoch.
 
@@ -154,15 +156,18 @@ def measured(
         "fm": embeddings.fm(probabilities, occurrences),
         "fdist": embeddings.fdist(occurrences),
     }
-    similar = {name: Similarity(tags, embeddings.cosine(each)) for name, each in vectors.items()}
-    truth = {"taxonomy": synthesis.taxonomy(), "translation": synthesis.translation()}
-    return {
-        task: {
+    cosines = {name: embeddings.cosine(each) for name, each in vectors.items()}
+    truth = Truth(synthesis.taxonomy(), synthesis.translation())
+    found = {}
+    for task in tasks.TASKS:
+        vocabulary = Vocabulary.of(tags, ("a:", "b:"), halves=task == "deduplication")
+        similar = {name: Similarity(vocabulary, each) for name, each in cosines.items()}
+        results = tasks.evaluate(task, similar, truth).results
+        found[task] = {
             name: {key: dict(value) for key, value in one.metrics.items()}
-            for name, one in tasks.run(task, similar, ("a:", "b:"), **truth).items()
+            for name, one in results.items()
         }
-        for task in tasks.TASKS
-    }
+    return found
 
 
 def run(

@@ -21,8 +21,8 @@ import numpy as np
 from tagjax.examples import frontend
 from tagjax.synthetic import STYLES, SyntheticConfig, artist_sound, make_catalogue, render
 from tagjax.synthetic.systems import GENRE_TAGS
-from tagjax.tasks import Relation
 from tagjax.vocabulary.taxonomy import Taxonomy
+from tagjax.vocabulary.translation import Relation
 
 _GENRES = 0.2  # Share of excerpts whose label is a genre.
 _CHUNK = 16

@@ -8,7 +8,6 @@ similarity.
 """
 
 import contextlib
-import dataclasses
 import math
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,9 @@ from tagjax.base.files import PathLike, atomic_path
 from tagjax.base.progress import Progress, silently
 from tagjax.base.tables import Writer, number, open_rows
 from tagjax.similarity import embeddings
+from tagjax.similarity.matrix import Similarity
 from tagjax.vocabulary import tags as names_of
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 TOLERANCE = 1e-4  # of symmetry and range: well above float32's rounding, well below a mistake
 
@@ -30,54 +31,42 @@ _ABSENT = {"", "nan", "na", "n/a", "null", "none", "#n/a", "<na>"}  # what panda
 _BLOCK = 512  # rows checked at a time
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Similarity:
-    """How alike the tags are.
-
-    Attributes:
-      tags: N names, each once.
-      matrix: float64 [N, N], symmetric, rows and columns in the order of `tags`; the row and
-        column of a tag without data are NaN.
-    """
-
-    tags: tuple[str, ...]
-    matrix: npt.NDArray[np.float64]
-
-    def __post_init__(self):
-        if self.matrix.shape != (len(self.tags), len(self.tags)):
-            raise ValueError(f"{len(self.tags)} tags but a matrix {self.matrix.shape}")
-        if len(set(self.tags)) != len(self.tags):
-            raise ValueError("a tag occurs twice")
-
-    def reordered(self, tags: Sequence[str]) -> "Similarity":
-        """The same for these tags (all or some of its own) in this order.
-
-        Raises:
-          KeyError: a tag it does not have.
-        """
-        if tuple(tags) == self.tags:
-            return self
-        index = {tag: i for i, tag in enumerate(self.tags)}
-        order = [index[tag] for tag in tags]
-        return Similarity(tuple(tags), self.matrix[np.ix_(order, order)])
-
-
-def read_similarity(path: PathLike, progress: Progress = silently) -> Similarity:
+def read_similarity(
+    path: PathLike, systems: Sequence[str] | None = None, progress: Progress = silently
+) -> Similarity:
     """Reads a similarity CSV file; its tags are in the order of its rows.
 
     A row's name may have lost the non-ASCII letters that its column's has, or the other way
     round: the column's is taken. A tag without any number in its row, or in its column (but for
     itself), has no data: all its similarities are NaN.
 
+    The file does not say what its tags are: see `Vocabulary.guess`.
+
     Args:
       path: the file; a zip, gzip, xz or bzip2 of it too, whatever its name.
+      systems: prefixes of the tag systems, or none at all if the tags have no prefixes; None:
+        guessed.
       progress: gets the rows.
 
     Raises:
       InputError: no such file, not UTF-8, not square, a tag that occurs twice or only among
         rows or columns, a cell that is no finite number (or empty where the tag has data),
-        a similarity out of [-1, 1], or a matrix that is not symmetric (either to 1e-4).
+        a similarity out of [-1, 1], or a matrix that is not symmetric (either to 1e-4); a tag of
+        none of the systems.
     """
+    tags, matrix = _read_matrix(path, progress)
+    return Similarity(_vocabulary(tags, systems), matrix)
+
+
+def _vocabulary(tags: Sequence[str], systems: Sequence[str] | None) -> Vocabulary:
+    """Of a file's tags: the one place where it is guessed what they are."""
+    guessed = Vocabulary.guess(tags)
+    return guessed if systems is None else guessed.regrouped(systems)
+
+
+def _read_matrix(
+    path: PathLike, progress: Progress
+) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
     with open_rows(path) as rows:
         header = _header(path, rows)[1:]
         _check_names(path, header)
@@ -105,7 +94,7 @@ def read_similarity(path: PathLike, progress: Progress = silently) -> Similarity
         matrix = matrix[:, [place[tag] for tag in tags]]
     _empty_without_data(matrix)
     _check_matrix(path, tags, lines, matrix)
-    return Similarity(tuple(tags), matrix)
+    return tuple(tags), matrix
 
 
 def write_similarity(path: PathLike, similarity: Similarity, progress: Progress = silently) -> None:
@@ -118,7 +107,9 @@ def write_similarity(path: PathLike, similarity: Similarity, progress: Progress 
             writer.writerow([tag, *_cells(row)])
 
 
-def read_similarities(folder: PathLike, progress: Progress = silently) -> dict[str, Similarity]:
+def read_similarities(
+    folder: PathLike, systems: Sequence[str] | None = None, progress: Progress = silently
+) -> dict[str, Similarity]:
     """Reads whichever of `{fw,fc,fm,fdist}_tag_similarity.csv` a folder holds.
 
     Where it holds `{..}_tag_embedding.csv` instead, that embedding's cosine similarity is
@@ -127,43 +118,49 @@ def read_similarities(folder: PathLike, progress: Progress = silently) -> dict[s
 
     Args:
       folder: to look in.
+      systems: as in `read_similarity`.
       progress: gets the rows of each file.
 
     Returns:
-      {embedding: similarity}, in that order, all with the first one's order of tags.
+      {embedding: similarity}, in that order, all of the first one's vocabulary.
 
     Raises:
-      InputError: none is there, one is faulty, or their tags differ.
+      InputError: none is there, one is faulty, or their tags differ; a tag of none of the systems.
     """
     folder = pathlib.Path(folder)
     present = {name: path for name in embeddings.NAMES if (path := _present(folder, name))}
     if not present:
-        paths = [similarity_path(folder, name).name for name in embeddings.NAMES]
-        if not folder.is_dir():
-            what = "not a folder" if folder.exists() else "no such folder"
-            raise InputError(f"{folder}: {what}; expected one with {', '.join(paths)}")
-        below = sorted({p.parent.name for p in folder.glob("*/*_tag_similarity.csv*")})
-        advice = f"; name one of the folders in it: {', '.join(below[:5])}" if below else ""
-        raise InputError(f"{folder}: holds none of {', '.join(paths)}{advice}")
+        raise _nothing_in(folder)
     found: dict[str, Similarity] = {}
+    vocabulary, first = None, next(iter(present.values()))
     for name, path in present.items():
         if path.name.startswith(similarity_path(folder, name).name):
-            similarity = read_similarity(path, progress)
+            tags, matrix = _read_matrix(path, progress)
         else:
             tags, vectors = read_embedding(path, progress)
-            similarity = Similarity(tags, embeddings.cosine(vectors))
-        if found:
-            first = next(iter(found))
-            tags = tuple(_respelt(similarity.tags, found[first].tags))
-            differing = set(tags) ^ set(found[first].tags)
-            if differing:
-                raise InputError(
-                    f"{path}: not the tags of {present[first]}; {min(differing)!r} is in one "
-                    "only; keep similarities of different tags in folders of their own"
-                )
-            similarity = Similarity(tags, similarity.matrix).reordered(found[first].tags)
-        found[name] = similarity
+            matrix = embeddings.cosine(vectors)
+        vocabulary = vocabulary or _vocabulary(tags, systems)
+        tags = tuple(_respelt(tags, vocabulary.tags))
+        differing = set(tags) ^ set(vocabulary.tags)
+        if differing:
+            raise InputError(
+                f"{path}: not the tags of {first}; {min(differing)!r} is in one "
+                "only; keep similarities of different tags in folders of their own"
+            )
+        similarity = Similarity(vocabulary.select(tags), matrix)
+        found[name] = similarity.reordered(vocabulary.tags)
     return found
+
+
+def _nothing_in(folder: pathlib.Path) -> InputError:
+    """Says what a folder without similarities lacks."""
+    paths = [similarity_path(folder, name).name for name in embeddings.NAMES]
+    if not folder.is_dir():
+        what = "not a folder" if folder.exists() else "no such folder"
+        return InputError(f"{folder}: {what}; expected one with {', '.join(paths)}")
+    below = sorted({p.parent.name for p in folder.glob("*/*_tag_similarity.csv*")})
+    advice = f"; name one of the folders in it: {', '.join(below[:5])}" if below else ""
+    return InputError(f"{folder}: holds none of {', '.join(paths)}{advice}")
 
 
 def _present(folder: pathlib.Path, name: str) -> pathlib.Path | None:

@@ -14,6 +14,7 @@ def read_pairs(
     required: Sequence[str] = (),
     symmetric: bool = False,
     own: bool = False,
+    within: str = "",
 ) -> tuple[Table, list[tuple[str, str]]]:
     """Reads a CSV file and the pairs of tags in two of its columns.
 
@@ -25,6 +26,7 @@ def read_pairs(
       required: further columns that must be there and filled.
       symmetric: whether (b, a) repeats (a, b).
       own: whether a name may stand beside itself (Discogs has a genre and a style `Reggae`).
+      within: a column that there may be; equal pairs with different cells in it are not the same.
 
     Raises:
       InputError: as `tables.read_table`; no row, an empty cell, a tag paired with itself, or a
@@ -40,10 +42,11 @@ def read_pairs(
     first, second = (cleaned(table[name]) for name in columns)
     pairs = list(zip(first, second, strict=True))
     seen: dict[tuple[str, ...], int] = {}
-    for row, pair in enumerate(pairs):
+    groups = table.get(within, [""] * len(pairs))
+    for row, (pair, group) in enumerate(zip(pairs, groups, strict=True)):
         if pair[0] == pair[1] and not own:
             raise InputError(f"{table.at(row)}: {pair[0]!r} is paired with itself; drop the row")
-        earlier = seen.setdefault(tuple(sorted(pair)) if symmetric else pair, row)
+        earlier = seen.setdefault((group, *(sorted(pair) if symmetric else pair)), row)
         if earlier != row:
             raise InputError(
                 f"{table.at(row)}: the pair {', '.join(pair)} is already in row "

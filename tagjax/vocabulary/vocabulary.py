@@ -188,6 +188,27 @@ class Vocabulary:
             half=tuple(self.half[place] for place in places),
         )
 
+    def regrouped(self, systems: Sequence[str]) -> "Vocabulary":
+        """The same tags, of the tag systems with these prefixes; of none: one without prefix.
+
+        Raises:
+          InputError: a tag begins with none of the prefixes.
+
+        >>> Vocabulary.guess(["Jazz: Bop", "Jazz: Cool"]).regrouped([]).names
+        ('Jazz: Bop', 'Jazz: Cool')
+        """
+        return dataclasses.replace(Vocabulary.of(self.tags, systems or ("",)), half=self.half)
+
+    def split(self, name: str) -> tuple[str, str]:
+        """The prefix that a name in a table of truth carries, and the name without it.
+
+        >>> Vocabulary.of(["a:dub", "b:dub"], ["a:", "b:"]).split("a:ska")
+        ('a:', 'ska')
+        """
+        fitting = [system for system in self.systems if name.startswith(system)]
+        system = max(fitting, key=len, default="")
+        return system, name[len(system) :]
+
     def extended(self, other: "Vocabulary") -> "Vocabulary":
         """With the tags of another one that it does not have, behind its own."""
         new = [place for place, tag in enumerate(other.tags) if tag not in self.index]

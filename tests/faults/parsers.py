@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from tagjax import tasks
 from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.base.tables import read_table
@@ -26,6 +25,9 @@ from tagjax.previews import ids, ledger
 from tagjax.run import predictions
 from tagjax.similarity import tables as similarity
 from tagjax.vocabulary import taxonomy
+from tagjax.vocabulary.duplicates import read_duplicates
+from tagjax.vocabulary.translation import read_translation
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 FIXTURES = (
     pathlib.Path(__file__).resolve().parents[1] / "tagjax" / "catalogue" / "sources" / "fixtures"
@@ -88,11 +90,9 @@ _TRANSLATION = _table("source,target,relation", "b:x,a:y,exact", "b:z,a:w,broad"
 _DUPLICATES = _table("tag,duplicate", "Hip Hop,hip-hop", "rnb,R&B")
 _RECORD = {
     "experiment": "taxonomy",
-    "systems": [""],
     "seed": 3,
     "folds": 0,
     "config": {"min": 1.5},
-    "tags": ["pop", "rock"],
     "counts": {"tracks": 3},
 }
 _LEDGER = b"".join(
@@ -110,18 +110,24 @@ PARSERS: Mapping[str, Parser] = {
     "tracks": _one(
         _table("track_id,path,duration_s", "1,a/1.mp3,30.5", "2,2.mp3,"), annotations.read_tracks
     ),
-    "true pairs": _one(_TRUTH, annotations.read_taxonomy),
-    "true translation": _one(_TRANSLATION, annotations.read_translation),
-    "true duplicates": _one(_DUPLICATES, annotations.read_duplicates),
     "part": _one(_PART, lists.read_part),
-    "manifest": Parser(
-        {
-            "train.csv": _PART,
-            "split.json": json.dumps(_RECORD).encode(),
-            "taxonomy.csv": _TRUTH,
-        },
-        lists.read_manifest,
-    ),
+    **{
+        name: Parser(
+            {
+                "train.csv": _PART,
+                "split.json": json.dumps(record).encode(),
+                "taxonomy.csv": _TRUTH,
+            },
+            lists.read_manifest,
+        )
+        for name, record in {
+            "manifest": {
+                **_RECORD,
+                "vocabulary": Vocabulary.of(["a:pop", "pop", "rock"], ["", "a:"]).record(),
+            },
+            "manifest without vocabulary": {**_RECORD, "systems": [""], "tags": ["pop", "rock"]},
+        }.items()
+    },
     "similarity": _one(_SQUARE, similarity.read_similarity),
     **{
         f"{form} of a similarity": _one(pack(_SQUARE), similarity.read_similarity, "a.csv.zip")
@@ -134,8 +140,8 @@ PARSERS: Mapping[str, Parser] = {
     },
     "embedding": _one(_VECTORS, similarity.read_embedding),
     "taxonomy": _one(_TRUTH, taxonomy.read_taxonomy),
-    "translation": _one(_TRANSLATION, tasks.read_translation),
-    "duplicates": _one(_DUPLICATES, tasks.read_duplicates),
+    "translation": _one(_TRANSLATION, read_translation),
+    "duplicates": _one(_DUPLICATES, read_duplicates),
     "table": _one(_CATALOGUE, lambda path: read_table(path, ("track_id",))),
     "json": _one(json.dumps(_RECORD).encode(), files.read_json, "a.json"),
     "predictions": Parser(

@@ -16,8 +16,9 @@ from tagjax.base import files
 from tagjax.manifest.lists import Excerpts, Manifest
 from tagjax.report import describe
 from tagjax.report import page as report
-from tagjax.similarity.tables import Similarity
-from tagjax.vocabulary import taxonomy
+from tagjax.similarity.matrix import Similarity
+from tagjax.vocabulary.taxonomy import Taxonomy
+from tagjax.vocabulary.truth import Truth
 from tagjax.vocabulary.vocabulary import Vocabulary
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -153,11 +154,10 @@ def path(tmp_path_factory):
         vectors = np.random.default_rng(seed).normal(size=(6, len(TAGS)))
         vectors /= np.linalg.norm(vectors, axis=0)
         similarities[name] = Similarity(TAGS, vectors.T @ vectors)
-    truth = taxonomy.Taxonomy({tag: frozenset({"<b>a</b>"}) for tag in TAGS[:-3]})
-    results = tasks.run("taxonomy", similarities, taxonomy=truth)
-    parents = taxonomy.place(truth, TAGS).parents
+    truth = Truth(Taxonomy.of((tag, "<b>a</b>") for tag in TAGS[:-3]))
+    evaluation = tasks.evaluate("taxonomy", similarities, truth)
     path = tmp_path_factory.mktemp("report") / "report.html"
-    files.write_text(path, report.render("taxonomy", results, similarities, parents, title="Mine"))
+    files.write_text(path, report.render(evaluation, title="Mine"))
     return path
 
 

@@ -47,7 +47,8 @@ def main() -> None:
         bar.update()
         described = describe.describe(made, before)
         bar.update()
-        parents = describe.genres(described, made.truth.get("taxonomy", ()))
+        taxonomy = made.truth.taxonomy
+        parents = describe.genres(described, taxonomy.pairs() if taxonomy else ())
         out = pathlib.Path(_OUT.value or f"results/{name}/describe")
         for _ in page.write_description(out, described, parents, name):
             bar.update()

@@ -351,8 +351,6 @@ def test_what_is_built_stays_and_what_differs_is_refused(catalogue):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda root: write_parts(root / "manifest", tags=" rock"), "train.csv:2: tag ' rock' has"),
-        (lambda root: write_parts(root / "manifest", tags="a\nb"), "line break"),
         (
             lambda root: write_parts(root / "manifest", {"test": [15]}, duration="3"),
             "test.csv:2: seg_duration is 3 s, before it 2 s",

@@ -33,10 +33,10 @@ setuptools.setup(
         "tensorboardX",
         "tensorflow-datasets",
         "threadpoolctl",
-        "tinytag",
         "tqdm",
     ],
     extras_require={
+        "library": ["mutagen"],  # GPL-2.0-or-later: never a dependency, see BUILD_NOTES.md.
         "test": [
             "dill",
             "hypothesis",

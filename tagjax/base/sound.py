@@ -239,7 +239,8 @@ def _xing_agrees(data: mmap.mmap, begin: int) -> bool:
     header = _header(*data[begin + 1 : begin + 4])
     assert header
     place = begin + header.xing
-    if data[place : place + 4] in (b"Xing", b"Info") and data[place + 7] & 3 == 3:
+    flags = int.from_bytes(data[place + 4 : place + 8], "big")
+    if data[place : place + 4] in (b"Xing", b"Info") and flags & 3 == 3:
         bytes_at, frames_at = place + 12, place + 8
     elif data[begin + 36 : begin + 40] == b"VBRI":
         bytes_at, frames_at = begin + 46, begin + 50

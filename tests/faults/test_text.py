@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings, target
 from hypothesis import strategies as st
 
 from tagjax import tasks
-from tagjax.base import files
+from tagjax.base import files, tables
 from tagjax.base.errors import InputError, one_line
 from tagjax.catalogue import annotations
 from tagjax.examples.source import folder_source
@@ -219,9 +219,9 @@ def test_a_very_long_cell_is_refused_or_read(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"field larger than field limit") as caught:
         taxonomy.read_taxonomy(path)
     assert len(str(caught.value)) < 3000
-    monkeypatch.setattr(files, "LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr(tables, "LONGEST_LINE", 1 << 20)
     with zipfile.ZipFile(tmp_path / "b.csv.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("b.csv", ",".join(["x"] * (files.LONGEST_LINE)))
+        archive.writestr("b.csv", ",".join(["x"] * tables.LONGEST_LINE))
     with pytest.raises(InputError, match="that long"):
         similarity.read_similarity(tmp_path / "b.csv.zip")
 

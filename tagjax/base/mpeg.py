@@ -6,12 +6,12 @@ ISO/IEC 11172-3 and 13818-3; MPEG 2.5 halves the sample rates once more.
 import dataclasses
 import functools
 import io
+import itertools
 import math
 import os
 import re
+import struct
 from typing import BinaryIO, NamedTuple
-
-import numpy as np
 
 _BLOCK = 1 << 18
 """Bytes read at once."""
@@ -23,6 +23,9 @@ _PREROLL = 32
 """Frames decoded before those that are wanted, which need the bits that earlier ones had to spare:
 up to 511 bytes of MPEG 1, 255 of MPEG 2, or 23 frames of the lowest bit rate."""
 
+_TOLERANCE = 0.02
+"""Share of the bytes by which a Xing header may miss the sound on disk."""
+
 _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _KBITS = {
     (1, 3): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -33,6 +36,10 @@ _KBITS = {
     (2, 1): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 """{(1 for MPEG 1 or 2 for 2 and 2.5, layer bits): kbit/s of index 1 to 14}."""
+
+
+_SYNC = re.compile(rb"\xff[\xe2-\xff]|ID3[\x02-\x04]")
+"""How a frame or an ID3v2 tag begins."""
 
 
 class Format(NamedTuple):
@@ -88,12 +95,12 @@ class Section:
     Attributes:
       path: of their file.
       format: of the frames.
-      places: int64 [frames + 1], where in the file each begins, and where the last one ends.
+      places: where in the file each begins, and where the last one ends.
     """
 
     path: str | os.PathLike[str]
     format: Format
-    places: np.ndarray
+    places: list[int]
 
     @property
     def rate(self) -> int:
@@ -123,7 +130,7 @@ class Section:
         with open(self.path, "rb") as file:
             file.seek(frames[0])
             data = file.read(frames[-1] - frames[0])
-        size = int(np.diff(frames).max(initial=0)) * (last - first)
+        size = max((b - a for a, b in itertools.pairwise(frames)), default=0) * (last - first)
         return io.BytesIO(data.ljust(size, b"\0")), start - first / hertz
 
 
@@ -137,7 +144,7 @@ class _Window:
     def index(self, place: int) -> int:
         """Where in `data` the byte at `place` is; a few frames behind it are there too."""
         at = place - self._begin
-        if not 0 <= at <= len(self.data) - _AHEAD:
+        if not 0 <= at < len(self.data) - _AHEAD:
             self._file.seek(place)
             self._begin, self.data = place, self._file.read(_BLOCK)
             at = 0
@@ -155,11 +162,11 @@ def sections(path: str | os.PathLike[str], until: float = math.inf) -> list[Sect
       OSError: the file cannot be read.
     """
     found: list[Section] = []
-    with open(path, "rb", buffering=0) as file:
+    with open(path, "rb") as file:
         window, place, left = _Window(file), 0, until
         while left > 0 and (begin := _next_chain(window, place)) is not None:
             found.append(_followed(path, window, begin, left))
-            place = int(found[-1].places[-1])
+            place = found[-1].places[-1]
             left -= found[-1].seconds
     return [section for section in found if len(section.places) > 1]
 
@@ -169,26 +176,19 @@ def _next_chain(window: _Window, place: int) -> int | None:
     while True:
         at = window.index(place)
         data = window.data
-        if data[at : at + 3] == b"ID3" and len(data) >= at + 10:
-            place += _id3_size(data[at : at + 10])
-            continue
-        if len(data) - at <= 4:
-            return None
-        last = len(data) - at < _AHEAD  # No more than this is left of the file.
-        stop = len(data) if last else len(data) - _AHEAD + 1
-        for match in _SYNC.finditer(data, at, stop):
-            if _is_chain(data, match.start()):
-                return place + match.start() - at
-            if data[match.start() : match.start() + 3] == b"ID3":
-                stop = match.start()
+        last = len(data) - at <= _AHEAD  # All that is left of the file.
+        stop = len(data) if last else len(data) - _AHEAD
+        for match in _SYNC.finditer(data, at, stop + 3):
+            begin = match.start()
+            if size := _id3_size(data[begin : begin + 10]):
+                place += begin - at + size
                 break
+            if _is_chain(data, begin):
+                return place + begin - at
         else:
             if last:
                 return None
-        place += stop - at
-
-
-_SYNC = re.compile(rb"\xff[\xe2-\xff]|ID3[\x02-\x04]", re.DOTALL)
+            place += stop - at
 
 
 def _is_chain(data: bytes, at: int) -> bool:
@@ -204,16 +204,14 @@ def _is_chain(data: bytes, at: int) -> bool:
 
 
 def _id3_size(head: bytes) -> int:
-    """Bytes of the ID3v2 tag that begins with these ten."""
-    size = 0
-    for byte in head[6:10]:
-        size = size << 7 | byte & 0x7F
+    """Bytes of the ID3v2 tag that begins with these ten; 0 if none does."""
+    if head[:3] != b"ID3" or len(head) < 10 or max(head[6:10]) > 0x7F:
+        return 0
+    size = functools.reduce(lambda size, byte: size << 7 | byte, head[6:10], 0)
     return 10 + size + (10 if head[5] & 0x10 else 0)
 
 
-def _followed(
-    path: str | os.PathLike[str], window: _Window, place: int, seconds: float
-) -> Section:
+def _followed(path: str | os.PathLike[str], window: _Window, place: int, seconds: float) -> Section:
     """The frames from `place` on until one is of another format, or at least `seconds` of them."""
     at = window.index(place)
     first = header(window.data[at : at + 4])
@@ -221,7 +219,8 @@ def _followed(
     if has_xing(window.data[at : at + first.length], first):
         place, at = place + first.length, at + first.length  # Holds no sound.
     limit = min(1 << 40, seconds * first.format.rate / first.format.samples)
-    places, lengths = [], dict[bytes, int]()
+    places: list[int] = []
+    lengths: dict[bytes, int] = {}
     data = window.data
     while len(places) < limit:
         four = data[at : at + 4]
@@ -238,11 +237,53 @@ def _followed(
         places.append(place)
         place += length
         at += length
-    return Section(path, first.format, np.array([*places, place], np.int64))
+    return Section(path, first.format, [*places, place])
 
 
 def has_xing(frame: bytes, head: Header) -> bool:
     """Whether a frame holds a Xing or VBRI header, and so no sound."""
-    return (
-        frame[head.xing : head.xing + 4] in (b"Xing", b"Info") or frame[36:40] == b"VBRI"
-    )
+    return frame[head.xing : head.xing + 4] in (b"Xing", b"Info") or frame[36:40] == b"VBRI"
+
+
+def is_counted(path: str | os.PathLike[str]) -> bool:
+    """Whether the first frame counts the frames and bytes, and the bytes are those on disk.
+
+    Raises:
+      OSError: the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        window = _Window(file)
+        begin = _next_chain(window, 0)
+        if begin is None:
+            return False
+        frame = window.data[window.index(begin) :][:_AHEAD]
+    head = header(frame[:4])
+    assert head
+    if frame[head.xing : head.xing + 4] in (b"Xing", b"Info"):
+        flags, frames, size = struct.unpack_from(">III", frame, head.xing + 4)
+        frames = frames if flags & 3 == 3 else 0
+    elif frame[36:40] == b"VBRI":
+        size, frames = struct.unpack_from(">II", frame, 46)
+    else:
+        return False
+    on_disk = sound_bytes(path) - begin
+    return bool(frames) and abs(size - on_disk) <= max(head.length, _TOLERANCE * on_disk)
+
+
+def sound_bytes(path: str | os.PathLike[str]) -> int:
+    """Bytes before the tags at the end: ID3v1, and APEv2 before it.
+
+    Raises:
+      OSError: the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - 160))
+        tail = file.read()
+    if tail[-128:-125] == b"TAG":
+        tail, end = tail[:-128], end - 128
+    footer = tail[-32:]
+    if footer[:8] == b"APETAGEX":
+        size = int.from_bytes(footer[12:16], "little") + (32 if footer[23] & 0x80 else 0)
+        end = max(0, end - size)
+    return end

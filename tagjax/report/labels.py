@@ -1,0 +1,224 @@
+"""Names in figures: which letters of them are drawn, in which font, and where.
+
+Matplotlib draws a letter in the first font of a list that has it. `families` makes that list from
+the fonts that are installed.
+"""
+
+import contextlib
+import functools
+import unicodedata
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import font_manager
+
+FONT = "DejaVu Sans"  # comes with Matplotlib, and has Latin, Greek and Cyrillic
+LONGEST = 60  # letters of a name
+
+_SPACES = {"Zl", "Zp"}  # categories of Unicode
+_REFUSED = {"Cc", "Cs"}
+_JOINED = {"Mn", "Mc", "Me", "Cf"}
+_DIRECTIONS = dict.fromkeys(
+    [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+)
+_PREFERRED = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK",
+    "Noto Sans",
+    "Noto",
+    "Droid Sans",
+    "Arial Unicode",
+)
+
+
+def clean(name: str) -> str:
+    r"""A name without what is no letter: safe in an SVG, and on one line.
+
+    Line ends are spaces, control characters and halves of surrogates U+FFFD, and marks that turn
+    the direction of writing are left out: they would turn what stands beside the name, too.
+
+    >>> clean("a\nb\x00\u202ec")
+    'a b\ufffdc'
+    """
+    letters = []
+    for letter in name.translate(_DIRECTIONS):
+        kind = unicodedata.category(letter)
+        if letter in "\t\n\r\v\f\x85" or kind in _SPACES:
+            letters.append(" ")
+        elif kind in _REFUSED or ord(letter) & 0xFFFE == 0xFFFE:
+            letters.append("\ufffd")
+        else:
+            letters.append(letter)
+    return "".join(letters)
+
+
+def short(name: str, longest: int = LONGEST) -> str:
+    """A clean name of at most so many letters, the last of which says that there are more.
+
+    >>> short("music for airports", 10)
+    'music for…'
+    """
+    name = clean(name)
+    if len(name) <= longest:
+        return name
+    end = longest - 1
+    while end > longest // 2 and (
+        unicodedata.category(name[end]) in _JOINED or name[end - 1] == "\u200d"
+    ):
+        end -= 1  # An accent or a joined emoji goes with what it belongs to.
+    return name[:end].rstrip() + "…"
+
+
+def families(names: Iterable[str]) -> list[str]:
+    """The fonts to draw names in, for Matplotlib's `fontfamily`: the first that has a letter draws it.
+
+    Warns, in one line, if some have letters that no installed font has.
+
+    >>> families(["bossa nova", "ска"])
+    ['DejaVu Sans']
+    """
+    cleaned = {name: clean(name) for name in names}
+    found, missing = _covering(frozenset("".join(cleaned.values())))
+    without = [name for name, text in cleaned.items() if missing.intersection(text)]
+    if without:
+        many = f"{len(without)} tags have" if len(without) > 1 else "1 tag has"
+        warnings.warn(
+            f"{many} letters that no installed font has, such as {cleaned[without[0]]!r}; pictures "
+            "show boxes for them (fonts of all scripts: the packages fonts-noto-core and "
+            "fonts-noto-cjk, or fonts.google.com/noto)",
+            stacklevel=3,
+        )
+    return list(found)
+
+
+@contextlib.contextmanager
+def no_glyph_warnings() -> Iterator[None]:
+    """Without Matplotlib's warning for each missing letter: `families` has said it once."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from")
+        yield
+
+
+def place_labels(
+    points: npt.NDArray[np.float64],
+    radii: npt.NDArray[np.float64],
+    sizes: npt.NDArray[np.float64],
+    frame: tuple[float, float, float, float],
+    first: npt.NDArray[np.bool_],
+    unit: float = 1,
+) -> npt.NDArray[np.float64]:
+    """Places a label near each marker, so that it covers neither markers nor other labels.
+
+    Greedy, without chance: labels choose in turn the free place nearest to their marker, those
+    of `first` before the rest, and those in a crowd before those that have room.
+
+    Args:
+      points: [N, 2], markers' centres.
+      radii: [N], of the markers.
+      sizes: [N, 2], labels' width and height.
+      frame: x0, y0, x1, y1, to stay within.
+      first: bool [N], labels to place first.
+      unit: the step of distance.
+
+    Returns:
+      float64 [N, 2], the offset of each label's centre from its marker's. Where no place is
+      free, the one that covers least is taken.
+    """
+    taken = np.concatenate([points - radii[:, None], points + radii[:, None]], axis=1)
+    apart = np.linalg.norm(points[:, None] - points, axis=2)
+    crowd = (apart < np.median(sizes[:, 0]) * 1.5).sum(axis=1)
+    directions = _directions()
+    sides = np.sign(np.round(directions, 9))  # of the label that face the marker
+    steps = unit * np.concatenate([np.arange(2, 12), np.geomspace(12, 400, 40)])
+    offsets = np.zeros_like(points)
+    for i in np.lexsort((np.arange(len(points)), -crowd, ~first)):
+        least = np.inf
+        for step in steps:
+            centres = (radii[i] + step) * directions + sides * sizes[i] / 2
+            low = points[i] + centres - sizes[i] / 2 - unit
+            high = points[i] + centres + sizes[i] / 2 + unit
+            covered = _covered(low, high, taken, frame)
+            best = int(np.argmin(covered))
+            if covered[best] < least:
+                least, offsets[i] = covered[best], centres[best]
+            if least == 0:
+                break
+        box = points[i] + offsets[i] + np.array([[-0.5], [0.5]]) * sizes[i]
+        taken = np.vstack([taken, box.reshape(1, 4)])
+    return offsets
+
+
+def _directions() -> npt.NDArray[np.float64]:
+    """Unit vectors [24, 2]: beside and above before askew, where both are as near."""
+    angles = np.arange(24) / 24 * 2 * np.pi
+    angles = angles[np.argsort(np.minimum(np.abs(np.sin(2 * angles)), 0.5), kind="stable")]
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def _covered(
+    low: npt.NDArray[np.float64],
+    high: npt.NDArray[np.float64],
+    taken: npt.NDArray[np.float64],
+    frame: tuple[float, float, float, float],
+) -> npt.NDArray[np.float64]:
+    """How much boxes [K, 2] to [K, 2] cover of others [M, 4], and stand out of the frame."""
+    shared = np.minimum(high[:, None], taken[:, 2:]) - np.maximum(low[:, None], taken[:, :2])
+    outside = np.maximum(frame[:2] - low, 0) + np.maximum(high - frame[2:], 0)
+    return np.prod(np.maximum(shared, 0), axis=2).sum(axis=1) + 1e3 * outside.sum(axis=1)
+
+
+@functools.lru_cache(maxsize=64)
+def _covering(letters: frozenset[str]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """(fonts that have the letters, the letters that none has)."""
+    chosen, missing = [FONT], letters - _letters_of(font_manager.findfont(FONT)) - {" "}
+    fonts = _installed() if missing else ()
+    while missing:
+        most = max(
+            (len(missing & _letters_of(path)), -place) for place, (_, path) in enumerate(fonts)
+        )
+        if most[0] == 0:
+            break
+        family, path = fonts[-most[1]]
+        chosen.append(family)
+        missing -= _letters_of(path)
+    joins = {letter for letter in missing if unicodedata.category(letter) in _JOINED}
+    return tuple(dict.fromkeys(chosen)), missing - joins
+
+
+@functools.lru_cache(maxsize=1)
+def _installed() -> Sequence[tuple[str, str]]:
+    """(family, file) of the upright regular fonts, those to prefer first."""
+    manager = font_manager.fontManager
+    known = {entry.fname for entry in manager.ttflist}
+    for path in font_manager.findSystemFonts():  # Matplotlib's own list may be years old.
+        if path not in known:
+            with contextlib.suppress(Exception):  # FreeType raises anything on a damaged font.
+                manager.addfont(path)
+    usual = {
+        (entry.name, entry.fname)
+        for entry in manager.ttflist
+        if (entry.style, entry.weight, entry.stretch) == ("normal", 400, "normal")
+        and not entry.name.startswith("Last Resort")
+        and manager.findfont(entry.name, fallback_to_default=False) == entry.fname
+    }
+
+    def preference(font: tuple[str, str]) -> tuple[int, str, str]:
+        place = (k for k, start in enumerate(_PREFERRED) if font[0].startswith(start))
+        return next(place, len(_PREFERRED)), *font
+
+    return sorted(usual, key=preference)
+
+
+@functools.cache
+def _letters_of(path: str) -> frozenset[str]:
+    """The letters that Matplotlib can draw with a font: none of one that has bitmaps alone."""
+    try:
+        font = font_manager.get_font(path)
+        font.set_size(10, 100)
+        codes = font.get_charmap()
+        font.load_char(next(iter(codes)))
+    except Exception:  # FreeType raises anything on a font that it cannot draw.
+        return frozenset()
+    return frozenset(map(chr, codes))

@@ -6,6 +6,12 @@ import pathlib
 import numpy as np
 import pytest
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+# Programs and data sets are not installed: what tests start finds them here.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, (str(ROOT), os.environ.get("PYTHONPATH", "")))
+)
+
 # Before JAX is imported: four devices on the CPU, so that what is spread over devices is tested
 # so; and quick compilation, which is most of the time of tests this small.
 os.environ["XLA_FLAGS"] = " ".join(
@@ -21,10 +27,22 @@ os.environ["XLA_FLAGS"] = " ".join(
 @pytest.fixture(scope="session")
 def shared() -> pathlib.Path:
     """The project's shared material (paper data, corpus); skips where there is none."""
-    default = pathlib.Path(__file__).resolve().parents[2] / "shared"
-    path = pathlib.Path(os.environ.get("TAGJAX_SHARED", default))
+    path = pathlib.Path(os.environ.get("TAGJAX_SHARED", ROOT.parent / "shared"))
     if not path.is_dir():
-        pytest.skip("no shared folder beside the checkout (set TAGJAX_SHARED)")
+        pytest.skip("no shared folder beside the checkout (set TAGJAX_SHARED=folder)")
+    return path
+
+
+RELEASE = "https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags"
+
+
+@pytest.fixture(scope="session")
+def release() -> pathlib.Path:
+    """The authors' released files, which anybody can get; skips where they are not."""
+    beside = pathlib.Path(os.environ.get("TAGJAX_SHARED", ROOT.parent / "shared")) / "release"
+    path = pathlib.Path(os.environ.get("TAGJAX_RELEASE", beside))
+    if not (path / "taxonomy_learning").is_dir():
+        pytest.skip(f"needs the authors' files: git clone {RELEASE} and set TAGJAX_RELEASE=folder")
     return path
 
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, Table, number, read_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import Table, number, read_table
 
 SEPARATOR = "|"
 

@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from tagjax.base import files
 from tagjax.base.errors import InputError
+from tagjax.base.tables import write_table
 from tagjax.examples import journal, workers
 from tagjax.examples.source import Source, folder_source
 from tagjax.manifest.sampling import EXPERIMENTS
@@ -278,9 +279,9 @@ class ManifestBuilder(  # type: ignore[call-arg]
             self.counts, self.skipped = beam.collect(folder, self._source.parts)
         files.write_json(folder / "build.json", {"parts": self.counts})
         header = ("part", "sng_id", "seg_start", "path", "reason")
-        files.write_table(folder / "skipped.csv", header, self.skipped, for_people=True)
+        write_table(folder / "skipped.csv", header, self.skipped, for_people=True)
         columns = ("tag", "listed", "written")
-        files.write_table(folder / "coverage.csv", columns, self._coverage(), for_people=True)
+        write_table(folder / "coverage.csv", columns, self._coverage(), for_people=True)
 
     def _coverage(self) -> Iterator[tuple[str, int, int]]:
         """(tag, excerpts with it as label in the manifest, those built) by name."""

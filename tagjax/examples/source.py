@@ -12,6 +12,7 @@ import soundfile
 
 from tagjax.base import files
 from tagjax.base.errors import InputError
+from tagjax.base.tables import read_table
 from tagjax.examples import workers
 from tagjax.manifest import lists
 from tagjax.previews.ledger import LOCAL
@@ -142,7 +143,7 @@ def _provenance(root: pathlib.Path, parts: Mapping[str, lists.Excerpts]) -> dict
     path = root / PROVENANCE
     if not path.exists():
         return {}
-    table = files.read_table(path, ("path", "source"))
+    table = read_table(path, ("path", "source"))
     rows = zip(table["path"], table["source"], strict=True)
     sources = {file: source for file, source in rows if source != LOCAL}
     return {

@@ -20,15 +20,8 @@ from typing import Any
 import numpy as np
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import (
-    PathLike,
-    Table,
-    number,
-    read_json,
-    read_table,
-    write_json,
-    write_table,
-)
+from tagjax.base.files import PathLike, read_json, write_json
+from tagjax.base.tables import Table, number, read_table, write_table
 from tagjax.catalogue.annotations import SEPARATOR, check_paths
 
 TRUTH = {

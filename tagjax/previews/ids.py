@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, Table, not_utf8, read_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import Table, not_utf8, read_table
 from tagjax.manifest.lists import Manifest
 
 _ID = re.compile("[1-9][0-9]{0,18}")

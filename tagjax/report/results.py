@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, read_json, write_json, write_table, write_text
+from tagjax.base.files import PathLike, read_json, write_json, write_text
 from tagjax.base.progress import Progress, silently
+from tagjax.base.tables import write_table
 from tagjax.report import figures, page
 from tagjax.report.page import ReportConfig
 from tagjax.similarity import embeddings, tables

@@ -13,6 +13,7 @@ from damage import cut
 import datasets
 from tagjax.base import files
 from tagjax.base.errors import InputError
+from tagjax.base.tables import read_table, write_table
 from tagjax.examples import audio, frontend, journal, loader, workers
 from tagjax.examples import build as building
 from tagjax.examples import builder as examples
@@ -38,7 +39,7 @@ def write_parts(folder, parts=PARTS, columns=FULL, tags="a:rock|a:genre:rock", d
             (f"{k}", tags.split("|")[0], "0.5", duration, f"r{k}", f"l{k}", tags, f"x/{k}.flac")
             for k in tracks
         ]
-        files.write_table(folder / f"{name}.csv", columns, [row[: len(columns)] for row in cells])
+        write_table(folder / f"{name}.csv", columns, [row[: len(columns)] for row in cells])
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_what_cannot_be_decoded_is_skipped_counted_and_listed(catalogue, capsys)
         "validation": {"written": 3, "padded": 0, "skipped": 0},
         "test": {"written": 2, "padded": 0, "skipped": 1},
     }
-    skipped = files.read_table(f"{made.data_dir}/skipped.csv", ())
+    skipped = read_table(f"{made.data_dir}/skipped.csv", ())
     assert skipped["part"] == ["train", "test"]
     assert skipped["path"] == ["x/3.flac", "x/16.flac"]
     assert skipped["sng_id"] == ["3", "16"]
@@ -402,7 +403,7 @@ def other_folder(root):
 def other_start(root):
     """A track is known to be a preview."""
     rows = [("x/5.flac", "deezer preview")]
-    files.write_table(root / "audio" / "provenance.csv", ("path", "source"), rows)
+    write_table(root / "audio" / "provenance.csv", ("path", "source"), rows)
     return {}
 
 
@@ -458,7 +459,7 @@ def test_beam_gives_the_same_examples_in_the_same_order(catalogue):
 def test_coverage_says_what_is_left_of_each_tag(catalogue):
     made = builder(catalogue)
     building.prepare(made)
-    table = files.read_table(f"{made.data_dir}/coverage.csv", ())
+    table = read_table(f"{made.data_dir}/coverage.csv", ())
     assert table == {"tag": ["a:rock"], "listed": ["18"], "written": ["16"]}
 
 
@@ -505,6 +506,6 @@ def test_further_excerpts_that_cannot_be_decoded_are_left_out(catalogue, capsys)
         "fold_0": 4,
         "fold_1": 4,
     }
-    skipped = files.read_table(f"{made.data_dir}/skipped.csv", ())
+    skipped = read_table(f"{made.data_dir}/skipped.csv", ())
     assert (skipped["part"], skipped["sng_id"]) == (["fold_0_upsampled"], ["3"])
     assert {p.name for p in pathlib.Path(made.data_dir).parent.iterdir()} == {"1.0.0"}

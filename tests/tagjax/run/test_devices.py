@@ -1,13 +1,9 @@
 """Devices: however a global batch is divided, the raw gradients are those of the whole."""
 
-import pathlib
-import re
-
 import jax
 import numpy as np
 import pytest
 
-import tagjax
 from tagjax.base.errors import InputError
 from tagjax.examples import frontend
 from tagjax.network import step
@@ -119,17 +115,6 @@ def test_half_a_description_of_the_processes_is_refused():
     devices.initialise(None, None, None)
     with pytest.raises(InputError, match="coordinator"):
         devices.initialise(None, 2, 0)
-
-
-def test_pmap_and_distributed_are_spelled_in_one_module():
-    """A later move to jit + shard_map shall change one file."""
-    folder = pathlib.Path(tagjax.__file__).parent
-    users = [
-        path.name
-        for path in sorted(folder.rglob("*.py"))
-        if re.search(r"jax\.pmap|jax\.distributed|multihost_utils", path.read_text())
-    ]
-    assert users == ["devices.py"]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.uint8])

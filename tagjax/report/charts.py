@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from tagjax.report import labels
-from tagjax.report.figures import COLOURS
+from tagjax.report.figures import COLOURS, add_legend
 from tagjax.report.svg import Drawing, Note
 
 SERIES = {  # what is counted of a tag: colour, marker, points across

@@ -114,6 +114,7 @@ def plot_map(
     Reference: Figure 1 of https://doi.org/10.5281/zenodo.1492383
     """
     ax = ax or _new_axes()
+    labels.warn_of_missing(similarity.tags)
     if places is None:
         places = layout(similarity, config)
     _draw_tags(ax, looks(similarity.vocabulary, parents or {}), places, config)
@@ -146,6 +147,7 @@ def plot_heat_map(
     (2, 2)
     """
     ax = ax or _new_axes()
+    labels.warn_of_missing(similarity.tags)
     height = ax.get_window_extent().height / ax.figure.dpi
     _draw_cells(ax, similarity, parents or {}, label, height)
     return ax
@@ -238,7 +240,7 @@ def draw_heat_map(
     figure = Figure(figsize=(1.07 * side, side), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.subplots()
-    figure.suptitle(title, fontsize=15)  # Above the names of the groups, too.
+    figure.suptitle(title, fontsize=1.4 * _group_font(side))  # Above the names of the groups.
     notes = _draw_cells(axis, similarity, parents, label, side - 2)
     _settle(figure)
     return Drawing(figure, f"heat-{title}", notes)
@@ -247,8 +249,6 @@ def draw_heat_map(
 def looks(vocabulary: Vocabulary, parents: Parents) -> list[Look]:
     """How each tag is drawn; both halves of a tag, and genres of one name, have one colour.
 
-    A genre is what is a parent, or what is marked as one (`genre:`) and has no parent.
-
     Args:
       vocabulary: N tags.
       parents: {style tag: genre tags}.
@@ -256,7 +256,7 @@ def looks(vocabulary: Vocabulary, parents: Parents) -> list[Look]:
     >>> [look.genre for look in looks(Vocabulary.of(["genre:a", "b"]), {"b": ["genre:a"]})]
     ['a', 'a']
     """
-    genres = _genres(vocabulary, parents)
+    genres = genres_among(vocabulary, parents)
     names = [name.removeprefix(GENRE) for name in vocabulary.names]
     colours = genre_colours(names[vocabulary.index[genre]] for genre in genres)
     order = {system: 2 * place for place, system in enumerate(vocabulary.systems)}
@@ -281,7 +281,7 @@ def taxonomy_order(vocabulary: Vocabulary, parents: Parents) -> tuple[str, ...]:
 
     A style of several genres follows the first of them. Duplicates are a diagonal of their own.
     """
-    genres = _genres(vocabulary, parents)
+    genres = genres_among(vocabulary, parents)
 
     def key(tag: str) -> tuple:
         known = (genre for genre in parents.get(tag, ()) if genre in genres)
@@ -293,8 +293,19 @@ def taxonomy_order(vocabulary: Vocabulary, parents: Parents) -> tuple[str, ...]:
     return tuple(sorted(vocabulary.tags, key=key))
 
 
+def genres_among(vocabulary: Vocabulary, parents: Parents) -> set[str]:
+    """The tags that are a parent, or that are marked as genre (`genre:`) and have no parent."""
+    marked = {
+        tag
+        for tag, name in zip(vocabulary.tags, vocabulary.names, strict=True)
+        if name.startswith(GENRE) and not parents.get(tag)
+    }
+    found = (genre for tag in vocabulary.tags for genre in parents.get(tag, ()))
+    return marked | {genre for genre in found if genre in vocabulary.index}
+
+
 def genre_colours(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each name of a genre; the same names give the same. Beyond twenty, they recur."""
+    """A colour for each name of a genre, the same for the same names; beyond twenty they recur."""
     return {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(sorted(set(names)))}
 
 
@@ -327,20 +338,6 @@ def save(drawing: Drawing, stem: PathLike, dots: int = FigureConfig.dots) -> lis
         drawing.figure.savefig(temporary, format="png", dpi=dots, metadata=metadata)
     write_text(svg, drawing.svg)
     return [png, svg]
-
-
-def _genres(vocabulary: Vocabulary, parents: Parents) -> set[str]:
-    marked = {
-        tag
-        for tag, name in zip(vocabulary.tags, vocabulary.names, strict=True)
-        if name.startswith(GENRE) and not parents.get(tag)
-    }
-    return marked | {
-        genre
-        for style in vocabulary.tags
-        for genre in parents.get(style, ())
-        if genre in vocabulary.index
-    }
 
 
 def _new_axes() -> Axes:
@@ -493,7 +490,7 @@ def _draw_cells(
     axis.set_xticks(at, shown, **names, **upright)
     axis.set_yticks(at, shown, **names)
     axis.tick_params(length=0, pad=2)
-    genres = _genres(similarity.vocabulary, parents)
+    genres = genres_among(similarity.vocabulary, parents)
     for name, ticks in (("x", axis.get_xticklabels()), ("y", axis.get_yticklabels())):
         for i, (tag, tick) in enumerate(zip(order, ticks, strict=True)):
             if tag in genres:
@@ -503,8 +500,14 @@ def _draw_cells(
                 notes[f"{name}-{i}"] = Note([tag])
     _mark_groups(axis, order, similarity.vocabulary, parents, points)
     bar = axis.figure.colorbar(image, ax=axis, shrink=0.5, fraction=0.03, pad=0.01)
-    bar.set_label(label, parse_math=False)
+    bar.set_label(label, fontsize=_group_font(height), parse_math=False)
+    bar.ax.tick_params(labelsize=_group_font(height))
     return notes
+
+
+def _group_font(height: float) -> float:
+    """Points at which a name is legible where a page shows the figure, inches high, as a whole."""
+    return max(9.0, 0.6 * height)
 
 
 def _mark_groups(
@@ -529,7 +532,7 @@ def _mark_groups(
     starts = [i for i in range(len(order)) if i == 0 or groups[i][:2] != groups[i - 1][:2]]
     if not 0 < len(starts) <= 150:
         return
-    font = max(9.0, min(14.0, 0.01 * points * len(order)))
+    font = _group_font(points * len(order) / 72)
     last = -np.inf
     fonts = labels.families(by_tag[tag].genre for tag in order)
     about = {"fontsize": font, "fontfamily": fonts, "parse_math": False, "color": "#444444"}

@@ -14,15 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import font_manager
 
+from tagjax.base.text import clean
+
 FONT = "DejaVu Sans"  # comes with Matplotlib, and has Latin, Greek and Cyrillic
 LONGEST = 60  # letters of a name
 
-_SPACES = {"Zl", "Zp"}  # categories of Unicode
-_REFUSED = {"Cc", "Cs"}
-_JOINED = {"Mn", "Mc", "Me", "Cf"}
-_DIRECTIONS = dict.fromkeys(
-    [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-)
 _PREFERRED = (
     "Noto Sans CJK JP",
     "Noto Sans CJK",
@@ -31,27 +27,6 @@ _PREFERRED = (
     "Droid Sans",
     "Arial Unicode",
 )
-
-
-def clean(name: str) -> str:
-    r"""A name without what is no letter: safe in an SVG, and on one line.
-
-    Line ends are spaces, control characters and halves of surrogates U+FFFD, and marks that turn
-    the direction of writing are left out: they would turn what stands beside the name, too.
-
-    >>> clean("a\nb\x00\u202ec")
-    'a b\ufffdc'
-    """
-    letters = []
-    for letter in name.translate(_DIRECTIONS):
-        kind = unicodedata.category(letter)
-        if letter in "\t\n\r\v\f\x85" or kind in _SPACES:
-            letters.append(" ")
-        elif kind in _REFUSED or ord(letter) & 0xFFFE == 0xFFFE:
-            letters.append("\ufffd")
-        else:
-            letters.append(letter)
-    return "".join(letters)
 
 
 def short(name: str, longest: int = LONGEST) -> str:
@@ -64,38 +39,38 @@ def short(name: str, longest: int = LONGEST) -> str:
     if len(name) <= longest:
         return name
     end = longest - 1
-    while end > longest // 2 and (
-        unicodedata.category(name[end]) in _JOINED or name[end - 1] == "\u200d"
-    ):
-        end -= 1  # An accent or a joined emoji goes with what it belongs to.
+    while end > longest // 2 and unicodedata.combining(name[end]):
+        end -= 1  # An accent goes with its letter.
     return name[:end].rstrip() + "…"
 
 
 def families(names: Iterable[str]) -> list[str]:
-    """The fonts to draw names in, for Matplotlib's `fontfamily`: the first that has a letter draws it.
-
-    Warns, in one line, if some have letters that no installed font has.
+    """The fonts to draw names in, for Matplotlib's `fontfamily`: the first that has a letter.
 
     >>> families(["bossa nova", "ска"])
     ['DejaVu Sans']
     """
-    cleaned = {name: clean(name) for name in names}
-    found, missing = _covering(frozenset("".join(cleaned.values())))
-    without = [name for name, text in cleaned.items() if missing.intersection(text)]
+    return list(_covering(frozenset("".join(map(clean, names))))[0])
+
+
+def warn_of_missing(names: Iterable[str]) -> None:
+    """Warns, in one line, if some names have letters that no installed font has."""
+    cleaned = [clean(name) for name in names]
+    missing = _covering(frozenset("".join(cleaned)))[1]
+    without = [name for name in cleaned if missing.intersection(name)]
     if without:
         many = f"{len(without)} tags have" if len(without) > 1 else "1 tag has"
         warnings.warn(
-            f"{many} letters that no installed font has, such as {cleaned[without[0]]!r}; pictures "
-            "show boxes for them (fonts of all scripts: the packages fonts-noto-core and "
-            "fonts-noto-cjk, or fonts.google.com/noto)",
+            f"{many} letters that no installed font has, such as {without[0]!r}: figures in PNG "
+            "show boxes for them; fonts of most scripts are in the packages fonts-noto-core and "
+            "fonts-noto-cjk",
             stacklevel=3,
         )
-    return list(found)
 
 
 @contextlib.contextmanager
 def no_glyph_warnings() -> Iterator[None]:
-    """Without Matplotlib's warning for each missing letter: `families` has said it once."""
+    """Without Matplotlib's warning for each missing letter; ours is `warn_of_missing`."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from")
         yield
@@ -173,18 +148,14 @@ def _covered(
 def _covering(letters: frozenset[str]) -> tuple[tuple[str, ...], frozenset[str]]:
     """(fonts that have the letters, the letters that none has)."""
     chosen, missing = [FONT], letters - _letters_of(font_manager.findfont(FONT)) - {" "}
-    fonts = _installed() if missing else ()
     while missing:
-        most = max(
-            (len(missing & _letters_of(path)), -place) for place, (_, path) in enumerate(fonts)
-        )
-        if most[0] == 0:
+        fonts = _installed()
+        family, path = max(fonts, key=lambda font: len(missing & _letters_of(font[1])))
+        if missing.isdisjoint(_letters_of(path)):
             break
-        family, path = fonts[-most[1]]
         chosen.append(family)
         missing -= _letters_of(path)
-    joins = {letter for letter in missing if unicodedata.category(letter) in _JOINED}
-    return tuple(dict.fromkeys(chosen)), missing - joins
+    return tuple(chosen), missing
 
 
 @functools.lru_cache(maxsize=1)

@@ -17,6 +17,7 @@ import numpy as np
 import PIL.Image
 from matplotlib.figure import Figure
 
+from tagjax.base.text import clean
 from tagjax.report import labels
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
@@ -51,7 +52,7 @@ class Drawing:
     """A figure, drawn once.
 
     Attributes:
-      figure: whose texts are `labels.clean`.
+      figure: whose texts are `clean`.
       name: what ids in its SVG begin with; each figure of a page has its own.
       notes: what a page says of its artists, by `gid`.
     """
@@ -89,7 +90,7 @@ class Drawing:
 
 def _add_note(element: ET.Element, note: Note) -> None:
     for key, value in note.data.items():
-        element.set(f"data-{key}", labels.clean(value))
+        element.set(f"data-{key}", clean(value))
     if note.tooltip:
         _add_tooltip(element, note.tooltip)
     if note.points:
@@ -100,7 +101,7 @@ def _add_note(element: ET.Element, note: Note) -> None:
 
 def _add_tooltip(element: ET.Element, lines: Sequence[str]) -> None:
     title = ET.Element(f"{{{_SVG}}}title")
-    title.text = "\n".join(map(labels.clean, lines))
+    title.text = "\n".join(map(clean, lines))
     element.insert(0, title)
 
 
@@ -138,7 +139,7 @@ def _set_fonts(root: ET.Element) -> None:
 
 
 def _packed(png: str) -> str:
-    """A PNG image, in base64, with a palette if that is possible: a third of what Matplotlib writes."""
+    """A PNG image in base64, with a palette if it has few colours: a third of Matplotlib's size."""
     pixels = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(png))).convert("RGBA"))
     colours, cells = np.unique(pixels.reshape(-1, 4), axis=0, return_inverse=True)
     if len(colours) > 256:

@@ -17,6 +17,7 @@ from absl import app, flags, logging
 from benchmarks.gpu import feed, speed
 from tagjax.examples import loader
 from tagjax.network.model import PRESETS as MODELS
+from tagjax.run import resident
 
 _EXAMPLES = flags.DEFINE_integer("examples", 4096, "In the data set.", lower_bound=64)
 _BATCH = flags.DEFINE_integer("batch", 64, "Examples of a batch.", lower_bound=1)
@@ -34,9 +35,9 @@ def main(argv: list[str]) -> None:
         print(f"{_EXAMPLES.value} examples of {_SHAPE}, batches of {batch}, {jax.devices()[0]}")
         print(f"{'examples/s':<20}{'first':>10}{'batches':>10}")
         for where, device_bytes in _PLACES.items():
-            config = loader.LoaderConfig(batch, 0, device_bytes)
+            config = loader.LoaderConfig(batch)
             begin = time.perf_counter()
-            read = loader.Examples(dataset, ["train"], config)
+            read = resident.on_devices(loader.Examples(dataset, ["train"], config), device_bytes)
             opened = len(read) / (time.perf_counter() - begin)
             seen = 0
             begin = time.perf_counter()

@@ -36,3 +36,8 @@ def bar(items: Iterable[Any], what: str, total: int | None, delay: float = 2) ->
             over.set()
             if clock.is_alive():
                 clock.join()
+
+
+def excerpts_bar(items: Iterable[Any], what: str, total: int | None) -> Iterable[Any]:
+    """A bar with a rate over excerpts, as a `Progress`."""
+    return tqdm(items, what, total, unit=" excerpts", mininterval=1.0)

@@ -17,10 +17,11 @@ from absl import flags
 
 import datasets
 from launch import program
-from launch.bars import bar
+from launch.bars import bar, excerpts_bar
 from tagjax import tasks
 from tagjax.base import interruption
-from tagjax.examples import build, loader
+from tagjax.examples import build
+from tagjax.examples.dataset import find
 from tagjax.report import results, text
 from tagjax.run import training
 from tagjax.run.config import PRESETS
@@ -46,11 +47,13 @@ def main() -> None:
     for number, (name, answered) in enumerate(TASKS.items(), 1):
         full = f"synthetic_split/{name}"
         print(f"\n[{number}/{len(TASKS)}] {full}: examples", flush=True)
-        build.prepare(datasets.make_builder(full, _DATA_DIR.value))
+        builder = datasets.make_builder(full, _DATA_DIR.value)
+        report = build.prepare(builder, progress=excerpts_bar)
+        print("\n".join(report.lines()))
         print(f"\n[{number}/{len(TASKS)}] {full}: training", flush=True)
         run_dir = pathlib.Path(_RUNS_DIR.value) / full
         with interruption.Stop() as stop:
-            training.run(config, loader.find(full, _DATA_DIR.value), run_dir, stop=stop)
+            training.run(config, find(full, _DATA_DIR.value), run_dir, stop=stop)
         for task in answered:
             summary += ["", *_evaluate(task, runs.load_run(run_dir))]
     print("\n".join(summary))

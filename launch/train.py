@@ -17,7 +17,7 @@ import datasets
 from launch import program
 from tagjax.base import interruption
 from tagjax.base.errors import InputError
-from tagjax.examples import loader
+from tagjax.examples.dataset import find
 from tagjax.network.augment import AugmentConfig
 from tagjax.network.model import ModelConfig
 from tagjax.run import devices, training
@@ -70,7 +70,7 @@ def config() -> TrainConfig:
 def main() -> None:
     """Flags to one run."""
     wanted = config()
-    dataset = loader.find(_DATASET.value, _DATA_DIR.value, datasets.known())
+    dataset = find(_DATASET.value, _DATA_DIR.value, datasets.known())
     program.cache_compilations(_CACHE_DIR.value)
     devices.initialise(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     run_dir = pathlib.Path(_RUN_DIR.value or pathlib.Path("runs") / dataset.name)

@@ -13,8 +13,10 @@ from benchmarks.gpu import resident
 from benchmarks.gpu.rows import Row
 from benchmarks.gpu.speed import Setting, problem
 from tagjax.examples import loader
+from tagjax.examples.dataset import find
 from tagjax.network import step
 from tagjax.run import devices
+from tagjax.run import resident as on_device
 
 
 def dataset(setting: Setting, folder: pathlib.Path, examples: int) -> Any:
@@ -56,7 +58,7 @@ def dataset(setting: Setting, folder: pathlib.Path, examples: int) -> Any:
 
     tfds.disable_progress_bar()
     Random(config="random", data_dir=str(folder), file_format="array_record").download_and_prepare()
-    return loader.find("random", folder)
+    return find("random", folder)
 
 
 def _trained(setting: Setting, precision: str, batches: Callable[[int], Iterator[dict]]) -> float:
@@ -126,8 +128,8 @@ def _from_records(
     """Ways through `tagjax.examples.loader`: read each time, or kept on the devices."""
     ways: dict[str, Callable[[int], Iterator[dict]]] = {}
     for what, held in (("ArrayRecord", 0), ("ArrayRecord, kept on the device", 8 << 30)):
-        config = loader.LoaderConfig(batch, device_bytes=held)
-        examples = loader.Examples(built, ["train"], config)
+        config = loader.LoaderConfig(batch)
+        examples = on_device.on_devices(loader.Examples(built, ["train"], config), held)
 
         def batches(count: int, examples: Any = examples, config: Any = config) -> Iterator[dict]:
             return loader.train_batches(examples, config, range(count), slice(0, batch))

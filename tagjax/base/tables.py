@@ -26,6 +26,7 @@ LONGEST_CELL = 1 << 24
 csv.field_size_limit(LONGEST_CELL)  # Of the process: the same whatever is read first.
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|(?:.*\\)?\.\.\\")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -48,6 +49,32 @@ def number(cell: str) -> float:
     """
     cell = cell.strip(" ")
     return float(cell) if len(cell) < 400 and _NUMBER.fullmatch(cell) else math.nan
+
+
+def check_paths(table: Table) -> None:
+    """Refuses a `path` that is not below the audio folder: absolute, with `..`, or of Windows.
+
+    A list that someone else made would otherwise name any file of this machine as music. A file's
+    name may hold a backslash here, so that alone is refused only where half of the paths hold one
+    and no `/`.
+
+    Raises:
+      InputError: one is.
+    """
+    paths = table["path"]
+    for row, path in enumerate(paths):
+        parts = path.split("/")
+        if not parts[0] or ".." in parts or _WINDOWS.match(path):
+            raise InputError(
+                f"{table.at(row)}: path={path!r} is not below the audio folder; name the folder "
+                "that holds all of the audio, and paths in it"
+            )
+    foreign = [row for row, path in enumerate(paths) if "\\" in path and "/" not in path]
+    if 0 < len(paths) <= 2 * len(foreign):
+        raise InputError(
+            f"{table.at(foreign[0])}: path={paths[foreign[0]]!r} has folders as Windows writes "
+            "them; write / for each \\"
+        )
 
 
 def lines(file: IO[str], path: PathLike) -> Iterator[str]:

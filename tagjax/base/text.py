@@ -7,7 +7,7 @@ import functools
 import re
 import sys
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 # Cf but drawn: Arabic, Syriac and Kaithi signs that enclose or precede numbers.
 _DRAWN = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2")
@@ -72,6 +72,21 @@ def clean(text: str) -> str:
         return " ".join(text.split())
     text = _ignorable().sub("", text)
     return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def cleaned(cells: Sequence[str]) -> Sequence[str]:
+    """Each of the cells as `clean` makes it; a column that is clean, as nearly all are, is quick.
+
+    >>> cleaned(["a ", "b  c"])
+    ['a', 'b c']
+    """
+    joined = ";".join(cells)  # What is asked of each cell is asked of all at once.
+    if joined.isascii() and joined.isprintable():
+        odd = "  " in joined or "; " in joined or " ;" in joined or joined != joined.strip()
+        if not odd:
+            return cells
+    known: dict[str, str] = {cell: clean(cell) for cell in set(cells)}
+    return [known[cell] for cell in cells]
 
 
 def is_none(text: str, words: Collection[str] = NONE) -> bool:

@@ -55,7 +55,7 @@ def predict(
     if folder.exists():
         return
     state = restore(config, dataset, parts, run_dir)
-    load = loader.LoaderConfig(config.batch_size, device_bytes=0)  # Each is seen once.
+    load = loader.LoaderConfig(config.batch_size)
     examples = loader.Examples(dataset, parts.predict, load)
     mapped = devices.predict_step(step_config(config, len(dataset.tags)))
     batch_size = config.batch_size

@@ -24,7 +24,7 @@ from tagjax.base.interruption import InterruptedRunError, Stop
 from tagjax.examples import loader
 from tagjax.network import step
 from tagjax.network.model import check_input
-from tagjax.run import devices, directory, prediction, predictions
+from tagjax.run import devices, directory, prediction, predictions, resident
 from tagjax.run.checkpoints import Checkpoints
 from tagjax.run.config import TrainConfig, run_step, shown, steps_per_epoch
 from tagjax.run.parts import Parts, folds_of, parts_of
@@ -88,7 +88,7 @@ class _Progress:
 
 def evaluate(
     state: step.TrainState,
-    examples: loader.Examples,
+    examples: loader.Batched,
     run: step.StepConfig,
     batch_size: int,
     stop: Stop,
@@ -188,12 +188,8 @@ def train(
         return directory.result(run_dir)
     stop = stop or Stop()
     load = loader.LoaderConfig(config.batch_size, config.seed)
-    learnt = loader.Examples(dataset, parts.train, load)
-    watched = loader.Examples(dataset, parts.validation, load) if parts.validation else None
-    if config.shuffle_labels:
-        learnt.shuffle_labels(config.seed)
-        if watched is not None:
-            watched.shuffle_labels(config.seed)
+    learnt = _opened(config, dataset, parts.train)
+    watched = _opened(config, dataset, parts.validation) if parts.validation else None
     epoch_steps = steps_per_epoch(config, dataset, parts)
     run = run_step(config, dataset, parts)
     started = time.time()
@@ -271,7 +267,15 @@ def train(
     return result
 
 
-def _named(examples: loader.Examples, config: loader.LoaderConfig, number: int) -> str:
+def _opened(config: TrainConfig, dataset: loader.Dataset, parts: tuple[str, ...]) -> loader.Batched:
+    """The examples of some parts, on the devices if they fit."""
+    examples = loader.Examples(dataset, parts, loader.LoaderConfig(config.batch_size))
+    if config.shuffle_labels:
+        examples.shuffle_labels(config.seed)
+    return resident.on_devices(examples)
+
+
+def _named(examples: loader.Batched, config: loader.LoaderConfig, number: int) -> str:
     """Ids of the excerpts of a step's batch."""
     indices = loader.train_indices(config.seed, number, config.batch_size, len(examples))
     return ", ".join(examples[int(i)]["sng_id"] for i in indices)

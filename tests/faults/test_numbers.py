@@ -195,7 +195,7 @@ def test_a_split_of_a_single_class_is_described(tmp_path, labels, trials):
     parts = {"train": part, "test": Excerpts((), (), np.zeros(0), np.zeros(0), (), tags=())}
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        made = describe.describe(Manifest(parts))
+        made = describe.describe(Manifest(parts, Vocabulary.of(sorted({*labels}))))
         paths = list(page.write_description(tmp_path, made, describe.genres(made), "Mine"))
     assert (tmp_path / "report.html") in paths
     for path in tmp_path.glob("*.csv"):

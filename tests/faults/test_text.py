@@ -301,10 +301,12 @@ def test_what_programs_read_back_keeps_every_tag(formulas, tmp_path):
     part = lists.Excerpts(
         tuple(map(str, range(n))), FORMULAS, np.zeros(n), np.ones(n), tags=tuple(zip(FORMULAS))
     )
-    lists.write_manifest(tmp_path / "m", lists.Manifest({"train": part}))
+    lists.write_manifest(
+        tmp_path / "m", lists.Manifest({"train": part}, Vocabulary.of(sorted(FORMULAS)))
+    )
     again = lists.read_manifest(tmp_path / "m")
     assert again.parts["train"].label == FORMULAS
-    assert again.vocabulary == tuple(sorted(FORMULAS))
+    assert again.vocabulary.tags == tuple(sorted(FORMULAS))
 
 
 HOSTILE = {

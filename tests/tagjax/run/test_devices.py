@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from tagjax.base.errors import InputError
-from tagjax.examples import frontend
 from tagjax.network import step
 from tagjax.network.augment import AugmentConfig
 from tagjax.network.model import ModelConfig
@@ -115,23 +114,3 @@ def test_half_a_description_of_the_processes_is_refused():
     devices.initialise(None, None, None)
     with pytest.raises(InputError, match="coordinator"):
         devices.initialise(None, 2, 0)
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.uint8])
-def test_batches_cut_out_on_the_devices_are_those_of_the_host(state, batch, over_four, dtype):
-    mel = frontend.stored(np.random.default_rng(3).uniform(0, 9, (21, *SHAPE)), dtype)
-    pool = devices.Pool(mel.shape, dtype)
-    for start in (14, 0, 7):
-        pool.put(start, mel[start : start + 7])
-    places = np.array([20, 3, 3, 0, 11, 6, 7, 13])
-    cut = pool(places)
-    assert {shard.data.shape for shard in cut.addressable_shards} == {(1, 2, *SHAPE)}
-    assert len({shard.device for shard in cut.addressable_shards}) == 4
-    host = frontend.restored(mel[places])
-    np.testing.assert_array_equal(np.asarray(cut).reshape(host.shape), host)
-    there, here = (over_four(state, batch | {"mel": each}) for each in (cut, host))
-    jax.tree.map(np.testing.assert_array_equal, there, here)
-
-
-def test_a_cpu_has_no_memory_of_its_own():
-    assert devices.device_room() == 0

@@ -178,7 +178,7 @@ def test_another_data_sets_run_directory_is_refused(run_dir, dataset, make_tiny,
     other = make_tiny(tmp_path, {**PARTS, "test": 7})
     with pytest.raises(InputError, match=r"fingerprint.test: \[9, .*\] there, \[7, .*\] here"):
         training.run(CONFIG, other, run_dir)
-    fewer = dataclasses.replace(dataset, tags=dataset.tags[:2])
+    fewer = dataclasses.replace(dataset, vocabulary=dataset.vocabulary.select(dataset.tags[:2]))
     with pytest.raises(InputError, match=r"tags: \['blues', 'jazz', 'rock'\] there") as caught:
         training.run(CONFIG, fewer, run_dir)
     assert "\n" not in str(caught.value)
@@ -296,13 +296,13 @@ def test_chance_learns_dealt_labels_and_predicts_with_the_true_ones(dataset, tmp
 
 PROCESS = """
 import sys
-from tagjax.examples import loader
+from tagjax.examples.dataset import find
 from tagjax.run import devices, parts, training
 from tagjax.network.augment import AugmentConfig
 from tagjax.network.model import ModelConfig
 from tagjax.run.config import TrainConfig
 port, number, data_dir, run_dir = sys.argv[1:]
-dataset = loader.find("tiny", data_dir)
+dataset = find("tiny", data_dir)
 devices.initialise("localhost:" + port, 2, int(number))
 import pathlib
 for epochs in (2, None):  # Stopped and resumed, too.

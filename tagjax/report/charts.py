@@ -4,6 +4,7 @@ Drawn as `tagjax.report.figures` draws; the heat map is there.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,7 @@ def draw_tags(names: Sequence[str], series: Mapping[str, _Counts], title: str = 
     size = columns * (2.6 + 0.062 * longest), 1.5 + 0.165 * max(rows, 4)
     figure = _figure(*size)
     axes = figure.subplots(1, columns, squeeze=False, sharex=True)[0]
-    every = np.stack([*series.values()], axis=1) if len(names) else np.ones((0, 1))
+    every = np.stack([*series.values()], axis=1) if len(names) else np.ones((0, 1), np.int64)
     fonts = labels.families(labels.short(name) for name in names)
     notes: dict[str, Note] = {}
     for column, axis in enumerate(axes):
@@ -59,8 +60,8 @@ def draw_tags(names: Sequence[str], series: Mapping[str, _Counts], title: str = 
     )
     if len(names):
         handles = axes[0].lines[: len(series)]
-        notes |= add_legend(figure, handles, [*series], ncols=3 if columns > 2 else 1)
-    figure.suptitle(labels.short(title), fontsize=12, parse_math=False)
+        columns = 3 if columns > 2 else 1
+        notes |= add_legend(figure, handles, [*series], columns, labels.short(title))
     return Drawing(figure, "tags", notes)
 
 
@@ -124,7 +125,7 @@ def draw_cardinality(cardinality: Mapping[str, _Counts]) -> Drawing:
     axis.spines[["left", "right", "top"]].set_visible(False)
     if len(cardinality) > 1:
         names = [labels.short(name) or "all" for name in cardinality]
-        notes |= add_legend(figure, bars, names, ncols=1)
+        notes |= add_legend(figure, bars, names, 1)
     return Drawing(figure, "cardinality", notes)
 
 
@@ -153,7 +154,7 @@ def _draw_column(
     ends = [np.nanmin(seen[some], axis=1), np.nanmax(seen[some], axis=1)]
     for k, (name, column) in enumerate(zip(series, seen.T, strict=True)):
         colour, marker, size = SERIES[name]
-        look = {"marker": marker, "ms": size, "mew": 1.8 if marker == "|" else 0}
+        look: dict[str, Any] = {"marker": marker, "ms": size, "mew": 1.8 if marker == "|" else 0}
         axis.plot(column, at, ls="", color=colour, label=name, gid=f"{prefix}dots-{k}", **look)
         tooltips = [
             (tag, f"{count:,.0f} {name}")

@@ -136,7 +136,7 @@ def likeness(described: Description) -> Similarity:
     return Similarity(described.vocabulary, described.together / scale[:, None] / scale)
 
 
-def genres(described: Description, truth: Truth = Truth()) -> Parents:
+def genres(described: Description, truth: Truth | None = None) -> Parents:
     """{style tag: genre tags}: as the taxonomy has it, or the genre it most often comes with.
 
     Args:
@@ -144,7 +144,7 @@ def genres(described: Description, truth: Truth = Truth()) -> Parents:
       truth: what is known of its tags.
     """
     vocabulary = described.vocabulary
-    if truth.taxonomy:
+    if truth and truth.taxonomy:
         return place(truth.taxonomy, vocabulary).parents
     marked = genres_among(vocabulary, {})
     matrix = np.nan_to_num(likeness(described).matrix)
@@ -390,7 +390,7 @@ def _notes(described: Description, manifest: Manifest, before: Manifest | None) 
 
 def _note_on(tags: Sequence[str], mask: npt.NDArray[np.bool_], text: str) -> Iterator[str]:
     """A sentence on the tags of a mask, if there are any."""
-    chosen = [tags[i] for i in np.flatnonzero(mask)]
+    chosen = [tag for tag, is_so in zip(tags, mask, strict=True) if is_so]
     if chosen:
         more = f" and {len(chosen) - 4} more" if len(chosen) > 5 else ""
         listed = ", ".join(chosen[: 4 if more else 5])

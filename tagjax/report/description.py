@@ -18,7 +18,7 @@ def write_description(
     described: describe.Description,
     parents: figures.Parents,
     title: str,
-    config: ReportConfig = ReportConfig(),
+    config: ReportConfig = ReportConfig(),  # noqa: B008 (frozen)
 ) -> Iterator[pathlib.Path]:
     """Writes tables, charts and the page of `render_description`; yields each path when done.
 
@@ -46,7 +46,7 @@ def draw_description(
     described: describe.Description,
     parents: figures.Parents,
     title: str,
-    config: ReportConfig = ReportConfig(),
+    config: ReportConfig = ReportConfig(),  # noqa: B008 (frozen)
 ) -> dict[str, Drawing]:
     """{section of the page: its chart}; no heat map of too many tags, or of labels alone."""
     parts = listings.columns_of(described.parts)
@@ -72,7 +72,7 @@ def render_description(
     described: describe.Description,
     parents: figures.Parents,
     title: str,
-    config: ReportConfig = ReportConfig(),
+    config: ReportConfig = ReportConfig(),  # noqa: B008 (frozen)
     drawn: dict[str, Drawing] | None = None,
 ) -> str:
     """The report of a data set as HTML.
@@ -94,12 +94,19 @@ def render_description(
         shown = [listings.plain(tables[file], f"{file}.csv", config.rows)]
         if name == "parts":
             shown += listings.counts(described.counts)
-        section = {"id": name, "heading": heading, "about": about, "listings": shown}
-        section["figure"] = markupsafe.Markup(drawn[name].svg) if name in drawn else None
-        section["cells"] = None
+        cells = None
         if name == "cooccurrence" and name in drawn:
-            section["cells"] = page.embedded_cells(describe.likeness(described), parents)
-        sections.append(section)
+            cells = page.embedded_cells(describe.likeness(described), parents)
+        sections.append(
+            {
+                "id": name,
+                "heading": heading,
+                "about": about,
+                "listings": shown,
+                "figure": markupsafe.Markup(drawn[name].svg) if name in drawn else None,
+                "cells": cells,
+            }
+        )
     return page.render_page(
         "describe.html.j2",
         title=title,

@@ -310,23 +310,34 @@ def genre_colours(names: Iterable[str]) -> dict[str, str]:
 
 
 def add_legend(
-    figure: Figure, handles: Sequence[Any], names: Sequence[str], ncols: int, fontsize: float = 9
+    figure: Figure,
+    handles: Sequence[Any],
+    names: Sequence[str],
+    columns: int,
+    title: str = "",
 ) -> dict[str, Note]:
-    """Draws a legend below a figure; the notes make each entry a key to its series."""
+    """Draws a legend below a figure, or with a title above it.
+
+    The notes make each entry a key to its series.
+    """
     legend = figure.legend(
         handles,
         names,
-        loc="outside lower center",
-        ncols=ncols,
+        loc="outside upper center" if title else "outside lower center",
+        ncols=columns,
         frameon=False,
-        prop={"family": labels.families(names), "size": fontsize},
+        prop={"family": labels.families(names), "size": 9},
+        title=title or None,
+        title_fontproperties={"family": labels.families([title]), "size": 12},
     )
     notes = {}
-    for k, (handle, text) in enumerate(zip(legend.legend_handles, legend.texts, strict=True)):
+    for part, artists in (("symbol", legend.legend_handles), ("text", legend.texts)):
+        for k, artist in enumerate(artists):
+            assert artist is not None
+            artist.set_gid(f"{part}-{k}")
+            notes[f"{part}-{k}"] = Note(data={"series": str(k), "part": "key"})
+    for text in (legend.get_title(), *legend.texts):
         text.set_parse_math(False)
-        for artist, gid in ((handle, f"key-{k}"), (text, f"key-{k}-name")):
-            artist.set_gid(gid)
-            notes[gid] = Note(data={"series": str(k), "part": "key"})
     return notes
 
 
@@ -372,7 +383,7 @@ def _draw_legend(figure: Figure, series: Mapping[str, str], wide: float) -> dict
         for name, colour in series.items()
     ]
     room = int(72 * wide / (6.2 * max(map(len, shown)) + 40))
-    return add_legend(figure, handles, shown, max(1, min(len(shown), room)), fontsize=10)
+    return add_legend(figure, handles, shown, max(1, min(len(shown), room)))
 
 
 def _draw_tags(
@@ -483,12 +494,12 @@ def _draw_cells(
     notes = {"cells": Note(data={"part": "cells"})}
     shown = [labels.short(tag) for tag in order]
     points = 72 * height / max(number, 1)  # of a row
-    names = {"fontsize": max(2.0, min(9.0, 0.75 * points)), "parse_math": False}
-    names["fontfamily"] = labels.families(shown)
+    look: dict[str, Any] = {"fontsize": max(2.0, min(9.0, 0.75 * points)), "parse_math": False}
+    look["fontfamily"] = labels.families(shown)
     at = range(number)
-    upright = {"rotation": 90, "rotation_mode": "anchor", "ha": "right", "va": "center"}
-    axis.set_xticks(at, shown, **names, **upright)
-    axis.set_yticks(at, shown, **names)
+    upright: dict[str, Any] = {"rotation": 90, "ha": "right", "va": "center"}
+    axis.set_xticks(at, shown, rotation_mode="anchor", **upright, **look)
+    axis.set_yticks(at, shown, **look)
     axis.tick_params(length=0, pad=2)
     genres = genres_among(similarity.vocabulary, parents)
     for name, ticks in (("x", axis.get_xticklabels()), ("y", axis.get_yticklabels())):
@@ -535,22 +546,22 @@ def _mark_groups(
     font = _group_font(points * len(order) / 72)
     last = -np.inf
     fonts = labels.families(by_tag[tag].genre for tag in order)
-    about = {"fontsize": font, "fontfamily": fonts, "parse_math": False, "color": "#444444"}
-    about |= {"textcoords": "offset points", "rotation_mode": "anchor"}
+    look: dict[str, Any] = {"fontsize": font, "fontfamily": fonts, "parse_math": False}
+    look |= {"textcoords": "offset points", "rotation_mode": "anchor", "color": "#444444"}
     for start, end in itertools.pairwise([*starts, len(order)]):
         strong = start > 0 and parts[start] != parts[start - 1]
-        line = {"color": _STRONG_LINES if strong else _LINES, "lw": 1.6 if strong else 0.5}
         if start:
-            axis.axhline(start - 0.5, **line)
-            axis.axvline(start - 0.5, **line)
+            for draw_line in (axis.axhline, axis.axvline):
+                colour = _STRONG_LINES if strong else _LINES
+                draw_line(start - 0.5, color=colour, lw=1.6 if strong else 0.5)
         middle = (start + end - 1) / 2
         if (middle - last) * points < 1.25 * font:
             continue
         last = middle
         name = labels.short(groups[start][1], _IN_LEGEND) or "no genre"
         right, top = axis.get_yaxis_transform(), axis.get_xaxis_transform()
-        axis.annotate(name, (1, middle), (4, 0), xycoords=right, va="center", **about)
-        axis.annotate(name, (middle, 1), (0, 4), xycoords=top, rotation=60, **about)
+        axis.annotate(name, (1, middle), (4, 0), xycoords=right, va="center", **look)
+        axis.annotate(name, (middle, 1), (0, 4), xycoords=top, rotation=60, **look)
 
 
 def _classical_scaling(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -145,7 +145,7 @@ DESCRIBED = {  # section of a data set's report: heading, what it is
     "tags": (
         "Tags",
         "Each tag's tracks, its labels before balancing and its excerpts after. Click a series in "
-        "the legend to hide it.",
+        "the legend to hide it, twice to see it alone.",
     ),
     "cardinality": ("Tags a track", "How many tags the tracks have, of all and of each system."),
     "cooccurrence": (
@@ -153,7 +153,8 @@ DESCRIBED = {  # section of a data set's report: heading, what it is
         "Tracks with both of two tags, divided by the geometric mean of those with either (fdist, "
         "equation 4), in the order of the taxonomy, or where there is none under the genre that "
         "a style most often comes with. Tags of two systems come together only in the tracks of "
-        "both catalogues. Drag to zoom, double-click to return.",
+        "both catalogues. Point at a cell for its tags. The wheel zooms, a drag moves, a double "
+        "click returns.",
     ),
 }
 COUNTED = {  # column of `describe.tag_table`: series of its chart

@@ -11,6 +11,7 @@ import io
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -71,7 +72,7 @@ class Drawing:
           ValueError: an artist does not have as many markers as its note has points.
         """
         written = io.BytesIO()
-        options = {"svg.hashsalt": "tagjax", "svg.fonttype": "none"}
+        options: Any = {"svg.hashsalt": "tagjax", "svg.fonttype": "none"}
         with matplotlib.rc_context(options), labels.no_glyph_warnings():
             self.figure.savefig(written, format="svg", metadata={"Date": None})
         root = ET.fromstring(written.getvalue())
@@ -160,7 +161,7 @@ def _shorten(element: ET.Element) -> None:
     if not (element.text or "").strip():
         element.text = None
     element.tail = None
-    children = []
+    children: list[ET.Element] = []
     for child in element:
         _shorten(child)
         bare = child.tag == _GROUP and not child.attrib

@@ -136,6 +136,7 @@
   const prepare = (figure) => {
     const svg = figure.querySelector("svg");
     const view = zoomable(svg);
+    const zooms = ["map", "heat"].includes(figure.dataset.kind);
     for (const title of all("title", svg)) {
       title.parentNode.about = title.textContent.split("\n");
       title.remove(); // Else the browser's own tooltip comes, too, and late.
@@ -180,7 +181,7 @@
       showSeries();
     });
 
-    svg.addEventListener("wheel", (event) => {
+    if (zooms) svg.addEventListener("wheel", (event) => {
       if (event.deltaY > 0 && !view.zoomed()) return; // Then the page moves on.
       event.preventDefault();
       const pixels = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : 30);
@@ -188,7 +189,7 @@
     }, { passive: false });
     let held = null;
     svg.addEventListener("pointerdown", (event) => {
-      if (event.pointerType !== "touch" && event.button === 0) held = event;
+      if (zooms && event.pointerType !== "touch" && event.button === 0) held = event;
     });
     svg.addEventListener("pointermove", (event) => {
       if (held && event.buttons) {
@@ -211,10 +212,12 @@
       made.addEventListener("click", action);
       return made;
     };
-    figure.append(element(
+    figure.prepend(element(
       "div", { className: "buttons" },
-      button("+", "Zoom in", () => view.zoom(0.67)),
-      button("−", "Zoom out", () => view.zoom(1.5)),
+      ...(zooms ? [
+        button("+", "Zoom in", () => view.zoom(0.67)),
+        button("−", "Zoom out", () => view.zoom(1.5)),
+      ] : []),
       button("PNG", "Save as PNG", () => save(figure, "png")),
       button("SVG", "Save as SVG", () => save(figure, "svg")),
     ));

@@ -207,8 +207,7 @@ def draw_map(
     """
     most = max((len(similarity.tags) for similarity, _ in panels.values()), default=0)
     side = min(config.size, max(7.0, most**0.5))
-    figure = Figure(figsize=(side * len(panels), side + 0.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(side * len(panels), side + 0.6, config)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     styles = [looks(similarity.vocabulary, parents) for similarity, _ in panels.values()]
     for axis, (title, (_, places)) in zip(axes, panels.items(), strict=True):
@@ -235,13 +234,15 @@ def draw_heat_map(
 ) -> Drawing:
     """`plot_heat_map` of a size at which all names are legible."""
     number = len(similarity.tags)
-    side = max(6.0, min(config.size * 1.6, 2 + 0.11 * number))
-    side = max(side, min(config.size * 4, 2 + 0.085 * number))
-    figure = Figure(figsize=(1.07 * side, side), layout="constrained")
-    FigureCanvasAgg(figure)
+    side = max(4.0, min(config.size * 1.6, 0.11 * number), min(config.size * 4, 0.085 * number))
+    longest = max((len(labels.short(tag)) for tag in similarity.tags), default=0)
+    names = 0.65 / 72 * longest * _name_font(72 * side / max(number, 1))
+    groups = 0.65 / 72 * min(longest, _IN_LEGEND) * _group_font(side)
+    size = (1.15 * side + names + groups + 0.5, 1.04 * side + names + groups + 0.3)
+    figure = _figure(*size, config)
     axis = figure.subplots()
     figure.suptitle(title, fontsize=1.4 * _group_font(side))  # Above the names of the groups.
-    notes = _draw_cells(axis, similarity, parents, label, side - 2)
+    notes = _draw_cells(axis, similarity, parents, label, side)
     _settle(figure)
     return Drawing(figure, f"heat-{title}", notes)
 
@@ -344,11 +345,18 @@ def add_legend(
 def save(drawing: Drawing, stem: PathLike, dots: int = FigureConfig.dots) -> list[pathlib.Path]:
     """Writes `stem.png` and `stem.svg`, the same bytes for the same figure; returns them."""
     png, svg = (pathlib.Path(f"{stem}.{suffix}") for suffix in ("png", "svg"))
-    with atomic_path(png) as temporary, labels.no_glyph_warnings():
+    with atomic_path(png) as temporary, labels.quietly():
         metadata: dict[str, Any] = {"Software": None}
         drawing.figure.savefig(temporary, format="png", dpi=dots, metadata=metadata)
     write_text(svg, drawing.svg)
     return [png, svg]
+
+
+def _figure(wide: float, high: float, config: FigureConfig) -> Figure:
+    """An empty figure; names are placed at the resolution at which they are saved."""
+    figure = Figure(figsize=(wide, high), dpi=config.dots, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def _new_axes() -> Axes:
@@ -368,7 +376,7 @@ def _empty(axis: Axes) -> None:
 
 def _settle(figure: Figure) -> None:
     """Lays out once: before labels are placed, and not again for every file of many names."""
-    with labels.no_glyph_warnings():
+    with labels.quietly():
         figure.draw_without_rendering()
     figure.set_layout_engine("none")
 
@@ -413,7 +421,7 @@ def _draw_tags(
             gid=f"{prefix}marker-{i}",
         )
     if known:
-        with labels.no_glyph_warnings():
+        with labels.quietly():
             _draw_names(axis, [styles[i] for i in known], places[known], known, config, prefix)
 
 
@@ -494,7 +502,7 @@ def _draw_cells(
     notes = {"cells": Note(data={"part": "cells"})}
     shown = [labels.short(tag) for tag in order]
     points = 72 * height / max(number, 1)  # of a row
-    look: dict[str, Any] = {"fontsize": max(2.0, min(9.0, 0.75 * points)), "parse_math": False}
+    look: dict[str, Any] = {"fontsize": _name_font(points), "parse_math": False}
     look["fontfamily"] = labels.families(shown)
     at = range(number)
     upright: dict[str, Any] = {"rotation": 90, "ha": "right", "va": "center"}
@@ -514,6 +522,11 @@ def _draw_cells(
     bar.set_label(label, fontsize=_group_font(height), parse_math=False)
     bar.ax.tick_params(labelsize=_group_font(height))
     return notes
+
+
+def _name_font(points: float) -> float:
+    """Points of a name beside a row so many points high."""
+    return max(2.0, min(9.0, 0.75 * points))
 
 
 def _group_font(height: float) -> float:

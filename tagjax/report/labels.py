@@ -6,6 +6,7 @@ the fonts that are installed.
 
 import contextlib
 import functools
+import logging
 import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -69,11 +70,17 @@ def warn_of_missing(names: Iterable[str]) -> None:
 
 
 @contextlib.contextmanager
-def no_glyph_warnings() -> Iterator[None]:
-    """Without Matplotlib's warning for each missing letter; ours is `warn_of_missing`."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from")
-        yield
+def quietly() -> Iterator[None]:
+    """Without what Matplotlib says of each missing letter and font; ours is `warn_of_missing`."""
+    logger = logging.getLogger("matplotlib.font_manager")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def place_labels(

@@ -73,7 +73,7 @@ class Drawing:
         """
         written = io.BytesIO()
         options: Any = {"svg.hashsalt": "tagjax", "svg.fonttype": "none"}
-        with matplotlib.rc_context(options), labels.no_glyph_warnings():
+        with matplotlib.rc_context(options), labels.quietly():
             self.figure.savefig(written, format="svg", metadata={"Date": None})
         root = ET.fromstring(written.getvalue())
         for element in root.findall(f"{{{_SVG}}}metadata") + root.findall(f"*[{{{_SVG}}}style]"):

@@ -49,6 +49,7 @@ class Description:
       full: whether whole annotations are known, not labels alone.
       totals: {what: number} of the data set.
       counts: {what: number} that its making found, dropped and made.
+      method: how it was made, as far as it is known, a sentence each.
       notes: what to look out for, a sentence each.
     """
 
@@ -65,6 +66,7 @@ class Description:
     full: bool
     totals: Mapping[str, int]
     counts: Mapping[str, int]
+    method: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -119,6 +121,7 @@ def describe(manifest: Manifest, before: Manifest | None = None) -> Description:
         full=all(part.tags is not None for part in source.parts.values()),
         totals=_totals(manifest, tracks, vocabulary),
         counts={name.replace("_", " "): count for name, count in manifest.counts.items() if count},
+        method=tuple(_method(manifest, bool(overlap.any()))),
         notes=(),
     )
     notes = tuple(_notes(description, manifest, before))
@@ -386,6 +389,31 @@ def _notes(described: Description, manifest: Manifest, before: Manifest | None) 
     for name, counts in described.shares.items():
         if name in ("train", "validation", "test"):
             yield from _note_on(tags, used & (counts == 0), f"no label in {name}")
+
+
+def _method(manifest: Manifest, overlap: bool) -> Iterator[str]:
+    """What was done to make a manifest; of a list whose making is unknown, hardly anything."""
+    if manifest.config:
+        levels = set(manifest.config.get("annotates", ["album"]))
+        tags = {"album": "the tags of its album", "track": "its own tags"}
+        source = " or, where tracks are annotated, ".join(tags[k] for k in tags if k in levels)
+        yield (
+            f"Each track has one label, drawn from {source} with a chance inverse to their "
+            "popularity (section 2.2 of the paper); “labelled” counts tracks by it."
+        )
+    else:
+        yield "Each track has one label; “labelled” counts tracks by it."
+    if manifest.counts.get("tracks_downsampled"):
+        yield "Balancing left out tracks of labels that have too many."
+    if manifest.counts.get("excerpts_upsampled"):
+        yield "Balancing took further excerpts of tracks of labels that have few."
+    if overlap:
+        yield (
+            "Tracks of several catalogues are never trained on: they are counted under “overlap”, "
+            "not under “tracks” or “labelled”."
+        )
+    if all(part.artist_id is not None for part in manifest.parts.values()):
+        yield "An artist is in one part only."
 
 
 def _note_on(tags: Sequence[str], mask: npt.NDArray[np.bool_], text: str) -> Iterator[str]:

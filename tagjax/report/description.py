@@ -112,5 +112,6 @@ def render_description(
         title=title,
         totals=described.totals,
         notes=described.notes,
+        method=described.method,
         sections=sections,
     )

@@ -190,7 +190,9 @@ def words(task: str, vocabulary: Vocabulary) -> Words:
 
 def meanings() -> dict[str, str]:
     """{embedding: what it is}."""
-    return {name: f"{known.title}, {known.equation}" for name, known in EMBEDDINGS.items()}
+    return {
+        name: f"{embedding.title}, {embedding.equation}" for name, embedding in EMBEDDINGS.items()
+    }
 
 
 def summary(task: str, results: Mapping[str, TaskResult], printed: bool) -> dict[str, Any]:

@@ -149,21 +149,21 @@ def nearest(cross: Matrix, agree: npt.NDArray[np.bool_], names: Names, top: int)
     return TaskTable(PAIR, tuple(rows[:top]))
 
 
-def spearman(one: Matrix, other: Matrix, limit: int = 2_000_000) -> dict:
+def spearman(first: Matrix, second: Matrix, limit: int = 2_000_000) -> dict:
     """Spearman's rank correlation of two similarities over the pairs both have.
 
     Args:
-      one: float [S, T], and
-      other: the same.
+      first: float [S, T], and
+      second: the same.
       limit: of pairs; of more, so many are drawn (always the same).
 
     Returns:
       {"spearman": in [-1, 1], or None where one of them is constant, "pairs": their number}.
     """
-    both = np.flatnonzero(~(np.isnan(one) | np.isnan(other)))
+    both = np.flatnonzero(~(np.isnan(first) | np.isnan(second)))
     if len(both) > limit:
         both = np.random.default_rng(0).choice(both, limit, replace=False, shuffle=False)
-    x, y = one.ravel()[both], other.ravel()[both]
+    x, y = first.ravel()[both], second.ravel()[both]
     if len(both) < 2 or (x == x[0]).all() or (y == y[0]).all():
         return {"spearman": None, "pairs": len(both)}
     import scipy.stats  # It takes a second to import; whoever only ranks need not wait for it.

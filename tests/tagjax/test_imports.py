@@ -103,6 +103,7 @@ ROOMS = (
 OUTSIDE = {"synthetic", "previews"}
 """Rooms that nothing in the core imports."""
 
+
 def room_of(module):
     """The room of a module; "" for the package itself, the API over all rooms."""
     return module.split(".")[1] if "." in module else ""

@@ -9,6 +9,8 @@ import pytest
 import soundfile
 from running import mistake, succeed
 
+from tagjax.similarity.run import load_run
+
 TINY = ["--filters=2,3,4,5", "--gru_units=4", "--batch_size=8", "--max_epochs=2"]
 
 
@@ -125,3 +127,34 @@ def test_another_run_may_not_have_the_directory(folder):
 )
 def test_a_mistake_is_one_line(folder, program, arguments, message):
     assert message in mistake(program, *arguments, folder=folder)
+
+
+def test_a_run_listens_to_files(folder):
+    (folder / "new").mkdir()
+    noise = np.random.default_rng(9).normal(0, 0.01, 9 * 22050)
+    for name, hertz in (("low", 200), ("high", 5000)):
+        tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(9 * 22050) / 22050)
+        soundfile.write(folder / "new" / f"{name}.wav", tone + noise, 22050)
+    (folder / "new" / "cover.jpg").write_bytes(b"no sound")
+    arguments = ("--run_dir=runs/catalogue_split/m", "--out=heard.csv", "new")
+    done = succeed("predict", *arguments, folder=folder)
+    assert "skipped: new/cover.jpg: not decodable" in done.stderr
+    heard = pd.read_csv(folder / "heard.csv")
+    assert set(heard["file"]) == {"new/low.wav", "new/high.wav"}
+    assert set(heard["excerpts"]) == {3}
+    sums = heard.groupby("file")["probability"].sum()
+    np.testing.assert_allclose(sums, 1, atol=1e-6)
+    chances = heard.pivot(index="tag", columns="file", values="probability")
+    low = chances.loc[["a:low", "b:low"]].sum()
+    assert low["new/low.wav"] > low["new/high.wav"]
+    run = load_run(folder / "runs/catalogue_split/m")
+    first = heard[heard["file"] == "new/low.wav"].sort_values("rank").iloc[0]
+    tag, probability = run.predict(folder / "new" / "low.wav")[0]
+    assert (tag, pytest.approx(probability)) == (first["tag"], first["probability"])
+
+
+def test_listening_to_nothing_is_one_line(folder):
+    assert "--run_dir: name a finished run" in mistake("predict", "new", folder=folder)
+    run = "--run_dir=runs/catalogue_split/m"
+    assert "name audio files" in mistake("predict", run, folder=folder)
+    assert "gone.mp3: no such file or folder" in mistake("predict", run, "gone.mp3", folder=folder)

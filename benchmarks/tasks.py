@@ -83,7 +83,7 @@ def write(folder: pathlib.Path, case: Case) -> None:
 
 def with_tagjax(folder: pathlib.Path, case: Case, lap: sides.Lap) -> dict[str, float]:
     """{embedding metric: value} as `launch.evaluate` computes them."""
-    import scipy.sparse  # noqa: F401 (the other side has it by scikit-learn)
+    import scipy.stats  # noqa: F401 (the other side has it by scikit-learn)
 
     from tagjax import tasks
     from tagjax.run import predictions

@@ -51,7 +51,7 @@ TINY_TAGS = ("blues", "jazz", "rock")
 
 @pytest.fixture(scope="session")
 def make_tiny():
-    """make_tiny(folder, parts): builds `tiny/tiny` there and returns its `loader.Dataset`.
+    """make_tiny(folder, parts): builds `tiny/tiny` there and returns its `Dataset`.
 
     Examples of 12 frames and 8 mel bands, three tags with a loud band each; two excerpts an
     album, an artist an album; every sng_id occurs once.
@@ -60,8 +60,10 @@ def make_tiny():
     def make(folder, parts, seed=0):
         import tensorflow_datasets as tfds
 
-        from tagjax.examples import builder, frontend, loader, workers
+        from tagjax.examples import builder, dataset, frontend, workers
+        from tagjax.vocabulary.vocabulary import Vocabulary
 
+        vocabulary = Vocabulary.of(TINY_TAGS)
         build = workers.BuildConfig(front=frontend.FrontendConfig(n_mels=8))
 
         class Tiny(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -74,7 +76,7 @@ def make_tiny():
                 return self.dataset_info_from_configs(
                     features=builder.features(TINY_TAGS, 12, build),
                     metadata=tfds.core.MetadataDict(
-                        {"experiment": "taxonomy", "systems": [""], "truth": {}}
+                        {"experiment": "taxonomy", "vocabulary": vocabulary.record()}
                     ),
                 )
 
@@ -107,6 +109,6 @@ def make_tiny():
 
         tfds.disable_progress_bar()
         Tiny(config="tiny", data_dir=str(folder), file_format="array_record").download_and_prepare()
-        return loader.find("tiny", folder)
+        return dataset.find("tiny", folder)
 
     return make

@@ -62,8 +62,8 @@ def fw(kernels: npt.NDArray | Sequence[npt.NDArray]) -> Array:
     Raises:
       ValueError: a kernel is no matrix, or the networks differ in their classes.
     """
-    several = kernels if isinstance(kernels, list | tuple) else [kernels]
-    matrices = [_matrix(np.asarray(kernel), "kernel") for kernel in several]
+    networks = kernels if isinstance(kernels, list | tuple) else [kernels]
+    matrices = [_matrix(np.asarray(kernel), "kernel") for kernel in networks]
     if len({matrix.shape[1] for matrix in matrices}) != 1:
         raise ValueError(f"kernels of {len(matrices)} networks have different classes")
     return np.concatenate(matrices).astype(np.float64)

@@ -58,8 +58,8 @@ class Similarity:
     ) -> "Similarity":
         """The similarity of tags by what a classifier says of excerpts it has not learnt from.
 
-        cos(f(t_i), f(t_j)) (section 2.4.5), where f is by default f_c, the columns of P
-        (equation 2), or with `embedding="fm"` the mean row of P over a tag's excerpts (equation 3).
+        s(t_i, t_j) = cos(f(t_i), f(t_j)) (section 2.4.5). By default f is f_c, the columns of P
+        (equation 2). With `embedding="fm"` it is the mean row of P over a tag's excerpts (eq. 3).
 
         Args:
           probabilities: P, float [N_s, N_c], a row of class probabilities an excerpt.

@@ -109,8 +109,8 @@ class Run:
         )
         return {
             name: extended.similarity(name)
-            for name, one in embeddings.EMBEDDINGS.items()
-            if "occurrences" in one.inputs
+            for name, embedding in embeddings.EMBEDDINGS.items()
+            if "occurrences" in embedding.inputs
         }
 
     def _inputs(self, name: str, fdist_of: str) -> dict[str, Any]:

@@ -324,18 +324,18 @@ def _check_matrix(
         differing = np.asarray(np.abs(block - mirrored) > TOLERANCE)
         beyond = np.asarray(np.abs(block) > 1 + TOLERANCE)
         for i, j in np.argwhere(missing | differing | beyond)[:1].tolist():
-            where = f"{path}:{lines[start + i]}"
+            at = f"{path}:{lines[start + i]}"
             if missing[i, j]:
                 raise InputError(
-                    f"{where}: no number under {tags[j]!r}; fill it, or leave the whole row and "
+                    f"{at}: no number under {tags[j]!r}; fill it, or leave the whole row and "
                     "column of a tag empty"
                 )
             if beyond[i, j]:
                 raise InputError(
-                    f"{where}: {block[i, j]} of {tags[i]!r} and {tags[j]!r} is no cosine "
+                    f"{at}: {block[i, j]} of {tags[i]!r} and {tags[j]!r} is no cosine "
                     "similarity; give one from -1 to 1"
                 )
             raise InputError(
-                f"{where}: not symmetric: {block[i, j]} under {tags[j]!r}, but {mirrored[i, j]} "
+                f"{at}: not symmetric: {block[i, j]} under {tags[j]!r}, but {mirrored[i, j]} "
                 "the other way round"
             )

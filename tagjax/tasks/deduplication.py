@@ -60,23 +60,22 @@ def deduplicate(
     """
     vocabulary = similarity.vocabulary
     members = {system: np.array(vocabulary.members(system)) for system in vocabulary.systems}
-    own = ranking.rank(similarity, _queries(vocabulary, members), config.listed)
+    within = ranking.rank(similarity, _queries(vocabulary, members), config.listed)
     extra, tables, notes = _listed(similarity, truth.duplicates)
-    several = len(vocabulary.systems) > 1
-    if several:
+    if len(vocabulary.systems) > 1:
         everything = dict.fromkeys(members, np.arange(len(vocabulary)))
         among_all = ranking.rank(similarity, _queries(vocabulary, everything), 1)
         extra["among_all"] = _summary(vocabulary, among_all)
         notes = ("Each tag is ranked among the tags of its own tag system.", *notes)
     return TaskResult(
-        metrics=_summary(vocabulary, own),
-        systems=ranking.by_system(vocabulary, lambda tags: _summary(vocabulary, own, tags)),
-        unanswerable=own.unanswerable,
-        ranked=own.ranked,
-        errors=own.errors(),
+        metrics=_summary(vocabulary, within),
+        systems=ranking.by_system(vocabulary, lambda tags: _summary(vocabulary, within, tags)),
+        unanswerable=within.unanswerable,
+        ranked=within.ranked,
+        errors=within.errors(),
         tables={"suspected": suspected(similarity, config.pairs), **tables},
         extra=extra,
-        notes=(*_left_out(own), *notes),
+        notes=(*_left_out(within), *notes),
     )
 
 

@@ -46,17 +46,17 @@ def score_query(scores: npt.NDArray[np.float64], relevant: npt.NDArray) -> tuple
     """
     if len(relevant) == 0:
         raise ValueError("a query without relevant candidate has no rank")
-    own = np.sort(scores[relevant])
-    own = own[~np.isnan(own)]
-    if len(own) == 0:
+    found = np.sort(scores[relevant])
+    found = found[~np.isnan(found)]
+    if len(found) == 0:
         return np.inf, 0.0
-    if len(own) <= _FEW:
-        above = np.array([np.count_nonzero(scores >= score) for score in own])
+    if len(found) <= _FEW:
+        above = np.array([np.count_nonzero(scores >= score) for score in found])
     else:
         finite = np.sort(scores[~np.isnan(scores)])
-        above = len(finite) - np.searchsorted(finite, own, side="left")
-    found = len(own) - np.searchsorted(own, own, side="left")
-    return float(1 + above[-1] - found[-1]), float((found / above).sum() / len(relevant))
+        above = len(finite) - np.searchsorted(finite, found, side="left")
+    among = len(found) - np.searchsorted(found, found, side="left")
+    return float(1 + above[-1] - among[-1]), float((among / above).sum() / len(relevant))
 
 
 def self_included(first_rank: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -128,8 +128,8 @@ def rank(similarity: Similarity, queries: Sequence[Query], listed: int) -> Ranki
         ranks.append(first)
         precisions.append(precision)
         found = nearest[0] if not np.isnan(scores[nearest[0]]) else None
-        own = scores[query.relevant]
-        order = np.lexsort((by_name[query.relevant], np.where(np.isnan(own), np.inf, -own)))
+        right = scores[query.relevant]
+        order = np.lexsort((by_name[query.relevant], np.where(np.isnan(right), np.inf, -right)))
         truth = query.relevant[order[0]]
         hit = bool(np.isfinite(first))
         outcomes.append(

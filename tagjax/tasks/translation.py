@@ -30,6 +30,9 @@ from tagjax.vocabulary.truth import Truth
 from tagjax.vocabulary.vocabulary import Vocabulary
 
 PAIR = ("source", "target", "similarity")
+_BY_NAME: tuple[str, ...] = (
+    "Without a table of truth, tags of the same name count as translations.",
+)
 
 
 def translate(
@@ -65,11 +68,8 @@ def translate(
     source, target = _direction(vocabulary, relations or (), config)
     sources, targets = vocabulary.members(source), vocabulary.members(target)
     agreeing = _same_names(vocabulary, sources, targets)
-    notes: tuple[str, ...] = ()
-    if relations is None:
-        relevant = agreeing
-        notes = ("Without a table of truth, tags of the same name count as translations.",)
-    else:
+    relevant, notes = agreeing, _BY_NAME
+    if relations is not None:
         relevant, notes = _related(vocabulary, relations, config.relations)
     candidates, among = np.array(targets, dtype=np.int64), set(targets)
     queries = [
@@ -149,21 +149,21 @@ def nearest(cross: Matrix, agree: npt.NDArray[np.bool_], names: Names, top: int)
     return TaskTable(PAIR, tuple(rows[:top]))
 
 
-def spearman(one: Matrix, other: Matrix, limit: int = 2_000_000) -> dict:
+def spearman(first: Matrix, second: Matrix, limit: int = 2_000_000) -> dict:
     """Spearman's rank correlation of two similarities over the pairs both have.
 
     Args:
-      one: float [S, T], and
-      other: the same.
+      first: float [S, T], and
+      second: the same.
       limit: of pairs; of more, so many are drawn (always the same).
 
     Returns:
       {"spearman": in [-1, 1], or None where one of them is constant, "pairs": their number}.
     """
-    both = np.flatnonzero(~(np.isnan(one) | np.isnan(other)))
+    both = np.flatnonzero(~(np.isnan(first) | np.isnan(second)))
     if len(both) > limit:
         both = np.random.default_rng(0).choice(both, limit, replace=False, shuffle=False)
-    x, y = one.ravel()[both], other.ravel()[both]
+    x, y = first.ravel()[both], second.ravel()[both]
     if len(both) < 2 or (x == x[0]).all() or (y == y[0]).all():
         return {"spearman": None, "pairs": len(both)}
     import scipy.stats  # It takes a second to import; whoever only ranks need not wait for it.
@@ -240,7 +240,9 @@ def _direction(
     return source, target
 
 
-def _related(vocabulary: Vocabulary, truth: Sequence[Relation], relations: Collection[str]):
+def _related(
+    vocabulary: Vocabulary, truth: Sequence[Relation], relations: Collection[str]
+) -> tuple[dict[int, set[int]], tuple[str, ...]]:
     """{source index: target indices} of the relations that count, and notes."""
     index = vocabulary.index
     found: dict[int, set[int]] = {}

@@ -13,7 +13,7 @@ def read_pairs(
     columns: Sequence[str],
     required: Sequence[str] = (),
     symmetric: bool = False,
-    own: bool = False,
+    reflexive: bool = False,
     within: str = "",
 ) -> tuple[Table, list[tuple[str, str]]]:
     """Reads a CSV file and the pairs of tags in two of its columns.
@@ -25,7 +25,7 @@ def read_pairs(
       columns: the two columns with tags.
       required: further columns that must be there and filled.
       symmetric: whether (b, a) repeats (a, b).
-      own: whether a name may stand beside itself (Discogs has a genre and a style `Reggae`).
+      reflexive: whether a name may stand beside itself (Discogs has a genre and a style `Reggae`).
       within: a column that there may be; equal pairs with different cells in it are not the same.
 
     Raises:
@@ -44,7 +44,7 @@ def read_pairs(
     seen: dict[tuple[str, ...], int] = {}
     groups = table.get(within, [""] * len(pairs))
     for row, (pair, group) in enumerate(zip(pairs, groups, strict=True)):
-        if pair[0] == pair[1] and not own:
+        if pair[0] == pair[1] and not reflexive:
             raise InputError(f"{table.at(row)}: {pair[0]!r} is paired with itself; drop the row")
         earlier = seen.setdefault((group, *(sorted(pair) if symmetric else pair)), row)
         if earlier != row:

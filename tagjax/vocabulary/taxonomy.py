@@ -74,7 +74,7 @@ def read_taxonomy(path: PathLike, prefix: str = "") -> Taxonomy:
     Raises:
       InputError: as `pairs.read_pairs`; or the rows go in a circle.
     """
-    table, pairs = read_pairs(path, COLUMNS, own=True)
+    table, pairs = read_pairs(path, COLUMNS, reflexive=True)
     graph: dict[str, set[str]] = {}
     for style, genre in pairs:
         graph.setdefault(style, set()).update({genre} - {style})
@@ -134,7 +134,7 @@ def place(taxonomy: Taxonomy, vocabulary: Vocabulary) -> Placement:
         genres |= found[1]
         absent |= found[2]
     styles = [tag for tag in vocabulary.tags if tag in parents or tag not in genres]
-    used = {genre for several in parents.values() for genre in several}
+    used = {genre for found_genres in parents.values() for genre in found_genres}
     return Placement(
         {style: parents[style] for style in styles if style in parents},
         tuple(tag for tag in vocabulary.tags if tag in genres),

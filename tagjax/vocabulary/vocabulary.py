@@ -165,7 +165,7 @@ class Vocabulary:
 
     def members(self, system: str) -> list[int]:
         """Places of the tags of a system."""
-        return [place for place, own in enumerate(self.system) if own == system]
+        return [place for place, its_system in enumerate(self.system) if its_system == system]
 
     def partner(self, tag: str) -> str | None:
         """The other half of a tag that was split; None if there is none among the tags."""

@@ -320,7 +320,7 @@ def test_audio_that_vanishes_between_the_look_and_the_opening(catalogue, tmp_pat
         return honest(name, *args, **kwargs)
 
     monkeypatch.setattr(audio.soundfile, "SoundFile", late)
-    with pytest.raises(audio.NoSuchExcerptError, match="no such file"):
+    with pytest.raises(audio.MissingFileError, match="no such file"):
         audio.read_excerpt(path, 0.0, 1.0)
 
 

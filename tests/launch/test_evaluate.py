@@ -129,12 +129,11 @@ def test_the_case_of_the_shared_folder(shared, tmp_path):
     assert record["embeddings"]["fc"]["hr@1"]["n"] == 5
 
 
-def test_the_papers_figures_are_of_the_release_alone(shared, folder, tmp_path):
-    release = shared / "release" / "deduplication"
+def test_the_papers_figures_are_of_the_release_alone(release, folder, tmp_path):
     task, printed = "--task=deduplication", str(paper.TABLE_3["fc"]["hr@1"])
     for flags, beside in (
-        ([f"--similarity_dir={release}"], True),
-        ([f"--similarity_dir={release}", "--nopaper"], False),
+        ([f"--similarity_dir={release}/deduplication"], True),
+        ([f"--similarity_dir={release}/deduplication", "--nopaper"], False),
         ([f"--similarity_dir={folder}/data/mine"], False),
         ([f"--similarity_dir={folder}/data/mine", "--paper"], True),
     ):

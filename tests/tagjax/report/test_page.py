@@ -291,16 +291,16 @@ def test_the_page_is_the_same_again():
     assert page.startswith("<!doctype html>")
 
 
-def release(shared, folder, task, **options):
-    similarities = tables.read_similarities(shared / "release" / folder)
+def released(release, folder, task, **options):
+    similarities = tables.read_similarities(release / folder)
     evaluation = tasks.evaluate(task, similarities, **options)
     tags = len(evaluation.vocabulary)
     places = {name: np.zeros((tags, 2)) for name in similarities}  # t-SNE is tested elsewhere
     return Page(report.render(evaluation, places))
 
 
-def test_table_2_stands_beside_its_reproduction(shared):
-    page = release(shared, "taxonomy_learning", "taxonomy", printed=True)
+def test_table_2_stands_beside_its_reproduction(release):
+    page = released(release, "taxonomy_learning", "taxonomy", printed=True)
     rows = {row[0].split()[0]: row for row in page.table("embedding")}
     assert rows["fw"][1] == "85.1 ± 4.6 [80.0, 89.1]" + "85.1 ± 4.6"
     assert rows["fc"][3].endswith("94.2 ± 2.2")
@@ -315,8 +315,8 @@ def test_table_2_stands_beside_its_reproduction(shared):
     assert found["rnb/swing"] == "genre:funk / soul"
 
 
-def test_table_3_compares_the_map_that_includes_the_tag_itself(shared):
-    page = release(shared, "deduplication", "deduplication", printed=True)
+def test_table_3_compares_the_map_that_includes_the_tag_itself(release):
+    page = released(release, "deduplication", "deduplication", printed=True)
     heading, row = next(t for t in page.tables if t[0][0] == "embedding")
     cells = dict(zip(heading, row, strict=True))
     assert cells["MAP, self included"] == "98.2 ± 0.6" + "98.4 ± 0.5"
@@ -326,8 +326,8 @@ def test_table_3_compares_the_map_that_includes_the_tag_itself(shared):
     assert found["bossa nova_2"].startswith("bossanova_")
 
 
-def test_table_4_stands_beside_its_reproduction(shared):
-    page = release(shared, "mumu_discogs_translation", "translation", printed=True)
+def test_table_4_stands_beside_its_reproduction(release):
+    page = released(release, "mumu_discogs_translation", "translation", printed=True)
     fc, fdist = (t[1:] for t in page.tables if t[0][-1] == "in Table 4")
     assert [row[-1] for row in fdist] == [str(i) for i in range(1, 11)]  # exactly, in order
     assert fc[0][1:3] == ["mumu:bebop", "bop"]
@@ -339,8 +339,8 @@ def test_table_4_stands_beside_its_reproduction(shared):
 @pytest.mark.parametrize(
     ("folder", "task"), [("deduplication", "deduplication"), ("taxonomy_learning", "taxonomy")]
 )
-def test_printed_figures_only_if_asked(shared, folder, task):
-    assert "as printed" not in release(shared, folder, task).text
+def test_printed_figures_only_if_asked(release, folder, task):
+    assert "as printed" not in released(release, folder, task).text
 
 
 def test_the_page_is_of_reasonable_size(small):

@@ -84,9 +84,8 @@ def test_rows_are_columns_under_their_headings():
     assert lines == ["task      n", "-----------", "fw      123", "longer    4"]
 
 
-def test_the_authors_release_is_printed_beside_the_paper(shared):
-    folder = shared / "release"
-    similarities = tables.read_similarities(folder / "taxonomy_learning")
+def test_the_authors_release_is_printed_beside_the_paper(release):
+    similarities = tables.read_similarities(release / "taxonomy_learning")
     said = text.format_evaluation(tasks.evaluate("taxonomy", similarities, printed=True))
     lines = said.splitlines()
     for name, figures in paper.TABLE_2.items():
@@ -94,7 +93,7 @@ def test_the_authors_release_is_printed_beside_the_paper(shared):
         printed = " ".join([*(str(figures[key]) for key in ("hr@1", "hr@2", "map")), "-"])
         assert below.split("Table 2")[1].split() == printed.split()
     assert all(f"Note: {note}" in said for note in paper.NOTES["taxonomy"])
-    similarities = tables.read_similarities(folder / "mumu_discogs_translation")
+    similarities = tables.read_similarities(release / "mumu_discogs_translation")
     said = text.format_evaluation(tasks.evaluate("translation", similarities, printed=True))
     table = said.split("nearest by fc")[1].splitlines()[2:12]
     places = {line.split("  ")[-1].strip(): line for line in table}

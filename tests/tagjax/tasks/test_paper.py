@@ -80,8 +80,8 @@ def test_rank_in_table_4(pair, rank):
         ("translation", "mumu_discogs_translation"),
     ],
 )
-def test_the_release_is_known_by_exactly_its_tags(shared, task, folder):
-    path = shared / "release" / folder / "fc_tag_similarity.csv"
+def test_the_release_is_known_by_exactly_its_tags(release, task, folder):
+    path = release / folder / "fc_tag_similarity.csv"
     with path.open(encoding="utf-8", newline="") as file:
         tags = next(csv.reader(file))[1:]
     assert paper.is_release(task, tags[::-1])

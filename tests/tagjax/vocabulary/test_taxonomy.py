@@ -26,8 +26,8 @@ def test_shipped_taxonomy_is_the_table_of_facts(shared):
     assert taxonomy.discogs().parents == expected
 
 
-def test_discogs_finds_all_235_styles_and_15_genres_of_the_release(shared):
-    path = shared / "release/taxonomy_learning/fw_tag_similarity.csv"
+def test_discogs_finds_all_235_styles_and_15_genres_of_the_release(release):
+    path = release / "taxonomy_learning/fw_tag_similarity.csv"
     tags = list(pd.read_csv(path, index_col=0).index)
     placement = taxonomy.place(taxonomy.discogs(), Vocabulary.guess(tags))
     assert len(placement.parents) == 235

@@ -92,6 +92,4 @@ def listener(run_dir: PathLike) -> Listener:
     tags = tuple(record["tags"])
     with jax.default_device(jax.local_devices()[0]):
         states = tuple(prediction.restored(folder, config, len(tags), shape) for folder in folders)
-    return Listener(
-        tags, states, config.step, front, AudioConfig(**build.get("decode", {})), seconds
-    )
+    return Listener(tags, states, config.step, front, decode, seconds)

@@ -99,7 +99,7 @@ def test_tags_the_classifier_never_saw_get_an_embedding(folder):
         "evaluate", "--task=translation", "--annotations=new.csv", "--prefix=n:",
         "--translation=new_truth.csv", "--out=new", folder=folder,
     )  # fmt: skip
-    metrics = json.loads((folder / "new" / "metrics.json").read_text())
+    metrics = json.loads((folder / "heard" / "metrics.json").read_text())
     assert list(metrics["embeddings"]) == ["fm", "fdist"]
     assert metrics["embeddings"]["fm"]["hr@1"]["n"] == 1
 
@@ -129,32 +129,32 @@ def test_a_mistake_is_one_line(folder, program, arguments, message):
     assert message in mistake(program, *arguments, folder=folder)
 
 
-def test_a_run_listens_to_files(folder):
-    (folder / "new").mkdir()
-    noise = np.random.default_rng(9).normal(0, 0.01, 9 * 22050)
-    for name, hertz in (("low", 200), ("high", 5000)):
-        tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(9 * 22050) / 22050)
-        soundfile.write(folder / "new" / f"{name}.wav", tone + noise, 22050)
-    (folder / "new" / "cover.jpg").write_bytes(b"no sound")
-    arguments = ("--run_dir=runs/catalogue_split/m", "--out=heard.csv", "new")
+def test_a_run_hears_a_new_file_as_it_heard_the_test_split(folder):
+    """An excerpt of the test split as a file of its own has the row that was predicted for it."""
+    (folder / "heard").mkdir()
+    row = pd.read_csv(folder / "data/manifests/m/test.csv").iloc[0]
+    audio, rate = soundfile.read(folder / "music" / row["path"])
+    start = round(row["seg_start"] * rate)
+    soundfile.write(folder / "heard" / "cut.wav", audio[start : start + 3 * rate], rate)
+    (folder / "heard" / "cover.jpg").write_bytes(b"no sound")
+    arguments = ("--run_dir=runs/catalogue_split/m", "--out=heard.csv", "heard")
     done = succeed("predict", *arguments, folder=folder)
-    assert "skipped: new/cover.jpg: not decodable" in done.stderr
-    heard = pd.read_csv(folder / "heard.csv")
-    assert set(heard["file"]) == {"new/low.wav", "new/high.wav"}
-    assert set(heard["excerpts"]) == {3}
-    sums = heard.groupby("file")["probability"].sum()
-    np.testing.assert_allclose(sums, 1, atol=1e-6)
-    chances = heard.pivot(index="tag", columns="file", values="probability")
-    low = chances.loc[["a:low", "b:low"]].sum()
-    assert low["new/low.wav"] > low["new/high.wav"]
+    assert "skipped: heard/cover.jpg: not decodable" in done.stderr
+    heard = pd.read_csv(folder / "heard.csv").set_index("tag")
+    assert set(heard["file"]) == {"heard/cut.wav"}
+    assert set(heard["excerpts"]) == {1}
+    assert heard["rank"].tolist() == [*range(1, len(heard) + 1)]
     run = load_run(folder / "runs/catalogue_split/m")
-    first = heard[heard["file"] == "new/low.wav"].sort_values("rank").iloc[0]
-    tag, probability = run.predict(folder / "new" / "low.wav")[0]
-    assert (tag, pytest.approx(probability)) == (first["tag"], first["probability"])
+    place = run.predictions.excerpts["sng_id"].index(row["sng_id"])
+    expected = run.predictions.probabilities[place]
+    found = heard.loc[list(run.vocabulary.tags), "probability"]
+    np.testing.assert_allclose(found, expected, atol=2e-3)  # Examples are float16.
+    tag, probability = run.predict(folder / "heard" / "cut.wav")[0]
+    assert (tag, pytest.approx(probability)) == (heard.index[0], heard["probability"].iloc[0])
 
 
 def test_listening_to_nothing_is_one_line(folder):
-    assert "--run_dir: name a finished run" in mistake("predict", "new", folder=folder)
+    assert "--run_dir: name a finished run" in mistake("predict", "heard", folder=folder)
     run = "--run_dir=runs/catalogue_split/m"
     assert "name audio files" in mistake("predict", run, folder=folder)
     assert "gone.mp3: no such file or folder" in mistake("predict", run, "gone.mp3", folder=folder)

@@ -54,22 +54,22 @@ def build(
       InputError: the name has no such form; or as `prepare`.
 
     >>> import tempfile, numpy, soundfile
+    >>> from tagjax.vocabulary.vocabulary import Vocabulary
     >>> folder = tempfile.mkdtemp()
     >>> for track in "123":
     ...     noise = numpy.random.default_rng(int(track)).normal(0, 0.1, 22050)
     ...     soundfile.write(f"{folder}/{track}.wav", noise, 22050)
     >>> def excerpt(track, label):
     ...     return Excerpts((track,), (label,), numpy.zeros(1), numpy.ones(1))
-    >>> manifest = Manifest(
-    ...     {
-    ...         "train": excerpt("1", "rock"),
-    ...         "validation": excerpt("2", "rock"),
-    ...         "test": excerpt("3", "rock"),
-    ...     }
-    ... )
+    >>> parts = {
+    ...     "train": excerpt("1", "rock"),
+    ...     "validation": excerpt("2", "jazz"),
+    ...     "test": excerpt("3", "rock"),
+    ... }
+    >>> manifest = Manifest(parts, Vocabulary.of(["jazz", "rock"]))
     >>> dataset = build(manifest, folder, f"{folder}/tfds", config=BuildConfig(workers=0))
     >>> dataset.parts["train"], dataset.input_shape, dataset.tags
-    (1, (22, 96), ('rock',))
+    (1, (22, 96), ('jazz', 'rock'))
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*/\w[\w.+-]*", name):
         raise InputError(f"dataset {name!r}: its name must be like catalogue_split/mine")

@@ -25,7 +25,7 @@ from tagjax.examples import journal, reports, workers
 from tagjax.examples.rows import Skipped, check_mistake, rows_of
 from tagjax.examples.source import ExcerptSource, folder_source
 from tagjax.manifest.lists import Manifest
-from tagjax.manifest.sampling import EXPERIMENTS
+from tagjax.vocabulary.vocabulary import EXPERIMENTS
 
 _SHUFFLED_IN_MEMORY = 1 << 28
 """Bytes of examples; more are shuffled on disk by TFDS, in the same order. It would take 1 GB."""
@@ -189,7 +189,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
 
     def _refuse_empty(self, part: str) -> None:
         """Ends an attempt in which nothing of a part could be decoded."""
-        if part.endswith(("_upsampled", "overlap")):
+        if part.endswith(("_upsampled", "_downsampled", "overlap")):
             self.left_out.append(part)
             raise EmptyPartError(part)
         first = next(row for row in self.skipped if row.part == part)

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from tagjax.base import files
+from tagjax.base.tables import write_table
 from tagjax.examples.rows import Skipped
 from tagjax.examples.source import ExcerptSource
 from tagjax.vocabulary.truth import write_truth
@@ -84,10 +85,10 @@ def write(
     reasons = collections.Counter(row.reason for row in skipped)
     record = {"parts": counts, "reasons": dict(reasons.most_common())}
     files.write_json(folder / COUNTS, record)
-    files.write_table(folder / SKIPPED, Skipped._fields, skipped, for_people=True)
+    write_table(folder / SKIPPED, Skipped._fields, skipped, for_people=True)
     columns = ("tag", "listed", "written")
     rows = _coverage(source, skipped)
-    files.write_table(folder / COVERAGE, columns, rows, for_people=True)
+    write_table(folder / COVERAGE, columns, rows, for_people=True)
     write_truth(folder, source.truth)
 
 

@@ -15,7 +15,6 @@ from tagjax.base.errors import InputError
 from tagjax.examples import workers
 from tagjax.examples.provenance import read_provenance
 from tagjax.manifest import lists
-from tagjax.vocabulary import truth as truths
 from tagjax.vocabulary.truth import Truth
 from tagjax.vocabulary.vocabulary import Vocabulary
 
@@ -194,41 +193,20 @@ def manifest_source(manifest: lists.Manifest, read: workers.Reader, name: str) -
         list of names would not keep.
     """
     parts = {part: excerpts for part, excerpts in manifest.parts.items() if len(excerpts)}
-    vocabulary = _vocabulary(manifest)
-    _check_tags(parts, name)
+    for tag in manifest.vocabulary.tags:
+        if tag.strip().splitlines() != [tag]:
+            raise InputError(
+                f"{name}: tag {tag!r} has white space around it or a line break; remove it"
+            )
     metadata = {
         "digest": _digest(parts),
         "manifest": name,
         "experiment": manifest.experiment,
-        "vocabulary": vocabulary.record(),
+        "vocabulary": manifest.vocabulary.record(),
         "multi_label": all(part.tags is not None for part in parts.values()),
         "sampling": dict(manifest.config),
     }
-    return ExcerptSource(parts, vocabulary, metadata, read, truths.from_rows(manifest.truth))
-
-
-def _vocabulary(manifest: lists.Manifest) -> Vocabulary:
-    """The vocabulary that the manifest records, or its tags sorted, their systems guessed."""
-    annotations = (tags for part in manifest.parts.values() for tags in part.tags or ())
-    tags = sorted({*manifest.vocabulary, *(tag for own in annotations for tag in own)})
-    halves = manifest.experiment == "deduplication"
-    if manifest.tags or manifest.systems != ("",):
-        return Vocabulary.of(tags, manifest.systems, halves)
-    return Vocabulary.guess(tags)
-
-
-def _check_tags(parts: Mapping[str, lists.Excerpts], name: str) -> None:
-    """Refuses a tag that TFDS' list of names would not keep."""
-    good: set[str] = set()
-    for part, excerpts in parts.items():
-        for row, tags in enumerate(excerpts.tags or zip(excerpts.label)):
-            for tag in tags:
-                if tag not in good and tag.strip().splitlines() != [tag]:
-                    raise InputError(
-                        f"{name}/{part}.csv:{excerpts.line_of(row)}: tag {tag!r} has white space "
-                        "around it or a line break; remove it"
-                    )
-            good.update(tags)
+    return ExcerptSource(parts, manifest.vocabulary, metadata, read, manifest.truth)
 
 
 def _digest(parts: Mapping[str, lists.Excerpts]) -> str:

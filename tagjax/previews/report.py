@@ -5,7 +5,8 @@ import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tagjax.base.files import PathLike, write_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import write_table
 from tagjax.examples import provenance
 from tagjax.previews.ledger import FAILED, FOUND, NO_DATA, NO_PREVIEW, Record
 

@@ -93,11 +93,9 @@ def describe(manifest: Manifest, before: Manifest | None = None) -> Description:
       before: the same without balancing: an excerpt of every track. None: what `manifest` shows
         of that, its tracks; tracks that balancing left out are not among them.
     """
-    systems = manifest.systems
-    if systems == ("",):
-        systems = names.detect_systems(manifest.vocabulary)
+    systems = manifest.vocabulary.systems
     source = before or manifest
-    tags = tuple(sorted({*manifest.vocabulary, *source.vocabulary}))
+    tags = tuple(sorted({*manifest.vocabulary.tags, *source.vocabulary.tags}))
     number = {tag: i for i, tag in enumerate(tags)}
     table = _tracks(source)
     full = all(part.tags is not None for part in source.parts.values())

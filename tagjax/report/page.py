@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import plotly.offline
 
-from tagjax.base.files import PathLike, write_table, write_text
+from tagjax.base.files import PathLike, write_text
+from tagjax.base.tables import write_table
 from tagjax.report import charts, describe, figures, interactive, listings
 from tagjax.similarity.tables import Similarity
 from tagjax.tasks import paper as printed

@@ -2,31 +2,25 @@
 
 A similarity is a square CSV table whose first column (header empty or `tag`) and header
 name the tags, with rows and columns in any order; a tag without data has an empty (NaN) row or
-column. An embedding is a CSV table with a column a tag and no index. Either may be zipped
+column. An embedding is a CSV table with a column a tag and no index. Either may be packed
 (`fc_tag_embedding.csv.zip`). Both are what `pandas.read_csv` reads, with `index_col=0` for a
 similarity.
 """
 
 import contextlib
-import csv
 import dataclasses
-import io
-import lzma
 import math
 import pathlib
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
+from tagjax.base.archives import SUFFIXES
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, Writer, atomic_path, not_utf8, number
-from tagjax.base.files import lines as lines_of
+from tagjax.base.files import PathLike, atomic_path
 from tagjax.base.progress import Progress, silently
+from tagjax.base.tables import Writer, number, open_rows
 from tagjax.similarity import embeddings
 from tagjax.vocabulary import tags as names_of
 
@@ -34,7 +28,6 @@ TOLERANCE = 1e-4  # of symmetry and range: well above float32's rounding, well b
 
 _ABSENT = {"", "nan", "na", "n/a", "null", "none", "#n/a", "<na>"}  # what pandas takes for NaN
 _BLOCK = 512  # rows checked at a time
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,7 +70,7 @@ def read_similarity(path: PathLike, progress: Progress = silently) -> Similarity
     itself), has no data: all its similarities are NaN.
 
     Args:
-      path: the file, or a .zip of it.
+      path: the file; a zip, gzip, xz or bzip2 of it too, whatever its name.
       progress: gets the rows.
 
     Raises:
@@ -85,7 +78,7 @@ def read_similarity(path: PathLike, progress: Progress = silently) -> Similarity
         rows or columns, a cell that is no finite number (or empty where the tag has data),
         a similarity out of [-1, 1], or a matrix that is not symmetric (either to 1e-4).
     """
-    with _rows(path) as rows:
+    with open_rows(path) as rows:
         header = _header(path, rows)[1:]
         _check_names(path, header)
         place = {tag: i for i, tag in enumerate(header)}
@@ -176,9 +169,10 @@ def read_similarities(folder: PathLike, progress: Progress = silently) -> dict[s
 def _present(folder: pathlib.Path, name: str) -> pathlib.Path | None:
     """The file that has a similarity, or else the embedding to compute it from."""
     for path in (similarity_path(folder, name), embedding_path(folder, name)):
-        for each in (path, path.with_name(f"{path.name}.zip")):
-            if each.is_file():
-                return each
+        for suffix in ("", *SUFFIXES):
+            packed = path.with_name(f"{path.name}{suffix}")
+            if packed.is_file():
+                return packed
     return None
 
 
@@ -195,7 +189,7 @@ def embedding_path(folder: PathLike, embedding: str) -> pathlib.Path:
 def read_embedding(
     path: PathLike, progress: Progress = silently
 ) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
-    """Reads an embedding CSV file (or the one file in a .zip); `progress` gets its rows.
+    """Reads an embedding CSV file (or a packed one); `progress` gets its rows.
 
     Returns:
       The tags, and their vectors: float64 [D, N], a column a tag; empty cells are NaN.
@@ -204,7 +198,7 @@ def read_embedding(
       InputError: no such file, not UTF-8, no row, a tag that occurs twice, or a cell that is
         no finite number.
     """
-    with _rows(path) as rows:
+    with open_rows(path) as rows:
         header = _header(path, rows)
         _check_names(path, header)
         rows = iter(progress(rows, f"read {pathlib.Path(path).name}", None))
@@ -253,62 +247,6 @@ def _writer(path: PathLike) -> Iterator[Writer]:
 def _cells(row: npt.NDArray) -> list:
     values = row.astype("U").tolist() if row.dtype == np.float32 else row.tolist()
     return ["" if value == "nan" or value != value else value for value in values]
-
-
-@contextlib.contextmanager
-def _rows(path: PathLike) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    """The rows of a CSV file, header included, each with its line number and as many cells."""
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    with contextlib.ExitStack() as stack:
-        raw: IO[bytes] = stack.enter_context(path.open("rb"))
-        if path.suffix == ".zip":
-            raw = stack.enter_context(_member(path, raw))
-        file = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-        yield _checked_rows(path, csv.reader(lines_of(file, path), strict=True))
-
-
-@contextlib.contextmanager
-def _member(path: pathlib.Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
-    """The one CSV file in a .zip as a stream: nothing is unpacked to disk."""
-    try:
-        archive = zipfile.ZipFile(raw)
-        names = [name for name in archive.namelist() if name.endswith(".csv")]
-        names = [name for name in names if not name.startswith("__MACOSX/")]
-        if len(names) != 1:
-            raise InputError(f"{path}: {len(names)} CSV files in it; expected one")
-        member = archive.open(names[0])
-    except InputError:
-        raise
-    except (*_BROKEN_ZIP, ValueError, RuntimeError, struct.error) as error:
-        raise InputError(f"{path}: not a zip file that can be read ({error})") from None
-    with archive, member:
-        yield member
-
-
-def _checked_rows(path: pathlib.Path, reader) -> Iterator[tuple[int, list[str]]]:
-    width = None
-    try:
-        for cells in reader:
-            if not cells:
-                continue
-            if width is None:
-                width = len(cells)
-            if len(cells) != width:
-                raise InputError(
-                    f"{path}:{reader.line_num}: {len(cells)} cells, but the header has {width}"
-                )
-            yield reader.line_num, cells
-    except UnicodeDecodeError:
-        with path.open("rb") as raw, contextlib.ExitStack() as stack:
-            packed = path.suffix == ".zip"
-            refused = not_utf8(path, stack.enter_context(_member(path, raw)) if packed else raw)
-        raise refused from None
-    except csv.Error as error:
-        raise InputError(f"{path}:{reader.line_num}: {error}") from None
-    except _BROKEN_ZIP as error:
-        raise InputError(f"{path}: cannot be read ({error})") from None
 
 
 def _header(path: PathLike, rows: Iterator[tuple[int, list[str]]]) -> list[str]:

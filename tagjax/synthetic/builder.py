@@ -65,10 +65,14 @@ class SyntheticBuilder(builder.ManifestBuilder, skip_registration=True):
 
 def _annotations(music: synthetic.Catalogue, system: str, prefix: str) -> annotations.Catalogue:
     """What one tag system says of the tracks."""
-    names = ("track_id", "artist_id", "album_id", "tags")
     rows = music.annotations[system]
-    columns = (tuple(getattr(row, name) for row in rows) for name in names)
-    return annotations.Catalogue(prefix, *columns)
+    return annotations.Catalogue(
+        prefix,
+        track_id=tuple(row.track_id for row in rows),
+        artist_id=tuple(row.artist_id for row in rows),
+        album_id=tuple(row.album_id for row in rows),
+        tags=tuple(row.tags for row in rows),
+    )
 
 
 def _tracks(music: synthetic.Catalogue) -> annotations.Tracks:

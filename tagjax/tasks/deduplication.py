@@ -20,7 +20,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, read_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import read_table
 from tagjax.similarity.tables import Similarity
 from tagjax.tasks import metrics, ranking
 from tagjax.tasks.results import Config, Table, TaskResult, some
@@ -33,7 +34,7 @@ def read_duplicates(path: PathLike) -> tuple[tuple[str, str], ...]:
     """Reads a CSV file `tag,duplicate` of tags known to mean the same.
 
     Raises:
-      InputError: as `files.read_table`; an empty cell, or a tag that duplicates itself.
+      InputError: as `tables.read_table`; an empty cell, or a tag that duplicates itself.
     """
     table = read_table(path, ["tag", "duplicate"])
     pairs = tuple(zip(table["tag"], table["duplicate"], strict=True))

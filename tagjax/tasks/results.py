@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, write_json, write_table
+from tagjax.base.files import PathLike, write_json
+from tagjax.base.tables import write_table
 from tagjax.tasks.metrics import Summary
 
 HEADINGS = {"hr@1": "HR@1", "hr@2": "HR@2", "map": "MAP", "mrr": "MRR"} | {

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, read_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import read_table
 from tagjax.similarity.tables import Similarity
 from tagjax.tasks import ranking
 from tagjax.tasks.results import RELATIONS, Config, Table, TaskResult, some
@@ -43,7 +44,7 @@ def read_translation(path: PathLike) -> tuple[Relation, ...]:
     """Reads a CSV file `source,target,relation` with full names of tags.
 
     Raises:
-      InputError: as `files.read_table`; an empty tag, or an unknown relation.
+      InputError: as `tables.read_table`; an empty tag, or an unknown relation.
     """
     table = read_table(path, ["source", "target", "relation"])
     found = []

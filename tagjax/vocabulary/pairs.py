@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, Table, read_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import Table, read_table
 
 
 def read_pairs(
@@ -25,7 +26,7 @@ def read_pairs(
       own: whether a name may stand beside itself (Discogs has a genre and a style `Reggae`).
 
     Raises:
-      InputError: as `files.read_table`; no row, an empty cell, a tag paired with itself, or a
+      InputError: as `tables.read_table`; no row, an empty cell, a tag paired with itself, or a
         pair that occurs twice.
     """
     table = read_table(path, (*columns, *required))

@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, read_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import read_table
 from tagjax.vocabulary.pairs import read_pairs
 
 COLUMNS = ("source", "target", "relation")

@@ -16,6 +16,12 @@ from typing import Any
 from tagjax.base.errors import InputError
 from tagjax.vocabulary.tags import GENRE
 
+TAG_SEPARATOR = "|"
+"""Stands between the tags of a track in our tables."""
+
+EXPERIMENTS = ("taxonomy", "translation", "deduplication")
+"""What a data set may be made for."""
+
 _HALF = re.compile(r"(.+)_([12])", re.DOTALL)
 
 

@@ -19,6 +19,7 @@ from tagjax.similarity import run as runs
 from tagjax.similarity.tables import Similarity, read_similarity, similarity_path, write_similarity
 from tagjax.tasks import evaluation
 from tagjax.vocabulary import taxonomy
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 TAGS = (
     *("a:emo", "a:genre:electronic", "a:genre:rock", "a:house", "a:punk_1", "a:punk_2"),
@@ -194,7 +195,7 @@ def test_a_split_of_a_single_class_is_described(tmp_path, labels, trials):
     parts = {"train": part, "test": Excerpts((), (), np.zeros(0), np.zeros(0), (), tags=())}
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        made = describe.describe(Manifest(parts))
+        made = describe.describe(Manifest(parts, Vocabulary.of(sorted({*labels}))))
         paths = list(page.write_description(tmp_path, made, describe.genres(made), "Mine"))
     assert (tmp_path / "report.html") in paths
     for path in tmp_path.glob("*.csv"):

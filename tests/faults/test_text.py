@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings, target
 from hypothesis import strategies as st
 
 from tagjax import tasks
-from tagjax.base import files
+from tagjax.base import files, tables
 from tagjax.base.errors import InputError, one_line
 from tagjax.catalogue import annotations
 from tagjax.examples.source import folder_source
@@ -29,6 +29,7 @@ from tagjax.run import predictions
 from tagjax.similarity import tables as similarity
 from tagjax.tasks.results import write_results
 from tagjax.vocabulary import taxonomy
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import parsers
@@ -219,9 +220,9 @@ def test_a_very_long_cell_is_refused_or_read(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"field larger than field limit") as caught:
         taxonomy.read_taxonomy(path)
     assert len(str(caught.value)) < 3000
-    monkeypatch.setattr(files, "LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr(tables, "LONGEST_LINE", 1 << 20)
     with zipfile.ZipFile(tmp_path / "b.csv.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("b.csv", ",".join(["x"] * (files.LONGEST_LINE)))
+        archive.writestr("b.csv", ",".join(["x"] * tables.LONGEST_LINE))
     with pytest.raises(InputError, match="that long"):
         similarity.read_similarity(tmp_path / "b.csv.zip")
 
@@ -298,10 +299,12 @@ def test_what_programs_read_back_keeps_every_tag(formulas, tmp_path):
     part = lists.Excerpts(
         tuple(map(str, range(n))), FORMULAS, np.zeros(n), np.ones(n), tags=tuple(zip(FORMULAS))
     )
-    lists.write_manifest(tmp_path / "m", lists.Manifest({"train": part}))
+    lists.write_manifest(
+        tmp_path / "m", lists.Manifest({"train": part}, Vocabulary.of(sorted(FORMULAS)))
+    )
     again = lists.read_manifest(tmp_path / "m")
     assert again.parts["train"].label == FORMULAS
-    assert again.vocabulary == tuple(sorted(FORMULAS))
+    assert again.vocabulary.tags == tuple(sorted(FORMULAS))
 
 
 HOSTILE = {

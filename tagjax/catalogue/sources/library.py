@@ -17,7 +17,8 @@ from collections.abc import Iterator, Sequence
 import tinytag
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, read_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import read_table
 from tagjax.catalogue.sources.records import Annotation, Progress, Rejected, Row, plain
 
 _NO_AUDIO = (".ogv", ".wmv", ".m4v", ".aax", ".aaxc")  # Video, and what is encrypted.

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, Writer, harmless, read_json, write_json
+from tagjax.base.files import PathLike, read_json, write_json
+from tagjax.base.tables import Writer, harmless
 from tagjax.catalogue.annotations import SEPARATOR
 from tagjax.catalogue.sources.records import (
     Annotation,

@@ -20,6 +20,7 @@ from tagjax.similarity import tables
 from tagjax.similarity.tables import Similarity
 from tagjax.tasks import translation
 from tagjax.vocabulary import tags, taxonomy
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -382,7 +383,8 @@ def described(names, systems=("",), full=True):
         path=tuple(f"secret/{k}.mp3" for k in rows),
     )
     counts = {"tracks_without_audio": 3, "tags_found": len(names)}
-    made = describe.describe(Manifest({"train": part}, systems=systems, counts=counts))
+    vocabulary = Vocabulary.of(names, systems)
+    made = describe.describe(Manifest({"train": part}, vocabulary, counts=counts))
     return report.render_description(made, describe.genres(made), "</title><b>"), made
 
 

@@ -18,6 +18,7 @@ from tagjax.report import describe
 from tagjax.report import page as report
 from tagjax.similarity.tables import Similarity
 from tagjax.vocabulary import taxonomy
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 OPTIONS = (
@@ -289,7 +290,7 @@ def test_a_data_set_opens_in_peace(browser, tmp_path):
     artists = tuple(f"r{k}" for k in range(n))
     both = tuple((tag, TAGS[k - 1]) for k, tag in enumerate(TAGS))
     part = Excerpts(artists, TAGS, *times, artists, tags=both)
-    made = describe.describe(Manifest({"train": part}))
+    made = describe.describe(Manifest({"train": part}, Vocabulary.guess(TAGS)))
     *_, path = report.write_description(tmp_path, made, describe.genres(made), "Mine")
     browser.open(path, drawn=4)
     browser.wait("[...document.querySelectorAll('.figure')].every(f => f.data)")

@@ -2,9 +2,9 @@
 
 Tracks that share tags and label are a group. Where a source annotates albums, it is an album: the
 tracks of one catalogue with the same album_id, which have the union of their tags. Where it
-annotates tracks, it is the tracks of an album with the same tags, and so it is on an album of
-several artists (a compilation), whatever the source. Numbers follow the sorted names, so they do
-not depend on the order of rows.
+annotates tracks, it is the tracks of an album with the same tags, and so it is on a compilation (an
+album of several artists, or of `Various Artists`), whatever the source. Numbers follow the sorted
+names, so they do not depend on the order of rows.
 """
 
 import dataclasses
@@ -18,6 +18,7 @@ import numpy as np
 from tagjax.base.errors import InputError
 from tagjax.catalogue.annotations import Catalogue, Tracks
 from tagjax.catalogue.linking import lowest_linked
+from tagjax.catalogue.matching import artist_key
 from tagjax.vocabulary.vocabulary import Vocabulary
 
 
@@ -298,7 +299,7 @@ def _groups(
     key = _numbers([f"a{album}" if album else f"t{track}" for album, track in ids])
     album = key + rows.source * (int(key.max()) + 1)
     apart = np.array([level == "track" for level in annotates])[rows.source]
-    apart |= np.isin(album, _compilations(album, rows.artist))
+    apart |= _on_compilation(album, rows)
     tags = np.zeros(len(album), np.int64)
     if apart.any():
         ends = np.cumsum(rows.sizes)
@@ -314,11 +315,16 @@ def _groups(
     return group, keys // count, *np.divmod(pairs, n_tags)
 
 
-def _compilations(album: np.ndarray, artist: np.ndarray) -> np.ndarray:
-    """Albums of several artists."""
-    count = int(artist.max()) + 1
-    albums, artists = np.unique(np.unique(album * count + artist) // count, return_counts=True)
-    return albums[artists > 1]
+def _on_compilation(album: np.ndarray, rows: _Rows) -> np.ndarray:
+    """Whether the album of each row has several artists, or one that is no one."""
+    count = int(rows.artist.max()) + 1
+    pairs = np.unique(album * count + rows.artist)
+    albums, artists = np.unique(pairs // count, return_counts=True)
+    nobody = {name for name in set(rows.artist_id) if not name.isdigit() and not artist_key(name)}
+    found = np.isin(album, albums[artists > 1])
+    if nobody:
+        found |= [name in nobody for name in rows.artist_id]
+    return found
 
 
 def _join_audio(

@@ -26,6 +26,12 @@ UPSAMPLE_TO = ("commonest", "max_occurrences")
 _LABELS, _SPLIT, _BALANCE, _POSITIONS, _HALVES = range(5)
 
 
+def _one_of(name: str, values: Sequence[str], valid: Sequence[str]) -> None:
+    for value in values:
+        if value not in valid:
+            raise InputError(f"{name}={value!r}: unknown; valid: {', '.join(valid)}")
+
+
 class EmptyPartError(InputError):
     """A catalogue is too small for the parts that are asked for."""
 
@@ -420,12 +426,6 @@ def _counts(
 
 def _rng(config: SamplingConfig, purpose: int) -> np.random.Generator:
     return np.random.default_rng([config.seed, purpose])
-
-
-def _one_of(name: str, values: Sequence[str], valid: Sequence[str]) -> None:
-    for value in values:
-        if value not in valid:
-            raise InputError(f"{name}={value!r}: unknown; valid: {', '.join(valid)}")
 
 
 def _copies(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike
 from tagjax.base.tables import Table, read_table
+from tagjax.base.text import clean, cleaned
 
 
 def read_pairs(
@@ -16,7 +17,7 @@ def read_pairs(
 ) -> tuple[Table, list[tuple[str, str]]]:
     """Reads a CSV file and the pairs of tags in two of its columns.
 
-    White space around a tag is dropped.
+    Tags are cleaned (`base.text`).
 
     Args:
       path: the file.
@@ -34,9 +35,9 @@ def read_pairs(
         raise InputError(f"{path}: no row under the header; add some, or leave the table out")
     for name in (*columns, *required):
         for row, cell in enumerate(table[name]):
-            if not cell.strip():
+            if not clean(cell):
                 raise InputError(f"{table.at(row)}: empty {name}; fill it in, or drop the row")
-    first, second = ([cell.strip() for cell in table[name]] for name in columns)
+    first, second = (cleaned(table[name]) for name in columns)
     pairs = list(zip(first, second, strict=True))
     seen: dict[tuple[str, ...], int] = {}
     for row, pair in enumerate(pairs):

@@ -57,7 +57,9 @@ def read_translation(path: PathLike, systems: Sequence[str] = ()) -> tuple[Relat
                     f"{path}:1: column {name!r} is of the tag system {prefix!r}, but the "
                     f"prefixes are {', '.join(map(repr, systems)) or 'none'}"
                 )
-    table, pairs = read_pairs(path, columns, ("relation",))
+    # Without prefixes, tags of the same name are still of two systems.
+    own = prefixes[0] != prefixes[1]
+    table, pairs = read_pairs(path, columns, ("relation",), own=own)
     relations = [cell.strip() for cell in table["relation"]]
     for row, relation in enumerate(relations):
         if relation not in RELATIONS:

@@ -19,13 +19,13 @@ _default_show = warnings.showwarning
 flags.disclaim_key_flags()  # Flags defined through this module belong to the program's --help.
 
 
-def run(main: Callable[[], None]) -> None:
+def run(main: Callable[[], int | None]) -> None:
     """Runs `main` as an absl program.
 
     An `InputError`, or what the system refused (a full disk), is printed as one line, and the
-    process leaves with exit code 2; a run that
-    was stopped says so and leaves with 128 + the signal. Our warnings are lines too. Stray
-    positional arguments are refused, as they are mostly misspelt flags.
+    process leaves with exit code 2; a run that was stopped says so and leaves with 128 + the
+    signal; else the process leaves with what `main` returns, or 0. Our warnings are lines too.
+    Stray positional arguments are refused, as they are mostly misspelt flags.
     """
 
     def wrapped(argv: list[str]) -> int:
@@ -34,7 +34,7 @@ def run(main: Callable[[], None]) -> None:
             return 2
         try:
             with Stop():
-                main()
+                return main() or 0
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
@@ -49,7 +49,6 @@ def run(main: Callable[[], None]) -> None:
         except KeyboardInterrupt:
             print("stopped by SIGINT", file=sys.stderr)
             return 130
-        return 0
 
     def parse(argv: list[str]) -> list[str]:
         if {"--help", "-help", "-h"} & set(argv[1:]):

@@ -50,6 +50,11 @@ class BuildReport:
         """Number of excerpts of the manifest."""
         return self.skipped + sum(counts["written"] for counts in self.counts.values())
 
+    @property
+    def share_skipped(self) -> float:
+        """Share of the excerpts that are no examples, from 0 to 1."""
+        return self.skipped / max(self.excerpts, 1)
+
     def lines(self) -> Iterator[str]:
         """What a user should know, a line each."""
         if self.built_already:
@@ -70,9 +75,13 @@ class BuildReport:
         for reason, count in list(self.reasons.items())[:_SHOWN]:
             yield f"skipped {count}: {reason}"
         if self.skipped:
-            yield f"skipped excerpts are listed in {self.folder / SKIPPED}"
             yield f"what that leaves of each tag is in {self.folder / COVERAGE}"
         yield f"written: {self.folder}"
+        if self.skipped:
+            yield (
+                f"skipped: {self.skipped} of {self.excerpts} excerpts "
+                f"({100 * self.share_skipped:.1f} %), listed in {self.folder / SKIPPED}"
+            )
 
 
 def write(

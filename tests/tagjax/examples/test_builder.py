@@ -29,7 +29,8 @@ from tagjax.vocabulary.vocabulary import Vocabulary
 RELEASE = ("sng_id", "label", "seg_start", "seg_duration")
 FULL = (*RELEASE, "artist_id", "album_id", "tags", "path")
 PARTS = {"train": range(0, 12), "validation": range(12, 15), "test": range(15, 18)}
-ONE = BuildConfig(workers=0, skip_missing=True)
+ONE = BuildConfig(workers=0)
+STRICT = BuildConfig(workers=0, strict=True)
 
 
 def sound(k, seconds=3.0, rate=22050):
@@ -100,9 +101,9 @@ def test_what_cannot_be_decoded_is_skipped_counted_and_listed(catalogue, capsys)
         "test                          2 written      0 padded      1 skipped",
         "skipped 1: not decodable: Format not recognised",
         "skipped 1: no such file",
-        f"skipped excerpts are listed in {made.data_dir}/skipped.csv",
         f"what that leaves of each tag is in {made.data_dir}/coverage.csv",
         f"written: {made.data_dir}",
+        f"skipped: 2 of 18 excerpts (11.1 %), listed in {made.data_dir}/skipped.csv",
     ]
 
 
@@ -123,7 +124,7 @@ def test_the_mel_is_librosas_of_the_file(catalogue):
 
 
 def test_an_example_says_what_the_manifest_says(catalogue):
-    made = builder(catalogue, BuildConfig(workers=1, mel_dtype="float32", skip_missing=True))
+    made = builder(catalogue, BuildConfig(workers=1, mel_dtype="float32"))
     made.download_and_prepare()
     found = read(made, "test")["15"]
     names = made.info.features["label"].names
@@ -142,7 +143,7 @@ def test_examples_do_not_depend_on_the_number_of_workers(catalogue):
     made = [
         builder(
             catalogue,
-            BuildConfig(workers=n, skip_missing=True),
+            BuildConfig(workers=n),
             name=f"with{n}",
             audio_dir=catalogue / "audio",
         )
@@ -353,7 +354,7 @@ def test_what_is_built_stays_and_what_differs_is_refused(catalogue):
     assert list(again.lines()) == [f"catalogue_split/mine/1.0.0 is built already: {again.folder}"]
     assert (again.built_already, again.skipped, again.excerpts) == (True, 2, 18)
     with pytest.raises(InputError, match="was built from another --mel_dtype"):
-        builder(catalogue, BuildConfig(mel_dtype="float32", skip_missing=True))
+        builder(catalogue, BuildConfig(mel_dtype="float32"))
     write_parts(catalogue / "manifest", tags="b:soul")
     with pytest.raises(InputError, match="was built from another manifest"):
         builder(catalogue)
@@ -403,7 +404,7 @@ from tagjax.examples.dataset import find
 from tagjax.examples.workers import BuildConfig
 made = datasets.make_builder(
     "catalogue_split/mine", {str(catalogue / "data")!r}, {str(catalogue / "manifest")!r},
-    {str(catalogue / "audio")!r}, BuildConfig(workers=1, skip_missing=True),
+    {str(catalogue / "audio")!r}, BuildConfig(workers=1),
 )
 build.prepare(made)
 import tensorflow_datasets as tfds
@@ -415,22 +416,73 @@ print(len(source), source[3]["mel"].shape, "tensorflow" in sys.modules)
     assert done.stdout.splitlines()[-1] == "11 (44, 96) False"
 
 
-def test_a_row_whose_file_is_absent_stops_the_build_before_it_begins(catalogue):
-    with pytest.raises(InputError, match=r"test\.csv:3: no file x/16\.flac .*--skip_missing"):
-        builder(catalogue, BuildConfig(workers=1))
+def test_where_it_is_to_be_strict_an_absent_file_stops_the_build_before_it_begins(catalogue):
+    with pytest.raises(InputError, match=r"test\.csv:3: no file x/16\.flac .*--strict"):
+        builder(catalogue, STRICT)
     assert not (catalogue / "data").exists()
 
 
-def test_a_start_past_the_end_stops_the_build_and_leaves_nothing(catalogue):
+def test_where_it_is_to_be_strict_every_id_needs_its_file(tmp_path):
+    write_parts(tmp_path / "manifest", {"train": [1, 2, 3]}, RELEASE, tags="Rock")
+    (tmp_path / "audio").mkdir()
+    for k in (1, 3):
+        soundfile.write(tmp_path / "audio" / f"{k}.wav", sound(k), 22050)
+    with pytest.raises(InputError, match=r"train\.csv:3: no file 2\.\* in .*one of 1 rows"):
+        builder(tmp_path, STRICT)
+    made = builder(tmp_path)
+    building.prepare(made)
+    assert [row.reason for row in made.skipped] == ["no file of this name in the audio folder"]
+
+
+def start_past_the_end(catalogue):
     path = catalogue / "manifest" / "validation.csv"
     text = path.read_text().replace("13,a:rock,0.5", "13,a:rock,77")
     assert ",77," in text
     path.write_text(text)
     soundfile.write(catalogue / "audio" / "x" / "16.flac", sound(16), 22050)
-    made = builder(catalogue, BuildConfig(workers=1))
+
+
+def test_a_start_past_the_end_is_skipped_and_listed(catalogue):
+    start_past_the_end(catalogue)
+    made = builder(catalogue)
+    building.prepare(made)
+    assert made.counts["validation"] == {"written": 2, "padded": 0, "skipped": 1}
+    (row,) = (row for row in made.skipped if row.part == "validation")
+    assert (row.sng_id, row.seg_start, row.path) == ("13", 77.0, "x/13.flac")
+    assert row.reason.startswith("start 77 s is past")
+
+
+def test_where_it_is_to_be_strict_a_start_past_the_end_stops_the_build(catalogue):
+    start_past_the_end(catalogue)
+    made = builder(catalogue, STRICT)
     with pytest.raises(InputError, match=r"validation\.csv:\d+: x/13\.flac: start 77 s is past"):
         building.prepare(made)
     assert not [file for file in (catalogue / "data").rglob("*") if file.is_file()]
+
+
+@pytest.mark.parametrize(("there", "good"), [(99, True), (100, False)])
+def test_a_folder_with_none_of_the_first_hundred_files_is_another_s(tmp_path, there, good):
+    """Two rows a file, so it is files that are counted and not rows."""
+    rows = [(k // 2, "rock", k % 2, 1, f"{k // 2}.wav") for k in range(240)]
+    columns = (*RELEASE, "path")
+    write_table(tmp_path / "manifest" / "train.csv", columns, rows)
+    (tmp_path / "audio").mkdir()
+    soundfile.write(tmp_path / "audio" / f"{there}.wav", sound(1), 22050)
+    if good:
+        assert len(builder(tmp_path).excerpts.parts["train"]) == 240
+        return
+    with pytest.raises(InputError, match=r"train\.csv:2: no 0\.wav in .* other first 100 files"):
+        builder(tmp_path)
+
+
+def test_ids_that_were_looked_for_in_the_whole_folder_do_not_count(tmp_path):
+    write_parts(tmp_path / "manifest", {"train": range(300)}, RELEASE, tags="Rock")
+    (tmp_path / "audio").mkdir()
+    soundfile.write(tmp_path / "audio" / "299.wav", sound(1), 22050)
+    assert builder(tmp_path).excerpts.parts["train"].path.count("") == 299
+    (tmp_path / "audio" / "299.wav").unlink()
+    with pytest.raises(InputError, match=r"train\.csv:2: no 0\.\* in .*any other file of the man"):
+        builder(tmp_path)
 
 
 def content(made):
@@ -475,7 +527,7 @@ def dying(path, start, duration, **kwargs):
 read, extraction.read_file = extraction.read_file, dying
 building.prepare(datasets.make_builder(
     "catalogue_split/mine", {root!r} + "/data", {root!r} + "/manifest", {root!r} + "/audio",
-    extraction.BuildConfig(workers=0, skip_missing=True)))
+    extraction.BuildConfig(workers=0)))
 """
 
 
@@ -495,7 +547,7 @@ def test_a_killed_build_goes_on_and_is_the_one_never_stopped(catalogue, monkeypa
         building.prepare(again)
     # Row 3 is broken and tried again; rows 4 to 7 were lost; 12 to 17 never came.
     assert read_again == [f"x/{k}.flac" for k in (*range(3, 8), *range(12, 18))]
-    whole = builder(catalogue, BuildConfig(workers=2, skip_missing=True), data="whole")
+    whole = builder(catalogue, BuildConfig(workers=2), data="whole")
     building.prepare(whole)
     same(content(again), content(whole))
     assert [path.name for path in pathlib.Path(again.data_dir).parent.iterdir()] == ["1.0.0"]
@@ -600,7 +652,7 @@ def test_a_preview_begins_at_0_and_says_so_and_a_file_of_the_user_does_not(catal
 
 
 def test_uint8_is_within_half_a_step_where_the_network_sees_it(catalogue):
-    made = builder(catalogue, BuildConfig(workers=0, mel_dtype="uint8", skip_missing=True))
+    made = builder(catalogue, BuildConfig(workers=0, mel_dtype="uint8"))
     building.prepare(made)
     dataset = find("catalogue_split/mine", catalogue / "data")
     examples = loader.Examples(dataset, ["test"], loader.LoaderConfig())

@@ -46,9 +46,8 @@ class BuildConfig:
       decode: how excerpts are cut from files.
       mel_dtype: of the stored log-mel, `float16`, `float32`, or `uint8` in steps of
         `frontend.UINT8_STEP`.
-      skip_missing: list excerpts whose file is not there, or ends before they start, among
-        the skipped; if not, the first one ends the build, as the manifest is wrong. Tracks of
-        lists without a `path` column are looked up by name and may always be missing.
+      strict: an excerpt whose file is not there, or ends before it starts, ends the build; if
+        not, it is skipped and listed as what cannot be decoded.
       workers: processes that decode; None is one a core, 0 is none but this one, which then has
         no protection from a file that kills or hangs its decoder.
       file_seconds: a file that takes longer is skipped.
@@ -57,7 +56,7 @@ class BuildConfig:
     front: frontend.FrontendConfig = frontend.FrontendConfig()
     decode: audio.AudioConfig = audio.AudioConfig()
     mel_dtype: str = "float16"
-    skip_missing: bool = False
+    strict: bool = False
     workers: int | None = None
     file_seconds: float = 30.0
 

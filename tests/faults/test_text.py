@@ -208,7 +208,7 @@ def test_an_id_finds_no_file_outside_of_the_audio_folder(tmp_path, track):
     (tmp_path / "manifest" / "train.csv").write_text(
         f"sng_id,label,seg_start,seg_duration\n1,x,0,30\n{track},x,0,30\n"
     )
-    config = BuildConfig(skip_missing=True)
+    config = BuildConfig()
     source = folder_source(tmp_path / "manifest", tmp_path / "audio", config)
     assert source.parts["train"].path == ("1.mp3", "")
 

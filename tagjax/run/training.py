@@ -29,7 +29,7 @@ from tagjax.run.checkpoints import Checkpoints
 from tagjax.run.config import TrainConfig, decay_steps, shown_shape, steps_per_epoch
 from tagjax.run.parts import Parts, folds_of, parts_of
 from tagjax.run.progress import OnProgress, Reporter, Workload
-from tagjax.vocabulary.truth import Truth, write_truth
+from tagjax.vocabulary.truth import from_rows, write_truth
 
 
 def identity(config: TrainConfig, dataset: loader.Dataset, parts: Parts) -> dict[str, Any]:
@@ -411,6 +411,7 @@ def train_run(
     if devices.is_leader():
         if folds:
             _join_folds(run_dir, folds)
-        write_truth(run_dir / "truth", getattr(dataset, "truth", Truth()))
+        truth = getattr(dataset, "truth", None) or from_rows(dataset.metadata.get("truth", {}))
+        write_truth(run_dir / "truth", truth)
     devices.barrier("all written")
     return results

@@ -57,7 +57,7 @@ lock: $(VENV)/.uv
 	echo "uv==0.13.9" | $(COMPILE) - --output-file requirements/tools.lock
 	echo setuptools | $(COMPILE) setup.py - --extra test --extra keras --extra beam --upgrade \
 		--output-file requirements/test.lock
-	echo setuptools | $(COMPILE) setup.py - --constraint requirements/test.lock \
+	echo setuptools | $(COMPILE) setup.py - --extra library --constraint requirements/test.lock \
 		--output-file requirements/run.lock
 
 # Known vulnerabilities of what is pinned (asks the vulnerability database on the network).
@@ -65,5 +65,7 @@ audit: $(VENV)/.uv
 	$(BIN)/uv tool run "pip-audit==2.9.0" --strict --disable-pip --require-hashes \
 		--requirement requirements/test.lock
 
+# Environments and caches; what is in data/, runs/ and results/ is yours.
 clean:
-	rm -rf $(VENV) data runs results
+	rm -rf $(VENV) build *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find tagjax launch datasets tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -8,11 +8,9 @@ setuptools.setup(
     description="Understand and reconcile music genre tags by listening",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=setuptools.find_packages(include=["tagjax*", "launch*", "datasets*"]),
-    package_data={
-        "tagjax": ["vocabulary/data/*", "report/templates/*"],
-        "": ["README.md", "CITATIONS.bib", "TAGS.txt"],
-    },
+    # Installed, `datasets` and `launch` would shadow packages of others: they run from the clone.
+    packages=setuptools.find_packages(include=["tagjax", "tagjax.*"]),
+    package_data={"tagjax": ["*/data/*", "*/templates/*"]},
     install_requires=[
         "absl-py",
         "array_record",
@@ -33,10 +31,10 @@ setuptools.setup(
         "tensorboardX",
         "tensorflow-datasets",
         "threadpoolctl",
-        "tinytag",
         "tqdm",
     ],
     extras_require={
+        "library": ["mutagen"],  # GPL-2.0-or-later: never a dependency, see BUILD_NOTES.md.
         "test": [
             "dill",
             "hypothesis",

@@ -29,7 +29,7 @@ from absl import app, flags, logging
 
 import datasets
 from datasets.catalogue_split import catalogue_split_dataset_builder as catalogue_split
-from tagjax.base import files
+from tagjax.base.tables import write_table
 from tagjax.examples import workers
 
 _HERE = pathlib.Path(__file__).resolve().parents[1]
@@ -96,7 +96,7 @@ def _ours(folder: pathlib.Path, paths: list[pathlib.Path]) -> None:
     rows = [
         (k, "x", 0, _SECONDS.value, path.resolve().relative_to("/")) for k, path in enumerate(paths)
     ]
-    files.write_table(folder / "manifest" / "train.csv", header, rows)
+    write_table(folder / "manifest" / "train.csv", header, rows)
     builder = datasets.make_builder("catalogue_split/bench", str(folder), folder / "manifest", "/")
     builder.download_and_prepare()
     assert builder.counts["train"]["written"] == len(paths), builder.skipped

@@ -20,7 +20,7 @@ import numpy as np
 import soundfile
 from absl import app, flags
 
-from tagjax.base import files
+from tagjax.base.tables import write_table
 from tagjax.network import step
 from tagjax.run.config import PRESETS
 
@@ -82,7 +82,7 @@ def _measured(tracks: int, folder: pathlib.Path) -> dict[str, tuple[float, float
             (k, label, 0, _SECONDS.value, "noise.wav", f"artist {k}", label)
             for k, label in labels.items()
         ]
-        files.write_table(manifest / f"{part}.csv", header, rows)
+        write_table(manifest / f"{part}.csv", header, rows)
         begin = end
     data = f"--data_dir={folder / 'data'}"
     name, run = "--dataset=catalogue_split/memory", f"--run_dir={folder / 'run'}"

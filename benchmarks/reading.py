@@ -7,21 +7,51 @@ A data set of random log-mels of 30 s (float16), as `launch.build` writes them, 
 cut out by its indices. On a machine without accelerator the device is the CPU.
 """
 
-import pathlib
 import tempfile
 import time
+from collections.abc import Iterator
 
 import jax
+import numpy as np
+import tensorflow_datasets as tfds
 from absl import app, flags, logging
 
-from benchmarks.gpu import feed, speed
-from tagjax.examples import loader
-from tagjax.network.model import PRESETS as MODELS
+from tagjax.examples import builder, loader, workers
+from tagjax.examples.dataset import find
+from tagjax.run import resident
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 _EXAMPLES = flags.DEFINE_integer("examples", 4096, "In the data set.", lower_bound=64)
 _BATCH = flags.DEFINE_integer("batch", 64, "Examples of a batch.", lower_bound=1)
 _SHAPE = (646, 96)
+_TAGS = tuple(f"tag {k}" for k in range(250))
 _PLACES = {"from disk": 0, "on the device": 1 << 40}
+
+
+class Random(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Random log-mels."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name="random")]  # noqa: RUF012 (TFDS' own form)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        metadata = {"experiment": "taxonomy", "vocabulary": Vocabulary.of(_TAGS).record()}
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=builder.features(_TAGS, _SHAPE[0], workers.BuildConfig()),
+            metadata=tfds.core.MetadataDict(metadata),
+        )
+
+    def _split_generators(self, dl_manager) -> dict:
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self) -> Iterator[tuple[int, dict]]:
+        rng = np.random.default_rng(0)
+        blank = dict.fromkeys(("artist_id", "album_id", "tags", "provenance"), "")
+        for k in range(_EXAMPLES.value):
+            mel = (3 * rng.random(_SHAPE, np.float32)).astype(np.float16)
+            fields = {"mel": mel, "label": k % len(_TAGS), "sng_id": f"s{k}"}
+            yield k, {**blank, **fields, "seg_start": 0.0, "padded": False}
 
 
 def main(argv: list[str]) -> None:
@@ -29,14 +59,15 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)
     batch = _BATCH.value
     with tempfile.TemporaryDirectory() as folder:
-        setting = speed.Setting(MODELS["paper"], _SHAPE, 250, 0, 0.0, 0)
-        dataset = feed.dataset(setting, pathlib.Path(folder), _EXAMPLES.value)
+        tfds.disable_progress_bar()
+        Random(config="random", data_dir=folder, file_format="array_record").download_and_prepare()
+        dataset = find("random", folder)
         print(f"{_EXAMPLES.value} examples of {_SHAPE}, batches of {batch}, {jax.devices()[0]}")
         print(f"{'examples/s':<20}{'first':>10}{'batches':>10}")
         for where, device_bytes in _PLACES.items():
-            config = loader.LoaderConfig(batch, 0, device_bytes)
+            config = loader.LoaderConfig(batch)
             begin = time.perf_counter()
-            read = loader.Examples(dataset, ["train"], config)
+            read = resident.on_devices(loader.Examples(dataset, ["train"], config), device_bytes)
             opened = len(read) / (time.perf_counter() - begin)
             seen = 0
             begin = time.perf_counter()

@@ -16,7 +16,7 @@ import time
 import numpy as np
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-from tagjax.base.files import write_table
+from tagjax.base.tables import write_table
 from tagjax.catalogue.annotations import SEPARATOR, read_catalogue, read_tracks
 from tagjax.manifest.lists import read_manifest, write_manifest
 from tagjax.manifest.sampling import SamplingConfig, folds_by_artist, make_manifest

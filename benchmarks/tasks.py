@@ -83,25 +83,27 @@ def write(folder: pathlib.Path, case: Case) -> None:
 
 def with_tagjax(folder: pathlib.Path, case: Case, lap: sides.Lap) -> dict[str, float]:
     """{embedding metric: value} as `launch.evaluate` computes them."""
-    import scipy.sparse  # noqa: F401 (the other side has it by scikit-learn)
+    import scipy.stats  # noqa: F401 (the other side has it by scikit-learn)
 
     from tagjax import tasks
     from tagjax.run import predictions
     from tagjax.similarity import run as runs
-    from tagjax.vocabulary import taxonomy
+    from tagjax.vocabulary.taxonomy import Taxonomy
+    from tagjax.vocabulary.translation import Relation
+    from tagjax.vocabulary.truth import Truth
+    from tagjax.vocabulary.vocabulary import Vocabulary
 
     lap("imports")
     kernel = np.load(folder / "fw_kernel.npy")
-    run = runs.Run(folder, {}, (kernel,), predictions.read(folder / "predictions"))
-    similarities = runs.similarities(run)
+    predicted = predictions.read(folder / "predictions")
+    run = runs.Run(folder, Vocabulary.guess(predicted.tags), (kernel,), predicted)
+    similarities = run.similarities()
     lap("similarity")
-    results = tasks.run(
-        case.task,
-        similarities,
-        taxonomy=taxonomy.Taxonomy({tag: frozenset([of]) for tag, of in case.truth.items()}),
-        translation=[tasks.Relation(tag, of) for tag, of in case.truth.items()],
-        config=tasks.Config(listed=LISTED),
+    truth = Truth(
+        Taxonomy.of(case.truth.items()), tuple(Relation(*pair) for pair in case.truth.items())
     )
+    config = tasks.TaskConfig(listed=LISTED)
+    results = tasks.evaluate(case.task, similarities, truth, config).results
     lap("ranks and metrics")
     return {
         f"{name} {metric}": value["mean"]

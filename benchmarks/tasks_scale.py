@@ -28,13 +28,12 @@ def generate(n_tags: int, dimensions: int) -> tuple[list[str], np.ndarray]:
 def with_tagjax(tags, embedding, lap) -> dict[str, float]:
     from tagjax import tasks
     from tagjax.similarity import embeddings
-    from tagjax.similarity.tables import Similarity
+    from tagjax.similarity.matrix import Similarity
 
     lap("imports")
     similarity = Similarity(tuple(tags), embeddings.cosine(embedding))
     lap("similarity")
-    config = tasks.Config(listed=LISTED)
-    result = tasks.run("deduplication", {"fw": similarity}, config=config)["fw"]
+    result = tasks.deduplicate(similarity, config=tasks.TaskConfig(listed=LISTED))
     lap("ranks and metrics")
     return {key: value["mean"] for key, value in result.metrics.items()}
 

@@ -4,6 +4,10 @@ Its GRU is PyTorch's, which resets after the product and has a second bias; of t
 is 1 %.
 """
 
+import functools
+import time
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -64,3 +68,53 @@ class Twin:
         self._model.eval()
         with torch.inference_mode():
             return self._model(self._tensor(mel)).softmax(dim=-1).cpu().numpy()
+
+
+class Resident:
+    """The twin on examples that lie on the device, with or without `torch.compile`."""
+
+    def __init__(self, setting: Any, batch: int, variant: str, precision: str) -> None:
+        """Of a `benchmarks.gpu.Setting`; `variant` is `eager` or `compiled`."""
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        if self._device == "cuda":
+            torch.cuda.set_per_process_memory_fraction(0.4)
+            torch.backends.cudnn.benchmark = True
+        mel, label = (torch.from_numpy(array).to(self._device) for array in setting.data())
+        self._mel, self._label, self._precision = mel, label.long(), precision
+        self._places = torch.from_numpy(setting.indices(batch)).to(self._device)
+        model = Network(setting.tags).to(self._device, memory_format=torch.channels_last)
+        self._optimiser = torch.optim.Adadelta(model.parameters(), 1.0, 0.95, 1e-7)
+        self._model = torch.compile(model, dynamic=False) if variant == "compiled" else model
+
+    def run(self, kind: str, calls: int) -> float:
+        """Seconds of so many steps of `train` or `predict`."""
+        torch.backends.cuda.matmul.allow_tf32 = self._precision != "float32"
+        torch.backends.cudnn.allow_tf32 = self._precision != "float32"
+        low = torch.autocast(self._device, torch.bfloat16, self._precision == "bfloat16")
+        self._model.train(kind == "train")
+        self._wait()
+        begin, loss = time.perf_counter(), torch.zeros(())
+        for call in range(calls):
+            places = self._places[call % len(self._places)]
+            with torch.set_grad_enabled(kind == "train"), low:
+                logits = self._model(self._mel[places].float()).float()
+            if kind == "train":
+                self._optimiser.zero_grad()
+                loss = torch.nn.functional.cross_entropy(logits, self._label[places])
+                loss.backward()
+                self._optimiser.step()
+            else:
+                logits.softmax(dim=-1)
+        self._wait()
+        taken = time.perf_counter() - begin
+        if not torch.isfinite(loss):
+            raise RuntimeError(f"the twin's loss is {loss.item()}")
+        return taken
+
+    def _wait(self) -> None:
+        if self._device == "cuda":
+            torch.cuda.synchronize()
+
+
+resident = functools.lru_cache(6)(Resident)
+"""Those that take turns are made once."""

@@ -6,7 +6,8 @@ import pkgutil
 import re
 
 from tagjax.base.errors import InputError
-from tagjax.examples import builder, workers
+from tagjax.examples.builder import CatalogueBuilder, FolderBuilder, ManifestBuilder
+from tagjax.examples.workers import BuildConfig
 
 
 def known() -> list[str]:
@@ -19,8 +20,8 @@ def make_builder(
     data_dir: str,
     manifest_dir: str | None = None,
     audio_dir: str | None = None,
-    build: workers.BuildConfig | None = None,
-) -> builder.ManifestBuilder:
+    build: BuildConfig | None = None,
+) -> ManifestBuilder:
     """The builder of `NAME` or `NAME/CONFIG`.
 
     Raises:
@@ -28,24 +29,24 @@ def make_builder(
     """
     short, _, config = name.partition("/")
     if short not in known():
-        names = [f"{each}/NAME" if each == "catalogue_split" else each for each in known()]
+        names = [f"{name}/NAME" if name == "catalogue_split" else name for name in known()]
         raise InputError(f"unknown dataset {short!r}; one of {', '.join(names)}")
-    module = importlib.import_module(f"datasets.{short}.{short}_dataset_builder")
-    folders = {}
-    if issubclass(module.Builder, builder.FolderBuilder):
+    builder = importlib.import_module(f"datasets.{short}.{short}_dataset_builder").Builder
+    folders: dict[str, str | None] = {}
+    if issubclass(builder, FolderBuilder):
         folders = {"manifest_dir": manifest_dir, "audio_dir": audio_dir}
     elif manifest_dir or audio_dir:
         raise InputError(f"{short} makes its own music; leave out --manifest_dir and --audio_dir")
-    configs = [each.name for each in module.Builder.BUILDER_CONFIGS]
-    own = getattr(module.Builder, "OWN_CONFIGS", False)
-    if own and not re.fullmatch(r"\w[\w.+-]*", config):
-        raise InputError(
-            f"{short} needs a name of your choice of letters, digits, '_', '.', '+' and '-': "
-            f"--dataset={short}/NAME"
-        )
-    if config and not own and config not in configs:
+    configs = [known_config.name for known_config in builder.BUILDER_CONFIGS]
+    if issubclass(builder, CatalogueBuilder):
+        if not re.fullmatch(r"\w[\w.+-]*", config):
+            raise InputError(
+                f"{short} needs a name of your choice of letters, digits, '_', '.', '+' and '-': "
+                f"--dataset={short}/NAME"
+            )
+    elif config and config not in configs:
         raise InputError(f"{short} has no config {config!r}; one of {', '.join(configs)}")
-    if folders and not own:
+    elif folders:
         # Of lists that others published nobody has all the audio.
-        build = dataclasses.replace(build or workers.BuildConfig(), skip_missing=True)
-    return module.Builder(data_dir=data_dir, config=config or None, build=build, **folders)
+        build = dataclasses.replace(build or BuildConfig(), skip_missing=True)
+    return builder(data_dir=data_dir, config=config or None, build=build, **folders)

@@ -6,11 +6,15 @@
     python -m launch.annotate --source=library --input=music --out=data/annotations/library
 
 Writes annotations.csv and, where the source knows them, tracks.csv and taxonomy.csv, as
-launch.split takes them. Rows that cannot be used are listed with their reason in rejected.csv.
-Large inputs are streamed, and the folder appears whole or not at all.
+launch.split takes them. What cannot be used is listed with its reason in rejected.csv, what people
+write for a genre though it is none in non_genres.csv. Large inputs are streamed, and the folder
+appears whole or not at all.
 """
 
 import dataclasses
+import os
+import shlex
+from collections.abc import Iterator
 from typing import Any
 
 from absl import flags
@@ -52,6 +56,12 @@ _CONFIG: dict[str, flags.FlagHolder] = {
         "library: a genre that stays whole though it holds a separator, given once for each; "
         "beside those of Discogs.",
     ),
+    "keep_non_genres": flags.DEFINE_boolean(
+        "keep_non_genres",
+        None,
+        "library: take as tags what is certainly no genre, too: years and other numbers, ratings, "
+        "Other, Unknown, addresses, the artist's name.",
+    ),
 }
 
 
@@ -85,9 +95,20 @@ def main() -> None:
     for line in sources.report(counts):
         print(line)
     print(f"written: {_OUT.value}")
+    print(f"next: {' '.join(_next(_OUT.value))}")
 
 
-def _config(source: sources.Source) -> Any:
+def _next(folder: str) -> Iterator[str]:
+    """The command that makes a manifest of the tables in a folder, word by word."""
+    yield "python -m launch.split"
+    for name in ("annotations", "tracks", "taxonomy"):
+        path = os.path.join(folder, f"{name}.csv")
+        if os.path.exists(path):
+            yield shlex.quote(f"--{name}={path}")
+    yield shlex.quote(f"--out=data/manifests/{os.path.basename(os.path.abspath(folder))}")
+
+
+def _config(source: sources.CatalogueSource) -> Any:
     """The source's config; a flag of another source is a mistake."""
     given = program.given(_CONFIG)
     fields = {field.name for field in dataclasses.fields(source.config)}

@@ -1,11 +1,49 @@
-"""Progress bars of the programs, drawn from what the library reports."""
+"""Progress on stderr, drawn from what the library reports."""
 
 import datetime
+import sys
+import threading
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tqdm import tqdm
 
 from tagjax.run.progress import TrainingProgress
+
+
+def bar(items: Iterable[Any], what: str, total: int | None, delay: float = 2) -> Iterator[Any]:
+    """Passes items on under a bar, if they take longer than `delay` seconds.
+
+    An item that is a name is shown while it is under way. On a terminal the clock goes on
+    meanwhile, and the bar is cleared when it is over; in a file its last text ends its line.
+    """
+    over = threading.Event()
+    terminal = sys.stderr.isatty()
+    with tqdm(desc=what, total=total, delay=delay, leave=not terminal) as shown:
+
+        def tick() -> None:
+            while not over.wait(max(delay, 0.5)):
+                shown.delay = 0  # Else tqdm does not clear what it has not shown itself.
+                shown.refresh()
+
+        clock = threading.Thread(target=tick, daemon=True)
+        if terminal:
+            clock.start()
+        try:
+            for item in items:
+                if isinstance(item, str):
+                    shown.set_description_str(f"{what}: {item}", refresh=False)
+                yield item
+                shown.update()
+        finally:
+            over.set()
+            if clock.is_alive():
+                clock.join()
+
+
+def excerpts_bar(items: Iterable[Any], what: str, total: int | None) -> Iterable[Any]:
+    """A bar with a rate over excerpts, as a `Progress`."""
+    return tqdm(items, what, total, unit=" excerpts", mininterval=1.0)
 
 
 class TrainingBars:
@@ -25,7 +63,7 @@ class TrainingBars:
 
     def __call__(self, now: TrainingProgress) -> None:
         """Draws how far the training is."""
-        key = (now.fold, now.epoch, now.phase == "predict")
+        key = (now.fold, now.epoch, *(now.phase == name for name in ("read", "predict")))
         if self._bar is None or key != self._key:
             self._close()
             self._key = key
@@ -37,7 +75,7 @@ class TrainingBars:
                 mininterval=1.0,
                 disable=not self._shown,
             )
-        if now.phase in ("train", "predict"):
+        if now.phase in ("read", "train", "predict"):
             self._bar.update(now.step * now.batch_size - self._bar.n)
         self._bar.set_postfix_str(_state(now), refresh=now.phase == "epoch")
 
@@ -48,7 +86,8 @@ class TrainingBars:
 
 def _title(now: TrainingProgress) -> str:
     fold = "" if now.fold is None else f"fold {now.fold + 1}/{now.folds}, "
-    return fold + ("predict" if now.phase == "predict" else f"epoch {now.epoch}/{now.max_epochs}")
+    named = now.phase if now.phase in ("read", "predict") else f"epoch {now.epoch}/{now.max_epochs}"
+    return fold + named
 
 
 def _state(now: TrainingProgress) -> str:

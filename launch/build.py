@@ -15,6 +15,7 @@ import os
 from absl import flags
 
 from launch import program
+from launch.bars import excerpts_bar
 from tagjax.base.errors import InputError
 from tagjax.examples import workers as extraction
 
@@ -90,7 +91,8 @@ def main() -> None:
     builder = datasets.make_builder(
         _DATASET.value, _DATA_DIR.value, _MANIFEST_DIR.value, _AUDIO_DIR.value, config
     )
-    build.prepare(builder, _beam())
+    report = build.prepare(builder, _beam(), excerpts_bar)
+    print("\n".join(report.lines()))
 
 
 if __name__ == "__main__":

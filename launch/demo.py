@@ -8,6 +8,7 @@ What is done already is not done again.
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
 import time
@@ -15,13 +16,16 @@ import time
 from absl import flags
 
 import datasets
-from launch import bars, program
+from launch import program
+from launch.bars import TrainingBars, bar, excerpts_bar
+from tagjax import tasks
 from tagjax.base import interruption
-from tagjax.examples import build, loader
+from tagjax.examples import build
+from tagjax.examples.dataset import find
+from tagjax.report import results, text
 from tagjax.run import training
 from tagjax.run.config import PRESETS
-from tagjax.similarity import run
-from tagjax.tasks import evaluation
+from tagjax.similarity import run as runs
 
 _DATA_DIR = flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets.")
 _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder of the runs.")
@@ -40,25 +44,32 @@ def main() -> None:
     config = dataclasses.replace(PRESETS["demo"], max_epochs=_EPOCHS.value)
     program.cache_compilations("~/.cache/tagjax")
     summary: list[str] = []
-    for number, (name, tasks) in enumerate(TASKS.items(), 1):
+    for number, (name, answered) in enumerate(TASKS.items(), 1):
         full = f"synthetic_split/{name}"
         print(f"\n[{number}/{len(TASKS)}] {full}: examples", flush=True)
-        build.prepare(datasets.make_builder(full, _DATA_DIR.value))
+        builder = datasets.make_builder(full, _DATA_DIR.value)
+        report = build.prepare(builder, progress=excerpts_bar)
+        print("\n".join(report.lines()))
         print(f"\n[{number}/{len(TASKS)}] {full}: training", flush=True)
         run_dir = pathlib.Path(_RUNS_DIR.value) / full
-        dataset = loader.find(full, _DATA_DIR.value)
-        with interruption.Stop() as stop, bars.TrainingBars() as on_progress:
+        dataset = find(full, _DATA_DIR.value)
+        with interruption.Stop() as stop, TrainingBars() as on_progress:
             training.train_run(config, dataset, run_dir, stop=stop, on_progress=on_progress)
-        for task in tasks:
-            source = evaluation.from_run(
-                run.read(run_dir), "overlap" if task == "translation" else "all"
-            )
-            lines: list[str] = []
-            truth = evaluation.Truth()
-            evaluation.evaluate(task, source, truth, run_dir / task, echo=lines.append)
-            summary += ["", *lines]
+        for task in answered:
+            summary += ["", *_evaluate(task, runs.load_run(run_dir))]
     print("\n".join(summary))
     print(f"\nEverything took {time.time() - started:.0f} s.")
+
+
+def _evaluate(task: str, run: runs.Run) -> list[str]:
+    """What a task says of a run; all of it is written into the run's folder."""
+    fdist_of = "overlap" if task == "translation" else "all"
+    evaluation = tasks.evaluate(task, run.similarities(fdist_of), run.truth, progress=bar)
+    embedding = functools.partial(run.embedding, fdist_of=fdist_of)
+    written = results.write_evaluation(
+        run.path / task, evaluation, run.path, embedding, progress=bar
+    )
+    return [text.format_evaluation(evaluation), *(f"written: {path}" for path in written)]
 
 
 if __name__ == "__main__":

@@ -10,24 +10,37 @@ translation to tags of the same name. Results go into RUN_DIR/TASK; those of a f
 similarities into results/FOLDER, or results/FOLDER/TASK if the folder is not named as the task.
 """
 
+import collections
+import dataclasses
+import functools
 import os
 import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from absl import flags
 
 from launch import program
+from launch.bars import bar
 from tagjax import tasks
 from tagjax.base.errors import InputError
 from tagjax.catalogue import annotations
-from tagjax.similarity import embeddings
+from tagjax.report import text
+from tagjax.similarity import embeddings, tables
 from tagjax.similarity import run as runs
-from tagjax.tasks import evaluation
+from tagjax.similarity.matrix import Similarity
+from tagjax.tasks import paper
+from tagjax.vocabulary import duplicates, taxonomy, translation
+from tagjax.vocabulary.truth import Truth
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 _TASK = flags.DEFINE_string("task", "taxonomy", f"One of {', '.join(tasks.TASKS)}.")
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run.")
 _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where the newest run is looked for.")
 _SIMILARITY_DIR = flags.DEFINE_string(
-    "similarity_dir", None, "Folder with {fw,fc,fm,fdist}_tag_similarity.csv, instead of a run."
+    "similarity_dir",
+    None,
+    f"Folder with {{{','.join(embeddings.NAMES)}}}_tag_similarity.csv, instead of a run.",
 )
 _OUT = flags.DEFINE_string(
     "out", None, "Folder for the results; by default RUN_DIR/TASK, or results/FOLDER/TASK."
@@ -35,7 +48,12 @@ _OUT = flags.DEFINE_string(
 _TAXONOMY = flags.DEFINE_string("taxonomy", None, "Truth table style,genre.")
 _TRANSLATION = flags.DEFINE_string("translation", None, "Truth table source,target,relation.")
 _DUPLICATES = flags.DEFINE_string("duplicates", None, "Truth table tag,duplicate.")
-_SYSTEMS = flags.DEFINE_list("systems", None, "Prefixes of the tag systems, such as a:,b:")
+_SYSTEMS = flags.DEFINE_list(
+    "systems",
+    None,
+    "Prefixes of the tag systems, such as a:,b: (nothing: one system without prefix); by default "
+    "as the run recorded them, or as the tags of --similarity_dir suggest.",
+)
 _ANNOTATIONS = flags.DEFINE_string(
     "annotations", None, "Table track_id,artist_id,album_id,tags with tags the run never saw: fm."
 )
@@ -47,29 +65,114 @@ _FDIST = flags.DEFINE_string(
     "for translation, all otherwise.",
 )
 _MAP = flags.DEFINE_list(
-    "map", None, "Embeddings of Figure 1, side by side, such as fw,fc,fm; by default the first."
+    "map",
+    None,
+    f"Embeddings of Figure 1, side by side, of {','.join(embeddings.NAMES)}; by default the first.",
+)
+_PAPER = flags.DEFINE_bool(
+    "paper",
+    None,
+    "Show the paper's printed figures beside; by default of a folder with exactly the tags of the "
+    "authors' release.",
 )
 _EXPERIMENTS = {
     "taxonomy": ("taxonomy", "translation"),
     "deduplication": ("deduplication",),
     "translation": ("translation",),
 }
-_CONFIG = program.config_flags(tasks.Config, {"": tasks.Config()})
+_CONFIG = program.config_flags(tasks.TaskConfig, {"": tasks.TaskConfig()})
 
 
-def _run() -> runs.Run:
-    if _RUN_DIR.value:
-        return runs.read(_RUN_DIR.value)
-    experiments = _EXPERIMENTS[_TASK.value]
-    command = f"python -m launch.train --dataset=synthetic_split/{experiments[0]} --preset=small"
-    path = runs.find(_RUNS_DIR.value, experiments, command)
-    print(f"run: {path}")
-    return runs.read(path)
+@dataclasses.dataclass(frozen=True)
+class _Source:
+    """What is evaluated.
+
+    Attributes:
+      path: of the folder or run.
+      similarities: {embedding: similarity}, of the same tags.
+      out: folder for the results.
+      truth: that is known beside them.
+      embedding: gives an embedding to be written; None where only similarities are known.
+      printed: whether they are the authors' release.
+      notes: what is to be said of them.
+    """
+
+    path: pathlib.Path
+    similarities: Mapping[str, Similarity]
+    out: pathlib.Path
+    truth: Truth = Truth()
+    embedding: Callable[[str], Any] | None = None
+    printed: bool = False
+    notes: tuple[str, ...] = ()
 
 
-def main() -> None:
-    """Flags to one task."""
-    task = _TASK.value
+def _folder(task: str) -> _Source:
+    """Similarities in the release's form."""
+    for flag in (_RUN_DIR, _ANNOTATIONS, _FDIST):
+        if flag.value:
+            raise InputError(f"--{flag.name} has no use beside --similarity_dir; leave it out")
+    path = pathlib.Path(_SIMILARITY_DIR.value)
+    similarities = tables.read_similarities(path, _SYSTEMS.value, bar)
+    vocabulary = next(iter(similarities.values())).vocabulary
+    name = path.resolve().name
+    return _Source(
+        path,
+        similarities,
+        pathlib.Path("results", name, "" if name == task else task),
+        printed=paper.is_release(task, vocabulary.tags),
+        notes=() if _SYSTEMS.value is not None else _guess(vocabulary),
+    )
+
+
+def _guess(vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Says what was guessed of the tags of a file that does not say what they are."""
+    found = []
+    if vocabulary.systems != ("",):
+        counts = collections.Counter(vocabulary.system)
+        systems = ", ".join(f"{s!r} ({counts[s]} tags)" for s in vocabulary.systems)
+        found.append(
+            "The files do not name their tag systems; taken from the tags: "
+            f"{systems}; --systems= overrules."
+        )
+    if any(vocabulary.half):
+        found.append("Every tag ends in _1 or _2, so they are taken for halves of a tag.")
+    return tuple(found)
+
+
+def _run(task: str) -> _Source:
+    """Similarities of a run, or its fm and fdist with tags of another annotation."""
+    path = _RUN_DIR.value
+    if not path:
+        experiments = _EXPERIMENTS[task]
+        command = f"python -m launch.train --dataset=synthetic_split/{experiments[0]}"
+        path = runs.find(_RUNS_DIR.value, experiments, f"{command} --preset=small")
+        print(f"run: {path}")
+    run = runs.load_run(path)
+    if _SYSTEMS.value is not None:
+        run = dataclasses.replace(run, vocabulary=run.vocabulary.regrouped(_SYSTEMS.value))
+    fdist_of = _FDIST.value or ("overlap" if task == "translation" else "all")
+    if _ANNOTATIONS.value:
+        new = annotations.read_catalogue(_ANNOTATIONS.value, _PREFIX.value)
+        tags = dict(zip(new.track_id, new.tags, strict=True))
+        found = run.with_new_tags(tags, new.prefix)
+        return _Source(run.path, found, run.path / f"{task}_new_tags", run.truth)
+    embedding = functools.partial(run.embedding, fdist_of=fdist_of)
+    similarities = run.similarities(fdist_of)
+    return _Source(run.path, similarities, run.path / task, run.truth, embedding)
+
+
+def _given_truth(vocabulary: Vocabulary) -> Truth:
+    """The tables of truth that flags name."""
+    systems = vocabulary.systems
+    return Truth(
+        taxonomy.read_taxonomy(_TAXONOMY.value) if _TAXONOMY.value else None,
+        translation.read_translation(_TRANSLATION.value, systems) if _TRANSLATION.value else None,
+        duplicates.read_duplicates(_DUPLICATES.value, systems) if _DUPLICATES.value else (),
+    )
+
+
+def _check_flags(task: str) -> None:
+    """Refuses what no source could make right."""
     if task not in tasks.TASKS:
         raise InputError(f"unknown task {task!r}; one of {', '.join(tasks.TASKS)}")
     if _FDIST.value not in (None, "all", "overlap"):
@@ -77,31 +180,48 @@ def main() -> None:
     for only, flag in (("translation", _TRANSLATION), ("deduplication", _DUPLICATES)):
         if flag.value and task != only:
             raise InputError(f"--{flag.name} has no use in {task}; leave it out")
-    mapped = tuple(dict.fromkeys(_MAP.value or ()))
-    for name in mapped:
+    for name in _MAP.value or ():
         if name not in embeddings.NAMES:
             raise InputError(f"--map={name}: unknown; choose from {', '.join(embeddings.NAMES)}")
-    config = tasks.Config(**program.given(_CONFIG))
-    if _SIMILARITY_DIR.value:
-        for flag in (_RUN_DIR, _ANNOTATIONS, _FDIST):
-            if flag.value:
-                raise InputError(f"--{flag.name} has no use beside --similarity_dir; leave it out")
-        source = evaluation.from_folder(_SIMILARITY_DIR.value)
-        name = pathlib.Path(_SIMILARITY_DIR.value).resolve().name
-        out = _OUT.value or ("results" / pathlib.Path(name) / ("" if name == task else task))
-    else:
-        run = _run()
-        new = None
-        if _ANNOTATIONS.value:
-            new = annotations.read_catalogue(_ANNOTATIONS.value, _PREFIX.value)
-        default = "overlap" if task == "translation" else "all"
-        source = evaluation.from_run(run, _FDIST.value or default, new)
-        out = _OUT.value or str(run.path / (f"{task}_new_tags" if new else task))
-    truth = evaluation.Truth(
-        taxonomy=_TAXONOMY.value, translation=_TRANSLATION.value, duplicates=_DUPLICATES.value
+
+
+def main() -> None:
+    """Flags to one task."""
+    task = _TASK.value
+    _check_flags(task)
+    config = tasks.TaskConfig(**program.given(_CONFIG))
+    source = _folder(task) if _SIMILARITY_DIR.value else _run(task)
+    mapped = tuple(dict.fromkeys(_MAP.value or ()))
+    for name in mapped:
+        if name not in source.similarities:
+            raise InputError(f"no {name!r} to map; there is {', '.join(source.similarities)}")
+    vocabulary = next(iter(source.similarities.values())).vocabulary
+    evaluation = tasks.evaluate(
+        task,
+        source.similarities,
+        source.truth.replaced(_given_truth(vocabulary)),
+        config,
+        source.printed if _PAPER.value is None else _PAPER.value,
+        source.notes,
+        bar,
     )
-    out = pathlib.Path(out)
-    evaluation.evaluate(task, source, truth, out, _SYSTEMS.value, config, mapped=mapped)
+    named = {"taxonomy": _TAXONOMY, "translation": _TRANSLATION, "deduplication": _DUPLICATES}
+    tasks.check_answered(evaluation, named[task].value)
+    print(text.format_evaluation(evaluation), flush=True)
+    # It takes seconds to import, and the metrics stand there without it.
+    from tagjax.report import results
+
+    out = pathlib.Path(_OUT.value or source.out)
+    quick = functools.partial(bar, delay=0.5)
+    written = results.write_evaluation(
+        out, evaluation, source.path, source.embedding, mapped, progress=quick
+    )
+    for line in results.not_drawn(evaluation):
+        print(line)
+    for path in written:
+        print(f"written: {path}")
+    more = ", similarities, embeddings" if source.embedding else ""
+    print(f"written: {out} (ranked lists, errors{more})")
 
 
 if __name__ == "__main__":

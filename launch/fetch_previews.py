@@ -19,6 +19,7 @@ from absl import flags
 from launch import program
 from tagjax.base import interruption
 from tagjax.base.errors import InputError
+from tagjax.examples import provenance
 from tagjax.manifest import lists
 from tagjax.previews import client, fetch, ids, ledger, report
 
@@ -92,7 +93,7 @@ def _run(
         report.write(folder, rows, book.records.values())
         reached = (book.records[sng_id] for sng_id in tracks if sng_id in book.records)
         print("\n".join(report.lines(rows, reached)))
-        print(f"written: {folder}/{report.COVERAGE}, {report.PROVENANCE}")
+        print(f"written: {folder}/{report.COVERAGE}, {provenance.FILE}")
         left = len(fetch.unfinished(tracks, book))
     rest = f"{left} of {len(tracks)} tracks to go; the same command goes on"
     if stop.asked:

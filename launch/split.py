@@ -7,30 +7,43 @@
         --folds=5 --out=data/split
 
 Annotations have the columns track_id,artist_id,album_id,tags (| between tags), tracks
-track_id,path,duration_s. Catalogues without ids in common share what has the same artist and title:
-give their annotations the columns artist,title too, and say --overlap_by=title. The manifest is a
-folder with a CSV file a part, split.json and the truth tables; the same command again makes the
-same manifest.
+track_id,path,duration_s. Where a source annotates albums, all tracks of an album share its tags and
+one label; where it annotates tracks, say so in a column annotates (album or track), or by
+--annotates. Catalogues without ids in common share what has the same artist and title: give their
+annotations the columns artist,title too, and say --overlap_by=title. The manifest is a folder with
+a CSV file a part, split.json and the truth tables; the same command again makes the same manifest.
 """
 
 import dataclasses
+import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
 from launch import program
+from tagjax import tasks
 from tagjax.base.errors import InputError
 from tagjax.catalogue import annotations, matching
+from tagjax.catalogue.annotations import Catalogue, Tracks
 from tagjax.manifest import lists, sampling
+from tagjax.vocabulary import duplicates, taxonomy, translation
+from tagjax.vocabulary.truth import Truth
+from tagjax.vocabulary.vocabulary import EXPERIMENTS
 
 _DEFAULT = sampling.SamplingConfig()
 
 _EXPERIMENT = flags.DEFINE_string(
-    "experiment", "taxonomy", f"What the manifest is for: {', '.join(sampling.EXPERIMENTS)}."
+    "experiment", "taxonomy", f"What the manifest is for: {', '.join(EXPERIMENTS)}."
 )
 _ANNOTATIONS = flags.DEFINE_list("annotations", [], "Annotation tables, one a catalogue.")
 _PREFIX = flags.DEFINE_list("prefix", [], "Prefixes of their tags, one a catalogue: a:,b:")
+_ANNOTATES = flags.DEFINE_list(
+    "annotates",
+    [],
+    "What each catalogue annotates, album or track; by default what its table says in a column "
+    "annotates, or else album.",
+)
 _TRACKS = flags.DEFINE_string("tracks", None, "Table of tracks: track_id,path,duration_s.")
 _TAXONOMY = flags.DEFINE_list(
     "taxonomy", [], "Truth tables style,genre, one a catalogue; nothing between commas for none."
@@ -94,6 +107,8 @@ def main() -> None:
     """Flags to one manifest."""
     if not _OUT.value:
         raise InputError("--out: name the folder for the manifest")
+    if _OVERLAP.value not in ("id", "title"):
+        raise InputError(f"--overlap_by={_OVERLAP.value}: one of id, title")
     if _EXPERIMENT.value == "deduplication" and (
         any(_TAXONOMY.value) or _TRANSLATION.value or _DUPLICATES.value
     ):
@@ -101,96 +116,120 @@ def main() -> None:
             "--experiment=deduplication makes its own truth; leave out --taxonomy, "
             "--translation and --duplicates"
         )
-    values: dict[str, Any] = {name: flag.value for name, flag in _CONFIG.items()}
-    values["upsample"] = tuple(part for part in values["upsample"] if part)
-    values["max_excerpts_per_track"] = values["max_excerpts_per_track"] or None
-    config = sampling.SamplingConfig(**values)
-    by_title = _by_title()
-    catalogues = annotations.read_catalogues(_ANNOTATIONS.value, _PREFIX.value)
+    config = _config()
+    catalogues = annotations.read_catalogues(_ANNOTATIONS.value, _PREFIX.value, _ANNOTATES.value)
     tracks = annotations.read_tracks(_TRACKS.value) if _TRACKS.value else None
     truth = _truth([catalogue.prefix for catalogue in catalogues])
     choice: dict[str, Any] = {}
     counts: Mapping[str, int] = {}
-    if by_title:
-        for path, catalogue in zip(_ANNOTATIONS.value, catalogues, strict=True):
-            if catalogue.artist is None or catalogue.title is None:
-                raise InputError(f"{path}:1: --overlap_by=title needs the columns artist and title")
-        unified = matching.unify(catalogues)
-        catalogues, counts = list(unified.catalogues), unified.counts
-        tracks = matching.follow(tracks, unified.renamed) if tracks else None
+    if _OVERLAP.value == "title":
+        catalogues, tracks, counts = _unified(catalogues, tracks)
         choice = {"overlap_by": "title"}
-    made = sampling.make_manifest(catalogues, tracks, config, _EXPERIMENT.value, _FOLDS.value)
-    made = dataclasses.replace(
-        made,
-        truth={**made.truth, **truth},
-        config={**made.config, **choice},
-        counts={**counts, **made.counts},
+    manifest = sampling.make_manifest(catalogues, tracks, config, _EXPERIMENT.value, _FOLDS.value)
+    manifest = dataclasses.replace(
+        manifest,
+        truth=manifest.truth.replaced(truth),
+        config={**manifest.config, **choice},
+        counts={**counts, **manifest.counts},
     )
-    _check_truth(made, truth)
-    lists.write_manifest(_OUT.value, made, _OVERWRITE.value)
-    for line in _report(made):
+    _check_truth(manifest, truth)
+    lists.write_manifest(_OUT.value, manifest, _OVERWRITE.value)
+    for line in _report(manifest):
         print(line)
     print(f"written: {_OUT.value}")
+    name = pathlib.Path(_OUT.value).resolve().name
+    print(
+        f"next: python -m launch.build --dataset=catalogue_split/{name} "
+        f"--manifest_dir={_OUT.value} --audio_dir=FOLDER"
+    )
 
 
-def _by_title() -> bool:
-    if _OVERLAP.value not in ("id", "title"):
-        raise InputError(f"--overlap_by={_OVERLAP.value}: one of id, title")
-    return _OVERLAP.value == "title"
+def _config() -> sampling.SamplingConfig:
+    values: dict[str, Any] = {name: flag.value for name, flag in _CONFIG.items()}
+    values["upsample"] = tuple(part for part in values["upsample"] if part)
+    values["max_excerpts_per_track"] = values["max_excerpts_per_track"] or None
+    return sampling.SamplingConfig(**values)
 
 
-def _truth(prefixes: Sequence[str]) -> dict[str, Sequence[tuple[str, ...]]]:
+def _unified(
+    catalogues: Sequence[Catalogue], tracks: Tracks | None
+) -> tuple[list[Catalogue], Tracks | None, Mapping[str, int]]:
+    """The same with one id for what has the same artist and title, and counts."""
+    for path, catalogue in zip(_ANNOTATIONS.value, catalogues, strict=True):
+        if catalogue.artist is None or catalogue.title is None:
+            raise InputError(f"{path}:1: --overlap_by=title needs the columns artist and title")
+    unified = matching.unify(catalogues)
+    tracks = matching.follow(tracks, unified.renamed) if tracks else None
+    return list(unified.catalogues), tracks, unified.counts
+
+
+def _truth(prefixes: Sequence[str]) -> Truth:
     """The truth tables that the flags name, with full tag names."""
-    truth: dict[str, Sequence[tuple[str, ...]]] = {}
+    pairs: list[tuple[str, str]] = []
     if any(_TAXONOMY.value):
         if len(_TAXONOMY.value) != len(prefixes):
             raise InputError(
                 f"--taxonomy={','.join(_TAXONOMY.value)}: name one table a catalogue, in the "
                 "order of --annotations (nothing between commas for none)"
             )
-        truth["taxonomy"] = [
-            pair
-            for path, prefix in zip(_TAXONOMY.value, prefixes, strict=True)
-            if path
-            for pair in annotations.read_taxonomy(path, prefix)
-        ]
-    if _TRANSLATION.value:
-        truth["translation"] = annotations.read_translation(_TRANSLATION.value, prefixes)
-    if _DUPLICATES.value:
-        truth["duplicates"] = annotations.read_duplicates(_DUPLICATES.value, prefixes)
-    return truth
+        for path, prefix in zip(_TAXONOMY.value, prefixes, strict=True):
+            pairs += taxonomy.read_taxonomy(path, prefix).pairs() if path else ()
+    return Truth(
+        taxonomy.Taxonomy.of(pairs) if pairs else None,
+        translation.read_translation(_TRANSLATION.value, prefixes) if _TRANSLATION.value else None,
+        duplicates.read_duplicates(_DUPLICATES.value, prefixes) if _DUPLICATES.value else (),
+    )
 
 
-def _inside(made: lists.Manifest, pairs: Sequence[tuple[str, ...]]) -> int:
-    """Number of true pairs whose tags are both labels of the manifest."""
-    labels = set(made.labels)
-    return sum(pair[0] in labels and pair[1] in labels for pair in pairs)
+def _found(manifest: lists.Manifest, truth: Truth) -> dict[str, tuple[int, int]]:
+    """{table: (its pairs, those that `launch.evaluate` finds between labels)}."""
+    labels = manifest.vocabulary.select(manifest.labels)
+    found: dict[str, tuple[int, int]] = {}
+    if truth.taxonomy:
+        placement = taxonomy.place(truth.taxonomy, labels.tags, labels.systems)
+        inside = sum(map(len, placement.parents.values()))
+        found["taxonomy"] = (len(truth.taxonomy.pairs()), inside)
+    if truth.translation:
+        counted = [r for r in truth.translation if r.relation in tasks.Config().relations]
+        inside = sum({r.source, r.target} <= labels.index.keys() for r in counted)
+        found["translation"] = (len(truth.translation), inside)
+    if truth.duplicates:
+        known = {*labels.tags, *labels.whole}
+        inside = sum({*pair} <= known for pair in truth.duplicates)
+        found["duplicates"] = (len(truth.duplicates), inside)
+    return found
 
 
-def _check_truth(made: lists.Manifest, truth: dict[str, Sequence[tuple[str, ...]]]) -> None:
-    for name, pairs in truth.items():
-        if not _inside(made, pairs):
+def _check_truth(manifest: lists.Manifest, truth: Truth) -> None:
+    """Refuses a table that flags name and that says nothing of the labels."""
+    for name, (_, inside) in _found(manifest, truth).items():
+        if not inside:
+            pair = truth.rows()[name][0][:2]
             raise InputError(
-                f"--{name}: none of its pairs, such as {pairs[0][:2]}, is between labels such as "
-                f"{made.labels[0]!r}; see the order of the tables and --prefix"
+                f"--{name}: none of its pairs, such as {pair}, is between labels such as "
+                f"{manifest.labels[0]!r}; see the order of the tables and --prefix"
             )
 
 
-def _report(made: lists.Manifest) -> Iterator[str]:
+def _report(manifest: lists.Manifest) -> Iterator[str]:
     """The summary as lines of text."""
-    rows = lists.summarise(made)
+    rows = lists.summarise(manifest)
     names = list(rows[0])
     width = max(len(row["part"]) for row in rows)
     for row in [{name: name for name in names}, *rows]:
         numbers = (f"{'-' if row[n] is None else row[n]:>9}" for n in names[1:])
         yield f"{row['part']:<{width}}{''.join(numbers)}"
     yield "(min, median, max: excerpts of a label)"
-    for name, count in made.counts.items():
-        if count or name == "tracks_matched_by_name":
+    for name, count in manifest.counts.items():
+        if name == "tracks_given_tags" and count:
+            yield (
+                f"{count} tracks get tags that they did not have, as others of their album have "
+                "them (--annotates=track keeps them apart)"
+            )
+        elif count or name == "tracks_matched_by_name":
             yield f"{name.replace('_', ' ')}: {count}"
-    for name, pairs in made.truth.items():
-        inside = _inside(made, pairs)
-        yield f"{name}: {len(pairs)} true pairs, {inside} of them between labels of this manifest"
+    for name, (pairs, inside) in _found(manifest, manifest.truth).items():
+        yield f"{name}: {pairs} true pairs, {inside} of them between labels of this manifest"
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import datasets
 from launch import bars, program
 from tagjax.base import interruption
 from tagjax.base.errors import InputError
-from tagjax.examples import loader
+from tagjax.examples.dataset import find
 from tagjax.run import config as configs
 from tagjax.run import devices, training
 
@@ -60,7 +60,7 @@ def config() -> configs.TrainConfig:
 def main() -> None:
     """Flags to one run."""
     wanted = config()
-    dataset = loader.find(_DATASET.value, _DATA_DIR.value, datasets.known())
+    dataset = find(_DATASET.value, _DATA_DIR.value, datasets.known())
     program.cache_compilations(_CACHE_DIR.value)
     devices.initialise(
         _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value, _HEARTBEAT.value

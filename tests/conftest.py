@@ -6,6 +6,12 @@ import pathlib
 import numpy as np
 import pytest
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+# Programs and data sets are not installed: what tests start finds them here.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, (str(ROOT), os.environ.get("PYTHONPATH", "")))
+)
+
 # Before JAX is imported: four devices on the CPU, so that what is spread over devices is tested
 # so; and quick compilation, which is most of the time of tests this small.
 os.environ["XLA_FLAGS"] = " ".join(
@@ -21,10 +27,22 @@ os.environ["XLA_FLAGS"] = " ".join(
 @pytest.fixture(scope="session")
 def shared() -> pathlib.Path:
     """The project's shared material (paper data, corpus); skips where there is none."""
-    default = pathlib.Path(__file__).resolve().parents[2] / "shared"
-    path = pathlib.Path(os.environ.get("TAGJAX_SHARED", default))
+    path = pathlib.Path(os.environ.get("TAGJAX_SHARED", ROOT.parent / "shared"))
     if not path.is_dir():
-        pytest.skip("no shared folder beside the checkout (set TAGJAX_SHARED)")
+        pytest.skip("no shared folder beside the checkout (set TAGJAX_SHARED=folder)")
+    return path
+
+
+RELEASE = "https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags"
+
+
+@pytest.fixture(scope="session")
+def release() -> pathlib.Path:
+    """The authors' released files, which anybody can get; skips where they are not."""
+    beside = pathlib.Path(os.environ.get("TAGJAX_SHARED", ROOT.parent / "shared")) / "release"
+    path = pathlib.Path(os.environ.get("TAGJAX_RELEASE", beside))
+    if not (path / "taxonomy_learning").is_dir():
+        pytest.skip(f"needs the authors' files: git clone {RELEASE} and set TAGJAX_RELEASE=folder")
     return path
 
 
@@ -33,7 +51,7 @@ TINY_TAGS = ("blues", "jazz", "rock")
 
 @pytest.fixture(scope="session")
 def make_tiny():
-    """make_tiny(folder, parts): builds `tiny/tiny` there and returns its `loader.Dataset`.
+    """make_tiny(folder, parts): builds `tiny/tiny` there and returns its `Dataset`.
 
     Examples of 12 frames and 8 mel bands, three tags with a loud band each; two excerpts an
     album, an artist an album; every sng_id occurs once.
@@ -42,8 +60,10 @@ def make_tiny():
     def make(folder, parts, seed=0):
         import tensorflow_datasets as tfds
 
-        from tagjax.examples import builder, frontend, loader, workers
+        from tagjax.examples import builder, dataset, frontend, workers
+        from tagjax.vocabulary.vocabulary import Vocabulary
 
+        vocabulary = Vocabulary.of(TINY_TAGS)
         build = workers.BuildConfig(front=frontend.FrontendConfig(n_mels=8))
 
         class Tiny(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -56,7 +76,7 @@ def make_tiny():
                 return self.dataset_info_from_configs(
                     features=builder.features(TINY_TAGS, 12, build),
                     metadata=tfds.core.MetadataDict(
-                        {"experiment": "taxonomy", "systems": [""], "truth": {}}
+                        {"experiment": "taxonomy", "vocabulary": vocabulary.record()}
                     ),
                 )
 
@@ -89,6 +109,6 @@ def make_tiny():
 
         tfds.disable_progress_bar()
         Tiny(config="tiny", data_dir=str(folder), file_format="array_record").download_and_prepare()
-        return loader.find("tiny", folder)
+        return dataset.find("tiny", folder)
 
     return make

@@ -1,9 +1,7 @@
 """catalogue_split: any manifest of launch.split with the folder that holds its audio."""
 
-from tagjax.examples import builder
+from tagjax.examples.builder import CatalogueBuilder
 
 
-class Builder(builder.FolderBuilder):
+class Builder(CatalogueBuilder):
     """A config of this builder is whatever name the user gives a manifest."""
-
-    OWN_CONFIGS = True

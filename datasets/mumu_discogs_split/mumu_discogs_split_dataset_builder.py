@@ -2,10 +2,10 @@
 
 import tensorflow_datasets as tfds
 
-from tagjax.examples import builder
+from tagjax.examples.builder import FolderBuilder
 
 
-class Builder(builder.FolderBuilder):
+class Builder(FolderBuilder):
     """250 tags of Discogs and 211 of MuMu; the lists name Deezer songs."""
 
     HOMEPAGE = "https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags"

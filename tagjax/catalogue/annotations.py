@@ -1,19 +1,39 @@
-"""Catalogues of annotated tracks, and the truth tables that go with them.
+"""Catalogues of annotated tracks, and where their audio is.
 
-Readers of the files left of the manifest. A mistake in a file is an `InputError` that
-names file and line; the header is line 1.
+Readers of the tables left of the manifest. Ids and names are cleaned here, once (`base.text`), and
+words such as `nan` or `unknown album` are no album and no artist. A mistake is an `InputError`
+that names file and line; the header is line 1.
 """
 
+import collections
 import dataclasses
-import graphlib
+import warnings
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, Table, number, read_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import Table, check_paths, number, read_table
+from tagjax.base.text import clean, cleaned, is_none
+from tagjax.vocabulary.vocabulary import TAG_SEPARATOR as SEPARATOR
 
-SEPARATOR = "|"
+if TYPE_CHECKING:
+    import pandas
+
+ANNOTATES = ("album", "track")
+"""What a source says its tags of."""
+
+_COLUMNS = ("track_id", "artist_id", "album_id", "tags")
+_LONGEST_WORD = 40
+"""Letters; a longer name is no word for "none"."""
+
+_MOST_TRACKS, _MOST_ARTISTS, _LARGEST_SHARE = 50, 10, 0.1
+"""Of an album, of an album, and of a catalogue by one artist, before a warning asks."""
+
+_LONG = 9000.0
+"""Seconds: half of a catalogue's tracks are shorter, unless they are given in milliseconds."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +49,8 @@ class Catalogue:
       artist: names, for `tagjax.catalogue.matching`; "" where it is not known, None where the
         table has none.
       title: likewise.
+      annotates: "album", where the source annotates albums (Discogs, MuMu): the tracks of an album
+        share all of its tags; or "track" (a music library, FMA): a track's tags are its own.
     """
 
     prefix: str
@@ -38,9 +60,40 @@ class Catalogue:
     tags: tuple[tuple[str, ...], ...]
     artist: tuple[str, ...] | None = None
     title: tuple[str, ...] | None = None
+    annotates: str = "album"
 
     def __len__(self) -> int:
         return len(self.track_id)
+
+    @classmethod
+    def from_frame(
+        cls, frame: "pandas.DataFrame", prefix: str = "", annotates: str | None = None
+    ) -> "Catalogue":
+        """The catalogue of a pandas frame with the columns of `read_catalogue`.
+
+        Args:
+          frame: a row a track; `tags` are lists, or strings with `|` between tags. Missing values
+            are empty cells.
+          prefix: of the tag system.
+          annotates: as `read_catalogue`.
+
+        Raises:
+          InputError: as `read_catalogue`; rows are counted from 0.
+
+        >>> import pandas
+        >>> frame = pandas.DataFrame(
+        ...     {
+        ...         "track_id": [1, 2],
+        ...         "artist_id": ["r1", "r2"],
+        ...         "album_id": ["l1", None],
+        ...         "tags": [["rock", "pop"], ["jazz"]],
+        ...     }
+        ... )
+        >>> catalogue = Catalogue.from_frame(frame)
+        >>> catalogue.track_id, catalogue.album_id, catalogue.tags
+        (('1', '2'), ('l1', ''), (('rock', 'pop'), ('jazz',)))
+        """
+        return _catalogue("frame", _frame_table(frame, _COLUMNS), prefix, annotates)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,46 +113,55 @@ class Tracks:
     def __len__(self) -> int:
         return len(self.track_id)
 
+    @classmethod
+    def from_frame(cls, frame: "pandas.DataFrame") -> "Tracks":
+        """The tracks of a pandas frame with the columns of `read_tracks`.
 
-def read_catalogue(path: PathLike, prefix: str = "") -> Catalogue:
+        Raises:
+          InputError: as `read_tracks`; rows are counted from 0.
+
+        >>> import pandas
+        >>> frame = pandas.DataFrame({"track_id": [7], "path": ["a/7.mp3"], "duration_s": [31.5]})
+        >>> Tracks.from_frame(frame).duration
+        array([31.5])
+        """
+        return _tracks("frame", _frame_table(frame, ("track_id", "path")))
+
+
+def read_catalogue(path: PathLike, prefix: str = "", annotates: str | None = None) -> Catalogue:
     """Reads a CSV file with the columns `track_id,artist_id,album_id,tags[,artist,title]`.
 
-    Tags are separated by `|`; white space around a tag and repeats in a row are dropped.
-    The names in `artist` and `title` may be empty.
-    The tracks of an album may be annotated differently, and `album_id` may be empty.
+    Tags are separated by `|`; repeats in a row are dropped. The names in `artist` and `title` may
+    be empty, and so may `album_id`. The tracks of an album may be annotated differently. A column
+    `annotates` with the same word in every row, `album` or `track`, says which of them the source
+    annotates.
+
+    Args:
+      path: the file.
+      prefix: of the tag system.
+      annotates: "album" or "track", whatever the table says; None for what it says, or else
+        "album".
+
+    Warns:
+      UserWarning: words that were taken for no album; an album of more than 50 tracks or 10
+        artists; an artist with more than a tenth of the catalogue, and thrice its mean.
 
     Raises:
-      InputError: a missing column, no rows, an empty id or tag, a track id that occurs twice.
+      InputError: a missing column, no rows, an empty id or tag, a track id that occurs twice, or
+        another word in `annotates`.
     """
-    table = read_table(path, ("track_id", "artist_id", "album_id", "tags"))
-    _check_ids(path, table, "track_id")
-    _check_filled(path, table, "artist_id", "every track needs its artist")
-    intern: dict[str, str] = {}
-    tags = []
-    for row, cell in enumerate(table["tags"]):
-        names = [intern.setdefault(tag, tag) for tag in map(str.strip, cell.split(SEPARATOR))]
-        if "" in names:
-            raise InputError(
-                f"{table.at(row)}: empty tag in tags={cell!r}; name it, or drop the track"
-            )
-        tags.append(tuple(dict.fromkeys(names)))
-    named = {
-        name: tuple(intern.setdefault(cell, cell) for cell in map(str.strip, table[name]))
-        for name in ("artist", "title")
-        if name in table
-    }
-    return Catalogue(
-        prefix,
-        tuple(table["track_id"]),
-        tuple(table["artist_id"]),
-        tuple(table["album_id"]),
-        tuple(tags),
-        **named,
-    )
+    return _catalogue(str(path), read_table(path, _COLUMNS), prefix, annotates)
 
 
-def read_catalogues(paths: Sequence[PathLike], prefixes: Sequence[str] = ()) -> list[Catalogue]:
+def read_catalogues(
+    paths: Sequence[PathLike], prefixes: Sequence[str] = (), annotates: Sequence[str] = ()
+) -> list[Catalogue]:
     """Reads catalogues, each with its prefix; a single one may have none.
+
+    Args:
+      paths: the files.
+      prefixes: of their tag systems.
+      annotates: as `read_catalogue`, one a catalogue, "" for None; or none at all.
 
     Raises:
       InputError: as `read_catalogue`; no path, or not a prefix a catalogue.
@@ -112,7 +174,16 @@ def read_catalogues(paths: Sequence[PathLike], prefixes: Sequence[str] = ()) -> 
             f"--prefix={','.join(prefixes)}: {len(paths)} catalogues need as many prefixes "
             f"(such as {','.join('abcdefgh'[k % 8] + ':' for k in range(len(paths)))})"
         )
-    return [read_catalogue(path, prefix) for path, prefix in zip(paths, given, strict=True)]
+    levels = list(annotates) or [""] * len(paths)
+    if len(levels) != len(paths) or not {*levels} <= {"", *ANNOTATES}:
+        raise InputError(
+            f"--annotates={','.join(annotates)}: say {' or '.join(ANNOTATES)} for each of the "
+            f"{len(paths)} catalogues (nothing between commas for what its table says)"
+        )
+    return [
+        read_catalogue(path, prefix, level or None)
+        for path, prefix, level in zip(paths, given, levels, strict=True)
+    ]
 
 
 def read_tracks(path: PathLike) -> Tracks:
@@ -120,13 +191,48 @@ def read_tracks(path: PathLike) -> Tracks:
 
     Further columns are not looked at. An empty `duration_s` is an unknown one.
 
+    Warns:
+      UserWarning: some durations are longer than 2.5 hours.
+
     Raises:
-      InputError: a missing column, no rows, an empty id or path, a track id that occurs
-        twice, a path that leaves the audio folder, or a duration that is not a positive number.
+      InputError: a missing column, no rows, an empty id or path, a track id that occurs twice, a
+        path that leaves the audio folder or is of Windows, a duration that is not a positive
+        number, or half of them longer than 2.5 hours, as milliseconds would be.
     """
-    table = read_table(path, ("track_id", "path"))
-    _check_ids(path, table, "track_id")
-    _check_filled(path, table, "path", "every track needs its audio file")
+    return _tracks(str(path), read_table(path, ("track_id", "path")))
+
+
+def _catalogue(name: str, table: Table, prefix: str, annotates: str | None) -> Catalogue:
+    """The catalogue of a table, whose name is for messages about all of it."""
+    track, artist = _ids(name, table), cleaned(table["artist_id"])
+    nobody = {"", *_words(artist)}
+    blank = [row for row, cell in enumerate(artist) if cell in nobody]
+    if blank:
+        word = artist[blank[0]]
+        what = f"artist_id={word!r} is no artist" if word else "empty artist_id"
+        more = f" ({len(blank)} have none)" if len(blank) > 1 else ""
+        raise InputError(f"{table.at(blank[0])}: {what}; every track needs its artist{more}")
+    intern: dict[str, str] = {}
+    catalogue = Catalogue(
+        clean(prefix),
+        tuple(track),
+        tuple(artist),
+        tuple(_albums(name, cleaned(table["album_id"]))),
+        _tags(name, table, intern),
+        **{
+            column: tuple(intern.setdefault(cell, cell) for cell in cleaned(table[column]))
+            for column in ("artist", "title")
+            if column in table
+        },
+        annotates=annotates or _annotates(table),
+    )
+    _warn_of_crowds(name, catalogue)
+    return catalogue
+
+
+def _tracks(name: str, table: Table) -> Tracks:
+    track = _ids(name, table)
+    _check_filled(name, table, "path", "every track needs its audio file")
     check_paths(table)
     cells = table.get("duration_s", [""] * len(table["path"]))
     duration = np.empty(len(cells))
@@ -137,150 +243,156 @@ def read_tracks(path: PathLike) -> Tracks:
                 f"{table.at(row)}: duration_s={cell!r} is not a positive number of seconds; "
                 "leave it empty if it is unknown"
             )
-    return Tracks(tuple(table["track_id"]), tuple(table["path"]), duration)
+    _check_unit(table, duration)
+    return Tracks(tuple(track), tuple(table["path"]), duration)
 
 
-def read_taxonomy(path: PathLike, prefix: str = "") -> tuple[tuple[str, str], ...]:
-    """Reads true (style, genre) pairs of one tag system; a style may have several genres.
-
-    Args:
-      path: a CSV file with the columns `style,genre`.
-      prefix: of the tag system, put before every name.
-
-    Raises:
-      InputError: a missing column, no rows, an empty name, a repeated pair, a cycle.
-    """
-    table = read_table(path, ("style", "genre"))
-    pairs = _truth_rows(path, table, ("style", "genre"))
-    graph: dict[str, set[str]] = {}
-    for style, genre in pairs:
-        graph.setdefault(style, set()).add(genre)
-    try:
-        graphlib.TopologicalSorter(graph).prepare()
-    except graphlib.CycleError as error:
-        cycle = error.args[1][::-1]
-        row = pairs.index((cycle[0], cycle[1]))
+def _check_unit(table: Table, duration: np.ndarray) -> None:
+    """Asks whether very long tracks are given in milliseconds."""
+    (long,) = np.nonzero(duration > _LONG)
+    if not len(long):
+        return
+    first = f"{table.at(long[0])}: duration_s={table['duration_s'][long[0]]!r} is "
+    first += f"{duration[long[0]] / 3600:.1f} hours"
+    if 2 * len(long) > np.count_nonzero(~np.isnan(duration)):
         raise InputError(
-            f"{table.at(row)}: the taxonomy goes in a circle: {' > '.join(cycle)}; "
-            "remove one of these pairs"
-        ) from None
-    return tuple((prefix + style, prefix + genre) for style, genre in pairs)
-
-
-def read_translation(
-    path: PathLike, prefixes: Sequence[str] = ()
-) -> tuple[tuple[str, str, str], ...]:
-    """Reads true (source, target, relation) triples between two tag systems.
-
-    Args:
-      path: a CSV file with the columns `source,target,relation`, tags with their prefixes;
-        or `X_tag,Y_tag,relation`, tags without, where `X:` and `Y:` are prefixes. The first
-        tag column is the source. Further columns are not looked at.
-      prefixes: of the tag systems.
-
-    Raises:
-      InputError: a missing column, no rows, an empty name, a repeated pair, a column named
-        after no prefix.
-    """
-    table = read_table(path, ("relation",))
-    names = [name for name in table if name.endswith("_tag")]
-    if "source" in table and "target" in table:
-        names, systems = ["source", "target"], ["", ""]
-    elif len(names) == 2:
-        systems = [name.removesuffix("_tag") + ":" for name in names]
-        for name, system in zip(names, systems, strict=True):
-            if system not in prefixes:
-                raise InputError(
-                    f"{path}:1: column {name!r} is of the tag system {system!r}, but the "
-                    f"prefixes are {', '.join(map(repr, prefixes)) or 'none'}"
-                )
-    else:
-        raise InputError(
-            f"{path}:1: expected the columns source,target,relation or X_tag,Y_tag,relation "
-            f"(X:, Y: prefixes); found {', '.join(table)}"
+            f"{first}, and half of the tracks are as long: milliseconds? Write seconds, or leave "
+            "the cells empty"
         )
-    rows = _truth_rows(path, table, names)
-    _check_filled(path, table, "relation", "exact, broad, narrow, close or related")
-    return tuple(
-        (systems[0] + source, systems[1] + target, relation)
-        for (source, target), relation in zip(rows, table["relation"], strict=True)
-    )
+    warnings.warn(f"{first} (one of {len(long)} so long); milliseconds?", stacklevel=2)
 
 
-def read_duplicates(path: PathLike, prefixes: Sequence[str] = ("",)) -> tuple[tuple[str, str], ...]:
-    """Reads pairs of tags that are known to mean the same.
+def _frame_table(frame: "pandas.DataFrame", required: Sequence[str]) -> Table:
+    """The columns of a pandas frame as cells of text."""
+    import pandas
 
-    Args:
-      path: a CSV file with the columns `tag,duplicate`, tags with their prefixes; or with a
-        third column `system` (a prefix, with or without its colon), tags without.
-      prefixes: of the tag systems.
+    missing = [column for column in required if column not in frame]
+    if missing:
+        found = ", ".join(map(str, frame.columns))
+        raise InputError(f"frame: column {missing[0]!r} is missing; found {found}")
 
-    Raises:
-      InputError: a missing column, no rows, an empty name, a repeated pair, an unknown system.
-    """
-    table = read_table(path, ("tag", "duplicate"))
-    rows = _truth_rows(path, table, ("tag", "duplicate"))
-    systems = table.get("system", [""] * len(rows))
-    full = []
-    for row, ((tag, duplicate), system) in enumerate(zip(rows, systems, strict=True)):
-        prefix = system if system in prefixes or not system else f"{system}:"
-        if system and prefix not in prefixes:
-            raise InputError(
-                f"{table.at(row)}: unknown system {system!r}; the prefixes are "
-                f"{', '.join(map(repr, prefixes))}"
-            )
-        full.append((prefix + tag, prefix + duplicate))
-    return tuple(full)
+    def text(value: Any) -> str:
+        if isinstance(value, str):
+            return value
+        if isinstance(value, list | tuple | set | frozenset | np.ndarray):
+            parts = [*map(text, sorted(value) if isinstance(value, set | frozenset) else value)]
+            if any(SEPARATOR in part for part in parts):
+                raise InputError(f"frame: {parts} has a {SEPARATOR} in a tag; replace it")
+            return SEPARATOR.join(parts)
+        if pandas.isna(value):
+            return ""
+        whole = isinstance(value, float) and value.is_integer()
+        return str(int(value) if whole else value)
 
-
-def check_paths(table: Table) -> None:
-    """Refuses a `path` that is not below the audio folder: absolute, or with `..` in it.
-
-    A list that someone else made would otherwise name any file of this machine as music.
-
-    Raises:
-      InputError: one is.
-    """
-    for row, path in enumerate(table["path"]):
-        parts = path.split("/")
-        if not parts[0] or ".." in parts:
-            raise InputError(
-                f"{table.at(row)}: path={path!r} is not below the audio folder; name the folder "
-                "that holds all of the audio, and paths in it"
-            )
+    known = {*required, "duration_s", "artist", "title", "annotates"} & {*frame.columns}
+    columns = {column: [*map(text, frame[column].tolist())] for column in known}
+    return Table("frame", columns, range(len(frame)))
 
 
-def _check_filled(path: PathLike, table: Table, name: str, advice: str) -> None:
-    column = table[name]
-    if not column:
-        raise InputError(f"{path}: has a header but no rows")
-    blank = next((row for row, value in enumerate(column) if not value.strip()), None)
-    if blank is not None:
-        raise InputError(f"{table.at(blank)}: empty {name}; {advice}")
-
-
-def _check_ids(path: PathLike, table: Table, name: str) -> None:
-    column = table[name]
-    _check_filled(path, table, name, "every row needs one")
+def _ids(name: str, table: Table) -> Sequence[str]:
+    """The cleaned column `track_id`: none empty, none twice."""
+    _check_filled(name, table, "track_id", "every row needs one")
+    column = cleaned(table["track_id"])
     if len(set(column)) < len(column):
         seen: dict[str, int] = {}
         for row, value in enumerate(column):
-            if value in seen:
+            if seen.setdefault(value, row) != row:
                 raise InputError(
-                    f"{table.at(row)}: {name} {value!r} was already in row "
+                    f"{table.at(row)}: track_id {value!r} was already in row "
                     f"{table.lines[seen[value]]}; keep one row a track"
                 )
-            seen[value] = row
+    return column
 
 
-def _truth_rows(path: PathLike, table: Table, names: Sequence[str]) -> list[tuple[str, str]]:
-    """The two columns as pairs, none empty, none twice."""
-    for name in names:
-        _check_filled(path, table, name, "name it, or drop the row")
-    pairs = list(zip(*(table[name] for name in names), strict=True))
-    seen: set[tuple[str, str]] = set()
-    for row, pair in enumerate(pairs):
-        if pair in seen:
-            raise InputError(f"{table.at(row)}: the pair {', '.join(pair)} occurs twice; drop one")
-        seen.add(pair)
-    return pairs
+def _check_filled(name: str, table: Table, column: str, advice: str) -> None:
+    cells = table[column]
+    if not cells:
+        raise InputError(f"{name}: has a header but no rows")
+    blank = next((row for row, cell in enumerate(cells) if not clean(cell)), None)
+    if blank is not None:
+        raise InputError(f"{table.at(blank)}: empty {column}; {advice}")
+
+
+def _words(column: Sequence[str]) -> set[str]:
+    """Those of the cells that say that there is none; "" is not among them."""
+    short = {cell for cell in set(column) if 0 < len(cell) <= _LONGEST_WORD}
+    return {cell for cell in short if is_none(cell)}
+
+
+def _albums(name: str, column: Sequence[str]) -> Sequence[str]:
+    """The column with "" for words that say that there is no album."""
+    words = _words(column)
+    if not words:
+        return column
+    tracks = sum(cell in words for cell in column)
+    warnings.warn(
+        f"{name}: {tracks} tracks are on no album, as album_id is "
+        f"{', '.join(map(repr, sorted(words)))}",
+        stacklevel=2,
+    )
+    return ["" if cell in words else cell for cell in column]
+
+
+def _tags(name: str, table: Table, intern: dict[str, str]) -> tuple[tuple[str, ...], ...]:
+    """The tags of every row; each distinct cell is split once."""
+    known: dict[str, tuple[str, ...]] = {}
+    for cell in set(table["tags"]):
+        tags = [intern.setdefault(tag, tag) for tag in map(clean, cell.split(SEPARATOR))]
+        known[cell] = tuple(dict.fromkeys(tags))
+    if any("" in tags for tags in known.values()):
+        row, cell = next((r, c) for r, c in enumerate(table["tags"]) if "" in known[c])
+        raise InputError(f"{table.at(row)}: empty tag in tags={cell!r}; name it, or drop the track")
+    words = sorted(_words(tuple(intern)))
+    if words:
+        warnings.warn(
+            f"{name}: {', '.join(map(repr, words))} among the tags; drop what is no tag",
+            stacklevel=2,
+        )
+    return tuple([known[cell] for cell in table["tags"]])
+
+
+def _annotates(table: Table) -> str:
+    """What the table says it annotates, the same in every row; "album" if it does not."""
+    cells = table.get("annotates")
+    if not cells:
+        return ANNOTATES[0]
+    first = clean(cells[0]).lower()
+    for row, cell in enumerate(cells):
+        word = clean(cell).lower()
+        if word not in ANNOTATES:
+            raise InputError(
+                f"{table.at(row)}: annotates={cell!r}; write {' or '.join(ANNOTATES)}, the same "
+                "in every row"
+            )
+        if word != first:
+            raise InputError(
+                f"{table.at(row)}: annotates={cell!r}, but {cells[0]!r} in row {table.lines[0]}; "
+                "write the same in every row"
+            )
+    return first
+
+
+def _warn_of_crowds(name: str, catalogue: Catalogue) -> None:
+    """Names an album or an artist that is too large to be one."""
+    tracks = collections.Counter(catalogue.album_id)
+    tracks.pop("", None)
+    large = {album for album, count in tracks.items() if count > _MOST_ARTISTS}
+    pairs = zip(catalogue.album_id, catalogue.artist_id, strict=True)
+    artists = collections.Counter(album for album, _ in {p for p in pairs if p[0] in large})
+    odd = [a for a in large if tracks[a] > _MOST_TRACKS or artists[a] > _MOST_ARTISTS]
+    if odd:
+        album = max(odd, key=lambda album: (artists[album], tracks[album], album))
+        more = f" ({len(odd) - 1} more are as large)" if len(odd) > 1 else ""
+        warnings.warn(
+            f"{name}: album {album!r} has {tracks[album]} tracks by {artists[album]} artists; if "
+            f"it is no album, leave its album_id empty{more}",
+            stacklevel=2,
+        )
+    by_artist = collections.Counter(catalogue.artist_id)
+    artist, count = max(by_artist.items(), key=lambda item: (item[1], item[0]))
+    if count > max(_LARGEST_SHARE, 3 / len(by_artist)) * len(catalogue):
+        warnings.warn(
+            f"{name}: artist {artist!r} has {count} of {len(catalogue)} tracks, which all go to "
+            "the same part; if it is no artist, name those of the tracks",
+            stacklevel=2,
+        )

@@ -1,25 +1,30 @@
 """Annotated catalogues as arrays: what `tagjax.manifest.sampling` computes with.
 
-Tags belong to albums: an album is the tracks of one catalogue with the same album_id, and
-has the union of their tags. Numbers follow the sorted names, so they do not depend on the order of
-rows.
+Tracks that share tags and label are a group. Where a source annotates albums, it is an album: the
+tracks of one catalogue with the same album_id, which have the union of their tags. Where it
+annotates tracks, it is the tracks of an album with the same tags, and so it is on a compilation (an
+album of several artists, or of `Various Artists`), whatever the source. Numbers follow the sorted
+names, so they do not depend on the order of rows.
 """
 
 import dataclasses
 import itertools
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tagjax.base.errors import InputError
 from tagjax.catalogue.annotations import Catalogue, Tracks
+from tagjax.catalogue.linking import lowest_linked
+from tagjax.catalogue.matching import artist_key
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Corpus:
-    """Tracks of all catalogues, sorted by id, and the (album, tag) pairs.
+    """Tracks of all catalogues, sorted by id, and the (group, tag) pairs.
 
     Attributes:
       track_id, artist_id, album_id: [tracks] names.
@@ -27,11 +32,12 @@ class Corpus:
       duration: float64 [tracks], seconds; NaN where it is unknown.
       artist: int64 [tracks], from 0, none left out. Artists of one track that have different
         names in different catalogues have one number.
-      album: int64 [tracks], likewise.
+      group: int64 [tracks], likewise.
       overlap: bool [tracks]: in more than one catalogue.
-      pair_album, pair_tag: int64 [pairs], by album, then tag; every album has a tag.
-      tags: names with prefix, sorted.
-      system: int64 [tags]: the catalogue.
+      pair_group, pair_tag: int64 [pairs], by group, then tag; every group has a tag.
+      album: int64 [groups]; groups of one album have the same.
+      vocabulary: the tags with prefix.
+      system: int64 [tags]: the place of the catalogue.
     """
 
     track_id: Sequence[str]
@@ -40,11 +46,12 @@ class Corpus:
     path: Sequence[str] | None
     duration: np.ndarray
     artist: np.ndarray
-    album: np.ndarray
+    group: np.ndarray
     overlap: np.ndarray
-    pair_album: np.ndarray
+    pair_group: np.ndarray
     pair_tag: np.ndarray
-    tags: Sequence[str]
+    album: np.ndarray
+    vocabulary: Vocabulary
     system: np.ndarray
 
     def __len__(self) -> int:
@@ -52,111 +59,76 @@ class Corpus:
 
     def popularity(self) -> np.ndarray:
         """Number of tracks with each tag, int64 [tags]; tracks in two catalogues not counted."""
-        sizes = np.bincount(self.album[~self.overlap], minlength=self.pair_album[-1] + 1)
-        counts = np.bincount(self.pair_tag, sizes[self.pair_album], minlength=len(self.tags))
+        sizes = np.bincount(self.group[~self.overlap], minlength=len(self.album))
+        counts = np.bincount(self.pair_tag, sizes[self.pair_group], minlength=len(self.vocabulary))
         return counts.astype(np.int64)
 
-    def album_tags(self) -> list[tuple[str, ...]]:
-        """Names of the tags of each album."""
-        names = [self.tags[tag] for tag in self.pair_tag.tolist()]
+    def group_tags(self) -> list[tuple[str, ...]]:
+        """Names of the tags of each group."""
+        names = [self.vocabulary.tags[tag] for tag in self.pair_tag.tolist()]
         bounds = self._bounds().tolist()
         return [tuple(names[a:b]) for a, b in itertools.pairwise(bounds)]
 
     def artist_tags(self) -> tuple[np.ndarray, np.ndarray]:
         """(artist, tag) of every tag of every track, int64 [occurrences] each."""
-        track, pair = _expand(self._bounds(), self.album)
+        track, pair = _expand(self._bounds(), self.group)
         return self.artist[track], self.pair_tag[pair]
 
     def _bounds(self) -> np.ndarray:
-        """Pairs of album a are bounds[a]:bounds[a + 1]."""
-        return np.searchsorted(self.pair_album, np.arange(self.pair_album[-1] + 2))
+        """Pairs of group g are bounds[g]:bounds[g + 1]."""
+        return np.searchsorted(self.pair_group, np.arange(len(self.album) + 1))
 
 
 def gather(catalogues: Sequence[Catalogue], tracks: Tracks | None) -> tuple[Corpus, dict[str, int]]:
     """Puts catalogues together by track id.
 
     Returns:
-      The corpus, and counts of what was found and left out.
+      The corpus, and counts of what was found, changed and left out.
 
     Raises:
-      InputError: no catalogue, two with the same prefix, a tag that belongs to another
-        one's system by its prefix, or no annotated track in `tracks`.
+      InputError: no catalogue, two with the same prefix, a tag that is the same in two
+        catalogues with its prefix, or no annotated track in `tracks`.
     """
     prefixes = [catalogue.prefix for catalogue in catalogues]
     if not sum(map(len, catalogues)):
         raise InputError("no annotated tracks")
     if len(set(prefixes)) < len(prefixes):
         raise InputError(f"prefixes {','.join(prefixes)!r}: give each catalogue its own --prefix")
-    names = [_tag_names(catalogue, prefixes) for catalogue in catalogues]
-    tags = sorted(itertools.chain.from_iterable(known.values() for known in names))
-    number = {tag: index for index, tag in enumerate(tags)}
-    system = np.empty(len(tags), np.int64)
-    lists: list[int] = []
-    flat: list[int] = []
-    for index, (catalogue, known) in enumerate(zip(catalogues, names, strict=True)):
-        code = {tag: number[full] for tag, full in known.items()}
-        system[list(code.values())] = index
-        lists += map(len, catalogue.tags)
-        flat += map(code.__getitem__, itertools.chain.from_iterable(catalogue.tags))
-
-    def rows(column: str) -> list[str]:
-        return list(itertools.chain.from_iterable(getattr(c, column) for c in catalogues))
-
-    track_id, artist_id, album_id = rows("track_id"), rows("artist_id"), rows("album_id")
-    track_names, track = _numbers(track_id)
-    artist = _numbers(artist_id)[1]
-    source = np.repeat(np.arange(len(catalogues)), [len(catalogue) for catalogue in catalogues])
-    single = [f"t{t}" if not a else f"a{a}" for a, t in zip(album_id, track_id, strict=True)]
-    names_of_albums, album = _numbers(single)
-    album += source * len(names_of_albums)
-    pairs = np.unique(np.repeat(album, lists) * len(tags) + np.array(flat, np.int64))
-    pair_album, pair_tag = np.divmod(pairs, len(tags))
-
-    first = np.unique(track, return_index=True)[1]
-    overlap = np.bincount(track) > 1
-    album_of, artist_of = album[first], artist[first]
+    rows = _stack(catalogues)
+    group, album, pair_group, pair_tag = _groups(rows, [c.annotates for c in catalogues])
+    changed = np.unique(rows.track[np.bincount(pair_group)[group] > rows.sizes])
+    first = np.unique(rows.track, return_index=True)[1]
+    overlap = np.bincount(rows.track) > 1
+    group_of = group[first]
     if overlap.any():
-        twice = np.flatnonzero(overlap[track])
-        twice = twice[np.argsort(track[twice], kind="stable")]
-        artist_of = _link(artist, track, twice, artist_of)
-        more = _merge(track[twice], album[twice], pair_album, pair_tag)
-        album_of[overlap], pair_album, pair_tag = more
+        twice = np.flatnonzero(overlap[rows.track])
+        twice = twice[np.argsort(rows.track[twice], kind="stable")]
+        more = _merge(rows.track[twice], group[twice], pair_group, pair_tag)
+        group_of[overlap], pair_group, pair_tag = more
+        further = int(pair_group[-1]) + 1 - len(album)
+        album = np.append(album, album.max() + 1 + np.arange(further))
     picked = first.tolist()
-    duration, path, keep = np.full(len(first), np.nan), None, np.ones(len(first), bool)
-    if tracks is not None:
-        at = {name: row for row, name in enumerate(tracks.track_id)}
-        where = np.array([at.get(name, -1) for name in track_names])
-        keep = where >= 0
-        duration = np.where(keep, tracks.duration[where], np.nan)
-        path = [tracks.path[row] for row in where.tolist()]
-        if not keep.any():
-            raise InputError(
-                f"none of the {len(keep)} annotated tracks is in the table of tracks; "
-                f"ids look like {track_names[0]!r} and {tracks.track_id[0]!r}"
-            )
-        if not keep.all():
-            warnings.warn(
-                f"{len(keep) - keep.sum()} of {len(keep)} annotated tracks are not in the table of "
-                f"tracks and are left out, the first of them {track_names[int(keep.argmin())]!r}",
-                stacklevel=2,
-            )
+    track_id = [rows.track_id[row] for row in picked]
+    keep, duration, path = _join_audio(track_id, tracks)
     corpus = Corpus(
-        track_id=track_names,
-        artist_id=[artist_id[row] for row in picked],
-        album_id=[album_id[row] for row in picked],
+        track_id=track_id,
+        artist_id=[rows.artist_id[row] for row in picked],
+        album_id=[rows.album_id[row] for row in picked],
         path=path,
         duration=duration,
-        artist=artist_of,
-        album=album_of,
+        artist=rows.artist[first],
+        group=group_of,
         overlap=overlap,
-        pair_album=pair_album,
+        pair_group=pair_group,
         pair_tag=pair_tag,
-        tags=tags,
-        system=system,
+        album=album,
+        vocabulary=rows.vocabulary,
+        system=rows.system,
     )
     counts = {
         "annotated_tracks": len(keep),
         "tracks_without_audio": int(len(keep) - keep.sum()),
+        "tracks_given_tags": int(keep[changed].sum()),
     }
     return _restrict(corpus, keep), counts
 
@@ -171,7 +143,7 @@ def select_tags(corpus: Corpus, top: int | None, at_least: int) -> Corpus:
       InputError: no tag is left.
     """
     popularity = corpus.popularity()
-    order = np.lexsort((np.arange(len(corpus.tags)), -popularity, corpus.system))
+    order = np.lexsort((np.arange(len(popularity)), -popularity, corpus.system))
     begin = np.searchsorted(corpus.system[order], corpus.system[order])
     keep = popularity >= max(at_least, 1)
     if top is not None:
@@ -183,65 +155,206 @@ def select_tags(corpus: Corpus, top: int | None, at_least: int) -> Corpus:
         )
     chosen = keep[corpus.pair_tag]
     renumbered = np.cumsum(keep) - 1
+    tags = corpus.vocabulary.tags
     kept = dataclasses.replace(
         corpus,
-        pair_album=corpus.pair_album[chosen],
+        pair_group=corpus.pair_group[chosen],
         pair_tag=renumbered[corpus.pair_tag[chosen]],
-        tags=[corpus.tags[tag] for tag in np.flatnonzero(keep).tolist()],
+        vocabulary=corpus.vocabulary.select(tags[tag] for tag in np.flatnonzero(keep).tolist()),
         system=corpus.system[keep],
     )
-    return _restrict(kept, np.isin(corpus.album, kept.pair_album))
+    return _united(_restrict(kept, np.isin(corpus.group, kept.pair_group)))
 
 
-def duplicate_tags(corpus: Corpus, half: np.ndarray) -> tuple[Corpus, list[tuple[str, str]]]:
+def duplicate_tags(corpus: Corpus, half: np.ndarray) -> tuple[Corpus, tuple[tuple[str, str], ...]]:
     """Makes of every tag t the tags t_1 and t_2, by artist (section 3.2).
 
     "A subtag of group 1 cannot cooccur with a subtag of group 2": so the half is the artist's,
-    the same for all tags of all its tracks. Tracks of one album by artists of different halves
-    are two albums from then on.
+    the same for all tags of all its tracks. Tracks of one group by artists of different halves
+    are two groups from then on.
 
     Args:
-      corpus: with plain tags.
+      corpus: with whole tags.
       half: int [artists], 0 or 1.
 
     Returns:
       The corpus, with those new tags that occur outside the overlap, and the pairs (t_1, t_2)
       of which both do.
     """
-    keys, album = np.unique(corpus.album * 2 + half[corpus.artist], return_inverse=True)
+    keys, group = np.unique(corpus.group * 2 + half[corpus.artist], return_inverse=True)
     row, pair = _expand(corpus._bounds(), keys // 2)
+    whole = corpus.vocabulary
     both = dataclasses.replace(
         corpus,
-        album=album,
-        pair_album=row,
+        group=group,
+        pair_group=row,
         pair_tag=corpus.pair_tag[pair] * 2 + keys[row] % 2,
-        tags=[f"{tag}_{number}" for tag in corpus.tags for number in (1, 2)],
+        album=corpus.album[keys // 2] * 2 + keys % 2,
+        vocabulary=Vocabulary(
+            tuple(f"{tag}_{number}" for tag in whole.tags for number in (1, 2)),
+            whole.systems,
+            tuple(system for system in whole.system for _ in (1, 2)),
+            (1, 2) * len(whole),
+        ),
         system=np.repeat(corpus.system, 2),
     )
     there = np.flatnonzero(both.popularity().reshape(-1, 2).min(axis=1)).tolist()
-    pairs = [(f"{corpus.tags[tag]}_1", f"{corpus.tags[tag]}_2") for tag in there]
+    pairs = tuple((f"{whole.tags[tag]}_1", f"{whole.tags[tag]}_2") for tag in there)
     return select_tags(both, None, 1), pairs
 
 
-def _tag_names(catalogue: Catalogue, prefixes: Sequence[str]) -> dict[str, str]:
-    """{tag: tag with prefix} of a catalogue."""
-    names = {}
-    for tag in sorted(set(itertools.chain.from_iterable(catalogue.tags))):
-        names[tag] = catalogue.prefix + tag
-        owner = max((p for p in prefixes if names[tag].startswith(p)), key=len)
-        if owner != catalogue.prefix:
-            raise InputError(
-                f"tag {names[tag]!r} of the catalogue with prefix {catalogue.prefix!r} looks like "
-                f"one of {owner!r}; choose another --prefix"
-            )
-    return names
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Rows:
+    """The rows of all catalogues, one below the other.
+
+    Attributes:
+      track_id, artist_id, album_id: [rows] names.
+      source: int64 [rows], the catalogue.
+      track: int64 [rows], numbers of the sorted names.
+      artist: int64 [rows], one number for artists who share a track.
+      sizes: int64 [rows], the number of tags.
+      tag: int64 [sum of sizes], in the order of the rows.
+      vocabulary, system: as of a `Corpus`.
+    """
+
+    track_id: list[str]
+    artist_id: list[str]
+    album_id: list[str]
+    source: np.ndarray
+    track: np.ndarray
+    artist: np.ndarray
+    sizes: np.ndarray
+    tag: np.ndarray
+    vocabulary: Vocabulary
+    system: np.ndarray
 
 
-def _numbers(values: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Sorted distinct names, and the number of each value among them."""
-    names = sorted(set(values))
-    index = {name: number for number, name in enumerate(names)}
-    return names, np.fromiter(map(index.__getitem__, values), np.int64, len(values))
+def _stack(catalogues: Sequence[Catalogue]) -> _Rows:
+    vocabulary, codes = _vocabulary(catalogues)
+    sizes: list[int] = []
+    flat: list[int] = []
+    for catalogue, code in zip(catalogues, codes, strict=True):
+        sizes += map(len, catalogue.tags)
+        flat += map(code.__getitem__, itertools.chain.from_iterable(catalogue.tags))
+
+    def column(name: str) -> list[str]:
+        return list(itertools.chain.from_iterable(getattr(c, name) for c in catalogues))
+
+    track_id, artist_id = column("track_id"), column("artist_id")
+    track, artist = _numbers(track_id), _numbers(artist_id)
+    (twice,) = np.nonzero(np.bincount(track)[track] > 1)
+    if len(twice):
+        first = np.unique(track, return_index=True)[1]
+        same = artist[first[track[twice]]]
+        artist = lowest_linked(int(artist.max()) + 1, artist[twice], same)[artist]
+    place = {system: number for number, system in enumerate(vocabulary.systems)}
+    return _Rows(
+        track_id,
+        artist_id,
+        column("album_id"),
+        np.repeat(np.arange(len(catalogues)), [len(catalogue) for catalogue in catalogues]),
+        track,
+        artist,
+        np.array(sizes, np.int64),
+        np.array(flat, np.int64),
+        vocabulary,
+        np.array([place[system] for system in vocabulary.system], np.int64),
+    )
+
+
+def _vocabulary(catalogues: Sequence[Catalogue]) -> tuple[Vocabulary, list[dict[str, int]]]:
+    """The sorted tags with prefix, and {tag without: its number} of each catalogue."""
+    system: dict[str, str] = {}
+    distinct = [set(itertools.chain.from_iterable(catalogue.tags)) for catalogue in catalogues]
+    for catalogue, names in zip(catalogues, distinct, strict=True):
+        for tag in sorted(catalogue.prefix + name for name in names):
+            if system.setdefault(tag, catalogue.prefix) != catalogue.prefix:
+                raise InputError(
+                    f"tag {tag!r} is in the catalogue with prefix {system[tag]!r} and in that with "
+                    f"{catalogue.prefix!r}; choose another --prefix"
+                )
+    tags = sorted(system)
+    vocabulary = Vocabulary(
+        tuple(tags),
+        tuple(catalogue.prefix for catalogue in catalogues),
+        tuple(system[tag] for tag in tags),
+        (0,) * len(tags),
+    )
+    index = vocabulary.index
+    return vocabulary, [
+        {name: index[catalogue.prefix + name] for name in names}
+        for catalogue, names in zip(catalogues, distinct, strict=True)
+    ]
+
+
+def _groups(
+    rows: _Rows, annotates: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Rows that share tags.
+
+    Returns:
+      (group [rows], album [groups], pair_group [pairs], pair_tag [pairs]).
+    """
+    ids = zip(rows.album_id, rows.track_id, strict=True)
+    key = _numbers([f"a{album}" if album else f"t{track}" for album, track in ids])
+    album = key + rows.source * (int(key.max()) + 1)
+    apart = np.array([level == "track" for level in annotates])[rows.source]
+    apart |= _on_compilation(album, rows)
+    tags = np.zeros(len(album), np.int64)
+    if apart.any():
+        ends = np.cumsum(rows.sizes)
+        bounds = zip((ends - rows.sizes)[apart].tolist(), ends[apart].tolist(), strict=True)
+        flat = rows.tag.tolist()
+        sets = [tuple(sorted(flat[a:b])) for a, b in bounds]
+        number = {tags: place for place, tags in enumerate(sorted(set(sets)))}
+        tags[apart] = [number[tags] for tags in sets]
+    count = int(tags.max()) + 1
+    keys, group = np.unique(album * count + tags, return_inverse=True)
+    n_tags = len(rows.vocabulary)
+    pairs = np.unique(np.repeat(group, rows.sizes) * n_tags + rows.tag)
+    return group, keys // count, *np.divmod(pairs, n_tags)
+
+
+def _on_compilation(album: np.ndarray, rows: _Rows) -> np.ndarray:
+    """Whether the album of each row has several artists, or one that is no one."""
+    count = int(rows.artist.max()) + 1
+    pairs = np.unique(album * count + rows.artist)
+    albums, artists = np.unique(pairs // count, return_counts=True)
+    nobody = {name for name in set(rows.artist_id) if not name.isdigit() and not artist_key(name)}
+    found = np.isin(album, albums[artists > 1])
+    if nobody:
+        found |= [name in nobody for name in rows.artist_id]
+    return found
+
+
+def _join_audio(
+    track_id: Sequence[str], tracks: Tracks | None
+) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
+    """Which tracks have audio, their durations, and their paths."""
+    if tracks is None:
+        return np.ones(len(track_id), bool), np.full(len(track_id), np.nan), None
+    at = {name: row for row, name in enumerate(tracks.track_id)}
+    row = np.array([at.get(name, -1) for name in track_id])
+    keep = row >= 0
+    if not keep.any():
+        raise InputError(
+            f"none of the {len(keep)} annotated tracks is in the table of tracks; "
+            f"ids look like {track_id[0]!r} and {tracks.track_id[0]!r}"
+        )
+    if not keep.all():
+        warnings.warn(
+            f"{len(keep) - keep.sum()} of {len(keep)} annotated tracks are not in the table of "
+            f"tracks and are left out, the first of them {track_id[int(keep.argmin())]!r}",
+            stacklevel=3,
+        )
+    duration = np.where(keep, tracks.duration[row], np.nan)
+    return keep, duration, [tracks.path[place] for place in row.tolist()]
+
+
+def _numbers(values: Sequence[str]) -> np.ndarray:
+    """The number of each value among the sorted distinct ones."""
+    index = {name: number for number, name in enumerate(sorted(set(values)))}
+    return np.fromiter(map(index.__getitem__, values), np.int64, len(values))
 
 
 def _expand(bounds: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -253,10 +366,10 @@ def _expand(bounds: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _restrict(corpus: Corpus, keep: np.ndarray) -> Corpus:
-    """The corpus with these tracks only; artists and albums are numbered anew."""
+    """The corpus with these tracks only; artists and groups are numbered anew."""
     rows = np.flatnonzero(keep)
-    albums, album = np.unique(corpus.album[rows], return_inverse=True)
-    inside = np.isin(corpus.pair_album, albums)
+    groups, group = np.unique(corpus.group[rows], return_inverse=True)
+    inside = np.isin(corpus.pair_group, groups)
 
     def pick(column: Sequence[Any]) -> Sequence[Any]:
         return column if keep.all() else [column[row] for row in rows.tolist()]
@@ -269,59 +382,61 @@ def _restrict(corpus: Corpus, keep: np.ndarray) -> Corpus:
         path=None if corpus.path is None else pick(corpus.path),
         duration=corpus.duration[rows],
         artist=np.unique(corpus.artist[rows], return_inverse=True)[1],
-        album=album,
+        group=group,
         overlap=corpus.overlap[rows],
-        pair_album=np.searchsorted(albums, corpus.pair_album[inside]),
+        pair_group=np.searchsorted(groups, corpus.pair_group[inside]),
         pair_tag=corpus.pair_tag[inside],
+        album=corpus.album[groups],
     )
 
 
-def _link(
-    artist: np.ndarray, track: np.ndarray, twice: np.ndarray, artist_of: np.ndarray
-) -> np.ndarray:
-    """Numbers of the tracks' artists, one for those that share a track between catalogues."""
-    parent = list(range(int(artist.max()) + 1))
-
-    def root(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    for one, other in zip(artist[twice].tolist(), artist_of[track[twice]].tolist(), strict=True):
-        one, other = sorted((root(one), root(other)))
-        parent[other] = one
-    return np.array([root(node) for node in range(len(parent))], np.int64)[artist_of]
+def _united(corpus: Corpus) -> Corpus:
+    """The corpus with groups of an album as one, once their tags are the same."""
+    albums, counts = np.unique(corpus.album, return_counts=True)
+    several = np.flatnonzero(np.isin(corpus.album, albums[counts > 1])).tolist()
+    if not several:
+        return corpus
+    tags, bounds, album = corpus.pair_tag.tolist(), corpus._bounds(), corpus.album.tolist()
+    new = np.arange(len(album))
+    first: dict[tuple[int, ...], int] = {}
+    for group in several:
+        key = (album[group], *tags[bounds[group] : bounds[group + 1]])
+        new[group] = first.setdefault(key, group)
+    united = dataclasses.replace(corpus, group=new[corpus.group])
+    return _restrict(united, np.ones(len(corpus), bool))
 
 
 def _merge(
-    track: np.ndarray, album: np.ndarray, pair_album: np.ndarray, pair_tag: np.ndarray
+    track: np.ndarray, group: np.ndarray, pair_group: np.ndarray, pair_tag: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Albums of the tracks in several catalogues: their albums together, as one of its own.
+    """Groups of the tracks in several catalogues: their groups together, as one of its own.
+
+    Args:
+      track: int64 [rows], ascending.
+      group: int64 [rows].
+      pair_group, pair_tag: as of a `Corpus`.
 
     Returns:
-      (album of each such track, pair_album and pair_tag with the new albums' pairs).
+      (group of each such track, pair_group and pair_tag with the new groups' pairs).
     """
-    begin, end = np.searchsorted(pair_album, [album, album + 1]).tolist()
+    begin, end = np.searchsorted(pair_group, [group, group + 1]).tolist()
     tags = pair_tag.tolist()
     new: dict[tuple[int, ...], int] = {}
-    result, albums, more = [], [], []
-    after = int(pair_album[-1]) + 1
-
-    def union(rows: Iterable[int]) -> list[int]:
-        return sorted({tag for row in rows for tag in tags[begin[row] : end[row]]})
-
+    result: list[int] = []
+    more_groups: list[int] = []
+    more_tags: list[int] = []
+    after = int(pair_group[-1]) + 1
     bounds = np.flatnonzero(np.diff(track, prepend=-1, append=-1)).tolist()
     for a, b in itertools.pairwise(bounds):
-        key = tuple(album[a:b].tolist())
+        key = tuple(group[a:b].tolist())
         if key not in new:
             new[key] = after + len(new)
-            found = union(range(a, b))
-            albums += [new[key]] * len(found)
-            more += found
+            found = sorted({tag for row in range(a, b) for tag in tags[begin[row] : end[row]]})
+            more_groups += [new[key]] * len(found)
+            more_tags += found
         result.append(new[key])
     return (
         np.array(result, np.int64),
-        np.concatenate([pair_album, np.array(albums, np.int64)]),
-        np.concatenate([pair_tag, np.array(more, np.int64)]),
+        np.concatenate([pair_group, np.array(more_groups, np.int64)]),
+        np.concatenate([pair_tag, np.array(more_tags, np.int64)]),
     )

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from tagjax.catalogue.annotations import Catalogue, Tracks
+from tagjax.catalogue.linking import lowest_linked
 
 _MARKS = re.compile("[\u0300-\u036f]")  # of Latin, Greek, Cyrillic; not of が or कि
 _NOT_DECOMPOSED = str.maketrans(
@@ -32,7 +33,7 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class MatchingConfig:
     """When two names are the same. Names are always compared in NFKD, without case.
 
     Attributes:
@@ -88,7 +89,7 @@ class Unified:
     counts: Mapping[str, int]
 
 
-def artist_key(name: str, config: Config = Config()) -> str:
+def artist_key(name: str, config: MatchingConfig = MatchingConfig()) -> str:
     """The form in which names of artists are compared; "" for no one."""
     name = _folded(name, config)
     if config.numbered:
@@ -105,7 +106,7 @@ def artist_key(name: str, config: Config = Config()) -> str:
     return "" if key in _nobody(config) else key
 
 
-def title_key(name: str, config: Config = Config()) -> str:
+def title_key(name: str, config: MatchingConfig = MatchingConfig()) -> str:
     """The form in which titles are compared; "" for none."""
     name = _folded(name, config)
     if config.featured:
@@ -119,7 +120,7 @@ def title_key(name: str, config: Config = Config()) -> str:
     return _letters(name.strip(), config)
 
 
-def unify(catalogues: Sequence[Catalogue], config: Config = Config()) -> Unified:
+def unify(catalogues: Sequence[Catalogue], config: MatchingConfig = MatchingConfig()) -> Unified:
     """Gives tracks, and artists, that are the same by name the same id in all catalogues.
 
     Tracks of the same id are one already, whatever their names. A name that several tracks of one
@@ -133,18 +134,20 @@ def unify(catalogues: Sequence[Catalogue], config: Config = Config()) -> Unified
     """
     artists = [_keys(catalogue.artist, artist_key, config) for catalogue in catalogues]
     renamed, counts = _match(catalogues, artists, config)
-    heads, found = _artists(catalogues, artists, config)
-    made = [
+    head_of_id, head_of_name, found = _artists(catalogues, artists, config)
+
+    def head(artist: str, key: str) -> str:
+        return head_of_name.get(key, artist) if key else head_of_id.get(artist, artist)
+
+    unified = [
         dataclasses.replace(
             catalogue,
             track_id=tuple([renamed.get(track, track) for track in catalogue.track_id]),
-            artist_id=tuple(
-                [heads.get(key or artist, artist) for artist, key in _named(catalogue, keys)]
-            ),
+            artist_id=tuple(itertools.starmap(head, _named(catalogue, keys))),
         )
         for catalogue, keys in zip(catalogues, artists, strict=True)
     ]
-    return Unified(tuple(made), renamed, {**counts, **found})
+    return Unified(tuple(unified), renamed, {**counts, **found})
 
 
 def follow(tracks: Tracks, renamed: Mapping[str, str]) -> Tracks:
@@ -165,7 +168,7 @@ def follow(tracks: Tracks, renamed: Mapping[str, str]) -> Tracks:
     )
 
 
-def _folded(name: str, config: Config) -> str:
+def _folded(name: str, config: MatchingConfig) -> str:
     if not name.isascii():
         name = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold())
         if config.accents:
@@ -186,18 +189,18 @@ class _Kept(dict[int, int | None]):
 _KEPT = _Kept()
 
 
-def _letters(name: str, config: Config) -> str:
+def _letters(name: str, config: MatchingConfig) -> str:
     if not config.punctuation:
         return " ".join(name.split())
     return name.translate(_KEPT) or "".join(name.split())
 
 
 @functools.cache
-def _nobody(config: Config) -> frozenset[str]:
+def _nobody(config: MatchingConfig) -> frozenset[str]:
     return frozenset(_letters(name, config) for name in config.nobody)
 
 
-def _keys(names: Sequence[str] | None, key, config: Config) -> list[str] | None:
+def _keys(names: Sequence[str] | None, key, config: MatchingConfig) -> list[str] | None:
     """The key of every name, each computed once."""
     if names is None:
         return None
@@ -205,85 +208,117 @@ def _keys(names: Sequence[str] | None, key, config: Config) -> list[str] | None:
     return [known[name] for name in names]
 
 
-def _named(catalogue: Catalogue, keys: Sequence[str] | None) -> Iterable[tuple[str, tuple | None]]:
-    """(artist_id, its name as a key of `_artists`, or None) of every track."""
-    if keys is None:
-        return ((artist, None) for artist in catalogue.artist_id)
-    return (
-        (artist, (key,) if key else None)
-        for artist, key in zip(catalogue.artist_id, keys, strict=True)
-    )
+def _named(catalogue: Catalogue, keys: Sequence[str] | None) -> Iterable[tuple[str, str]]:
+    """(artist_id, key of the name or "") of every track."""
+    return zip(catalogue.artist_id, keys or itertools.repeat("", len(catalogue)), strict=True)
 
 
-def _match(
-    catalogues: Sequence[Catalogue], artists: Sequence[list[str] | None], config: Config
-) -> tuple[dict[str, str], dict[str, int]]:
-    """{track id: the first catalogue's}, and counts."""
-    node: dict[str, int] = {}  # tracks of all catalogues, in order
-    holders: list[int] = []  # of each, its catalogues as bits
-    name: list[tuple[str, str] | None] = []
-    where: list[tuple[int, int]] = []  # catalogue and row
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Nodes:
+    """Tracks of all catalogues, each once, in order.
+
+    Attributes:
+      track_id: unique.
+      holders: the catalogues that have it, as bits.
+      name: keys of artist and title; None if it has not both.
+      album_id: in the first of its catalogues.
+      nameless: number of rows without name.
+    """
+
+    track_id: list[str]
+    holders: list[int]
+    name: list[tuple[str, str] | None]
+    album_id: list[str]
+    nameless: int
+
+
+def _nodes(
+    catalogues: Sequence[Catalogue],
+    artists: Sequence[list[str] | None],
+    config: MatchingConfig,
+) -> _Nodes:
+    node: dict[str, int] = {}
+    holders: list[int] = []
+    names: list[tuple[str, str] | None] = []
+    albums: list[str] = []
     nameless = 0
     for index, (catalogue, artist) in enumerate(zip(catalogues, artists, strict=True)):
         title = _keys(catalogue.title, title_key, config)
         pairs: Iterable[tuple[str, str]] = itertools.repeat(("", ""), len(catalogue))
         if artist is not None and title is not None:
             pairs = zip(artist, title, strict=True)
-        for row, (track, pair) in enumerate(zip(catalogue.track_id, pairs, strict=True)):
-            own = pair if all(pair) else None
-            nameless += own is None
+        rows = zip(catalogue.track_id, catalogue.album_id, pairs, strict=True)
+        for track, album, pair in rows:
+            name = pair if all(pair) else None
+            nameless += name is None
             at = node.setdefault(track, len(holders))
             if at == len(holders):
                 holders.append(1 << index)
-                name.append(own)
-                where.append((index, row))
+                names.append(name)
+                albums.append(album)
             else:
                 holders[at] |= 1 << index
-                name[at] = name[at] or own
-    groups: dict[tuple[str, str], list[int]] = {}
-    first: dict[tuple[str, str], int] = {}
-    for at, pair_or_none in enumerate(name):
-        if pair_or_none is not None and first.setdefault(pair_or_none, at) != at:
-            groups.setdefault(pair_or_none, [first[pair_or_none]]).append(at)
-    ids = list(node)
+                names[at] = names[at] or name
+    return _Nodes(list(node), holders, names, albums, nameless)
+
+
+def _match(
+    catalogues: Sequence[Catalogue],
+    artists: Sequence[list[str] | None],
+    config: MatchingConfig,
+) -> tuple[dict[str, str], dict[str, int]]:
+    """{track id: the first catalogue's}, and counts."""
+    nodes = _nodes(catalogues, artists, config)
     renamed: dict[str, str] = {}
     ambiguous = settled = 0
-    for members in groups.values():
-        several = 0
-        for at in members:
-            several |= holders[at]
-        if not several & (several - 1):
-            continue  # all in one catalogue
-        albums = [catalogues[c].album_id[row] for c, row in map(where.__getitem__, members)]
-        songs = _songs(members, albums, holders)
-        if _apart(songs, holders):
-            matches = [songs]
-        else:
+    for members in _namesakes(nodes):
+        songs = _songs(members, nodes)
+        matches = [songs]
+        if not _apart(songs, nodes.holders):
+            matches = _by_album(songs, nodes)
             ambiguous += 1
-            by_album: dict[str, list[int]] = {}
-            kept = set(songs)
-            for at, album in zip(members, albums, strict=True):
-                if at in kept and album:
-                    by_album.setdefault(album, []).append(at)
-            matches = [m for m in by_album.values() if len(m) > 1 and _apart(m, holders)]
             settled += bool(matches)
         for head, *others in matches:
-            renamed |= {ids[at]: ids[head] for at in others}
+            renamed |= {nodes.track_id[at]: nodes.track_id[head] for at in others}
     counts = {
-        "tracks_matched_by_id": sum(bool(bits & (bits - 1)) for bits in holders),
+        "tracks_matched_by_id": sum(bool(bits & (bits - 1)) for bits in nodes.holders),
         "tracks_matched_by_name": len(renamed),
         "names_ambiguous": ambiguous,
         "names_settled_by_album": settled,
-        "tracks_without_name": nameless,
+        "tracks_without_name": nodes.nameless,
     }
     return renamed, counts
 
 
-def _songs(members: Sequence[int], albums: Sequence[str], holders: Sequence[int]) -> list[int]:
+def _namesakes(nodes: _Nodes) -> Iterable[list[int]]:
+    """Tracks of one name, where these are not all in one catalogue."""
+    first: dict[tuple[str, str], int] = {}
+    groups: dict[tuple[str, str], list[int]] = {}
+    for at, name in enumerate(nodes.name):
+        if name is not None and first.setdefault(name, at) != at:
+            groups.setdefault(name, [first[name]]).append(at)
+    for members in groups.values():
+        bits = 0
+        for at in members:
+            bits |= nodes.holders[at]
+        if bits & (bits - 1):
+            yield members
+
+
+def _by_album(songs: Sequence[int], nodes: _Nodes) -> list[list[int]]:
+    """Those of one name that share an album, where no catalogue has two there."""
+    by_album: dict[str, list[int]] = {}
+    for at in songs:
+        if nodes.album_id[at]:
+            by_album.setdefault(nodes.album_id[at], []).append(at)
+    return [m for m in by_album.values() if len(m) > 1 and _apart(m, nodes.holders)]
+
+
+def _songs(members: Sequence[int], nodes: _Nodes) -> list[int]:
     """The members without those that repeat another one of the same catalogue and album."""
     first: dict[tuple[int, str], int] = {}
-    for at, album in zip(members, albums, strict=True):
-        first.setdefault((holders[at], album or f"\0{at}"), at)
+    for at in members:
+        first.setdefault((nodes.holders[at], nodes.album_id[at] or f"\0{at}"), at)
     return list(first.values())
 
 
@@ -298,36 +333,35 @@ def _apart(members: Sequence[int], holders: Sequence[int]) -> bool:
 
 
 def _artists(
-    catalogues: Sequence[Catalogue], artists: Sequence[list[str] | None], config: Config
-) -> tuple[dict[str | tuple, str], dict[str, int]]:
-    """{artist_id, or its name in a tuple: the first id of the same artist}, and counts.
+    catalogues: Sequence[Catalogue],
+    artists: Sequence[list[str] | None],
+    config: MatchingConfig,
+) -> tuple[dict[str, str], dict[str, str], dict[str, int]]:
+    """The first id of the same artist, and counts.
 
     Ids and names that occur together are linked, but for ids with too many names.
+
+    Returns:
+      ({artist_id: that id}, {key of a name: that id}, counts).
     """
-    names: dict[str, set[tuple]] = {}
+    names: dict[str, set[str]] = {}
     for catalogue, keys in zip(catalogues, artists, strict=True):
-        for artist, key in set(_named(catalogue, keys)):
+        for artist, key in dict.fromkeys(_named(catalogue, keys)):
             names.setdefault(artist, set()).update([key] if key else [])
-    order = dict.fromkeys(itertools.chain.from_iterable(c.artist_id for c in catalogues))
-    parent: dict[str | tuple, str | tuple] = {}
-
-    def root(one: str | tuple) -> str | tuple:
-        while (above := parent.setdefault(one, one)) != one:
-            parent[one] = one = parent.setdefault(above, above)
-        return one
-
-    collections = 0
-    for artist in order:
-        if len(names[artist]) > config.most_names:
-            collections += 1
-            continue
-        for key in sorted(names[artist]):
-            parent[root(key)] = root(artist)
-    heads: dict[str | tuple, str] = {}
-    head_of: dict[str | tuple, str] = {}
-    for artist in order:
-        if artist in parent:
-            heads[artist] = head_of.setdefault(root(artist), artist)
-    merged = sum(head != artist for artist, head in heads.items())
-    heads |= {one: head_of[root(one)] for one in list(parent) if isinstance(one, tuple)}
-    return heads, {"artists_matched_by_name": merged, "artist_ids_of_collections": collections}
+    large = {artist for artist, keys in names.items() if len(keys) > config.most_names}
+    order = list(names)
+    key_of = dict.fromkeys(key for artist in order if artist not in large for key in names[artist])
+    number = {key: len(order) + place for place, key in enumerate(key_of)}
+    links = [
+        (place, number[key])
+        for place, artist in enumerate(order)
+        if artist not in large
+        for key in names[artist]
+    ]
+    ends = np.array(links, np.int64).reshape(-1, 2).T
+    lowest = lowest_linked(len(order) + len(number), *ends).tolist()
+    by_id = {artist: order[lowest[place]] for place, artist in enumerate(order)}
+    by_name = {key: order[lowest[place]] for key, place in number.items()}
+    merged = sum(head != artist for artist, head in by_id.items())
+    counts = {"artists_matched_by_name": merged, "artist_ids_of_collections": len(large)}
+    return by_id, by_name, counts

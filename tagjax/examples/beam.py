@@ -10,10 +10,10 @@ import apache_beam as beam
 from etils import epath
 
 from tagjax.examples import workers
-from tagjax.examples.builder import Row, check_mistake
+from tagjax.examples.rows import Row, Skipped, check_mistake
 
 REPORTS = "beam_reports"
-"""Folder, beside the examples, of what became of each excerpt."""
+"""Folder beside the examples: what became of each excerpt."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,7 @@ def examples(
     config: workers.BuildConfig,
     folder: pathlib.Path,
 ) -> beam.PTransform:
-    """A transform that gives (key, example) of all rows that can be decoded.
+    """A transform that gives (key, example) for each row that can be decoded.
 
     Args:
       where: manifest/part, for messages.
@@ -59,21 +59,21 @@ def examples(
     part = where.rpartition("/")[2]
 
     def expand(pipeline: beam.Pipeline) -> beam.PCollection:
-        made = (
+        computed = (
             pipeline
             | f"{part} excerpts" >> beam.Create(rows, reshuffle=True)
             | f"{part} log-mels"
             >> beam.FlatMap(_Compute(where, read, config)).with_outputs("report", main="examples")
         )
-        _ = made.report | f"{part} report" >> beam.io.WriteToText(str(folder / part))
-        return made.examples
+        _ = computed.report | f"{part} report" >> beam.io.WriteToText(str(folder / part))
+        return computed.examples
 
     return beam.ptransform_fn(lambda pipeline: expand(pipeline))()
 
 
 def collect(
     folder: pathlib.Path, parts: Mapping[str, Any]
-) -> tuple[dict[str, dict[str, int]], list[tuple[str, str, float, str, str]]]:
+) -> tuple[dict[str, dict[str, int]], list[Skipped]]:
     """`counts` and `skipped` of a build in `folder`, as `ManifestBuilder` has them.
 
     The reports are removed.
@@ -92,7 +92,7 @@ def collect(
             "skipped": kinds.count("skipped"),
         }
         skipped += [
-            tuple(line[2:])
+            Skipped(*line[2:])
             for line in sorted(lines, key=lambda line: line[1])
             if line[0] == "skipped"
         ]

@@ -1,29 +1,154 @@
 """A build from start to report: on this machine or on Apache Beam, interrupted or not."""
 
-import collections
 import contextlib
+import dataclasses
 import hashlib
 import io
 import json
 import pathlib
+import re
 import shutil
 import warnings
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from tagjax.base import files
 from tagjax.base.errors import InputError
-from tagjax.examples import journal
-from tagjax.examples.builder import EmptyPartError, ManifestBuilder
+from tagjax.base.progress import Progress, silently
+from tagjax.examples import journal, reports
+from tagjax.examples.builder import CatalogueBuilder, EmptyPartError, ManifestBuilder
+from tagjax.examples.dataset import Dataset, find
+from tagjax.examples.reports import BuildReport
+from tagjax.examples.workers import BuildConfig
+from tagjax.manifest.lists import Excerpts, Manifest
+from tagjax.vocabulary.truth import write_truth
 
 _WORTH_KEEPING = 2048 // journal.ROWS
 """Files of a journal."""
 
 
+def build(
+    manifest: files.PathLike | Manifest,
+    audio_dir: files.PathLike,
+    data_dir: files.PathLike,
+    name: str = "catalogue_split/mine",
+    config: BuildConfig | None = None,
+    progress: Progress = silently,
+) -> Dataset:
+    """Builds the log-mels of a manifest's excerpts, or finds them built.
+
+    The result is what `launch.build` makes: `find` and `launch.train` know it by its name. A
+    warning says how many excerpts were skipped.
+
+    Args:
+      manifest: a manifest's folder, or one in memory.
+      audio_dir: folder of the audio that it lists.
+      data_dir: TFDS' folder of data sets.
+      name: of the data set, `builder/config`.
+      config: of the examples; by default as the paper has them.
+      progress: passes on the excerpts of each part.
+
+    Raises:
+      InputError: the name has no such form; or as `prepare`.
+
+    >>> import tempfile, numpy, soundfile
+    >>> folder = tempfile.mkdtemp()
+    >>> for track in "123":
+    ...     noise = numpy.random.default_rng(int(track)).normal(0, 0.1, 22050)
+    ...     soundfile.write(f"{folder}/{track}.wav", noise, 22050)
+    >>> def excerpt(track, label):
+    ...     return Excerpts((track,), (label,), numpy.zeros(1), numpy.ones(1))
+    >>> manifest = Manifest(
+    ...     {
+    ...         "train": excerpt("1", "rock"),
+    ...         "validation": excerpt("2", "rock"),
+    ...         "test": excerpt("3", "rock"),
+    ...     }
+    ... )
+    >>> dataset = build(manifest, folder, f"{folder}/tfds", config=BuildConfig(workers=0))
+    >>> dataset.parts["train"], dataset.input_shape, dataset.tags
+    (1, (22, 96), ('rock',))
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*/\w[\w.+-]*", name):
+        raise InputError(f"dataset {name!r}: its name must be like catalogue_split/mine")
+    if isinstance(manifest, Manifest):
+        parts = {part: _as_written(excerpts) for part, excerpts in manifest.parts.items()}
+        manifest = dataclasses.replace(manifest, parts=parts)
+    builder_name, _, config_name = name.partition("/")
+    report = prepare(
+        CatalogueBuilder(
+            name=builder_name,
+            config=config_name,
+            data_dir=str(data_dir),
+            manifest_dir=manifest,
+            audio_dir=audio_dir,
+            build=config,
+        ),
+        progress=progress,
+    )
+    if report.skipped:
+        warnings.warn(
+            f"{report.skipped} of {report.excerpts} excerpts were skipped; "
+            f"{report.folder / reports.SKIPPED} says why",
+            stacklevel=2,
+        )
+    return find(name, data_dir)
+
+
+def _as_written(part: Excerpts) -> Excerpts:
+    """A part as it comes back from its file, so that either way gives the same examples."""
+    seconds = {
+        column: np.round(getattr(part, column), 4) for column in ("seg_start", "seg_duration")
+    }
+    return dataclasses.replace(part, **seconds)
+
+
+def prepare(
+    builder: ManifestBuilder, beam: Any = None, progress: Progress = silently
+) -> BuildReport:
+    """Builds the data set of a builder, or finds it built.
+
+    An interrupted build goes on: what it had computed lies beside the place of the examples
+    until they are there. The truth tables of what is built are those of its manifest.
+
+    Args:
+      builder: of the data set.
+      beam: (runner, options) of Apache Beam to build on; None: this machine's cores.
+      progress: passes on the excerpts of each part.
+
+    Raises:
+      InputError: as the builder; or another process is building it.
+    """
+    folder, name = pathlib.Path(builder.data_dir), builder.info.full_name
+    if folder.exists():
+        report = reports.read(folder, name, builder.excerpts)
+        changed = write_truth(folder, builder.excerpts.truth)
+        return dataclasses.replace(report, built_already=True, truth_changed=changed)
+    for part in builder.missing_parts:
+        warnings.warn(f"the manifest has no {part}.csv; launch.train needs one", stacklevel=2)
+    tfds.disable_progress_bar()
+    builder.on_beam, builder.progress = beam is not None, progress
+    config = None
+    if beam is not None:
+        config = tfds.download.DownloadConfig(beam_runner=beam[0], beam_options=beam[1])
+    with files.locked(folder.parent, "wait for it"):
+        try:
+            _clear(folder)
+            while not folder.exists():
+                _attempt(builder, config)
+            for left in folder.parent.glob(".unfinished_*"):
+                shutil.rmtree(left)
+        except BaseException as error:
+            _leave(_journal(builder), isinstance(error, InputError))
+            raise
+    return reports.read(folder, name, builder.excerpts)
+
+
 def _journal(builder: ManifestBuilder) -> pathlib.Path:
     """Folder for what is computed; other excerpts, audio or configuration have another one."""
-    source = builder._source
+    source = builder.excerpts
     made_of = {
         **builder.info.metadata,
         "manifest": None,  # How its folder is spelt; `jobs` and `digest` are what is in it.
@@ -60,60 +185,3 @@ def _leave(left: pathlib.Path, mistaken: bool) -> None:
     for path in (left, *list(left.parents)[:2]):
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
-
-
-def prepare(builder: ManifestBuilder, beam: Any = None) -> None:
-    """Builds and reports, or says that it is built.
-
-    An interrupted build goes on: what it had computed lies beside the place of the examples
-    until they are there.
-
-    Args:
-      builder: of the data set.
-      beam: (runner, options) of Apache Beam to build on; None: this machine's cores.
-
-    Raises:
-      InputError: as the builder; or another process is building it.
-    """
-    folder = pathlib.Path(builder.data_dir)
-    if folder.exists():
-        print(f"{builder.info.full_name} is built already: {folder}")
-        return
-    for part in builder.missing_parts:
-        warnings.warn(f"the manifest has no {part}.csv; launch.train needs one", stacklevel=2)
-    tfds.disable_progress_bar()
-    builder.on_beam = beam is not None
-    config = None
-    if beam is not None:
-        config = tfds.download.DownloadConfig(beam_runner=beam[0], beam_options=beam[1])
-    with files.locked(folder.parent, "wait for it"):
-        try:
-            _clear(folder)
-            while not folder.exists():
-                _attempt(builder, config)
-            for left in folder.parent.glob(".unfinished_*"):
-                shutil.rmtree(left)
-        except BaseException as error:
-            _leave(_journal(builder), isinstance(error, InputError))
-            raise
-    _report(builder, folder)
-
-
-def _report(builder: ManifestBuilder, folder: pathlib.Path) -> None:
-    for part, counts in builder.counts.items():
-        print(
-            f"{part:<22} {counts['written']:>8} written {counts['padded']:>6} padded "
-            f"{counts['skipped']:>6} skipped"
-        )
-    if builder.from_elsewhere:
-        print(
-            f"{builder.from_elsewhere} excerpts are of previews: they begin where the preview "
-            "does, whatever seg_start says (the feature provenance tells them)"
-        )
-    reasons = collections.Counter(reason for *_, reason in builder.skipped)
-    for reason, count in reasons.most_common(10):
-        print(f"skipped {count}: {reason}")
-    if builder.skipped:
-        print(f"skipped excerpts are listed in {folder / 'skipped.csv'}")
-        print(f"what that leaves of each tag is in {folder / 'coverage.csv'}")
-    print(f"written: {folder}")

@@ -19,11 +19,11 @@ ROWS = 32
 def _stored(
     path: pathlib.Path, jobs: list[workers.Job], config: workers.BuildConfig
 ) -> dict[int, workers.Outcome]:
-    """{row within the file: outcome} for these jobs; of a damaged file, or of others, nothing."""
+    """{row within the file: outcome} for these jobs; {} if the file is damaged or of others."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             rows, mels, padded = (arrays[name] for name in ("rows", "mels", "padded"))
-    except Exception:  # Whatever NumPy and zipfile say of a broken file: it is computed again.
+    except Exception:  # NumPy and zipfile raise anything on a broken file: it is computed again.
         return {}
     shape = (config.front.frames(jobs[0][2]), config.front.n_mels)
     good = (
@@ -48,7 +48,7 @@ def log_mels(
     read: workers.Reader,
     config: workers.BuildConfig,
 ) -> Iterator[workers.Outcome]:
-    """As `extraction.log_mels`, but what is in `folder` is not computed again.
+    """As `workers.log_mels`, but what is in `folder` is not computed again.
 
     Args:
       folder: of these jobs and this configuration alone; made if absent.

@@ -13,33 +13,35 @@ import soundfile
 from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.examples import workers
+from tagjax.examples.provenance import read_provenance
 from tagjax.manifest import lists
-from tagjax.previews.ledger import LOCAL
+from tagjax.vocabulary.truth import Truth
+from tagjax.vocabulary.vocabulary import Vocabulary
 
-PROVENANCE = "provenance.csv"
-"""Table `path,source,...` in an audio folder: all that are not `LOCAL` are no whole tracks."""
 _SUFFIXES = {"opus", "oga", "mp2", "aif", *map(str.lower, soundfile.available_formats())}
 """Of audio files; a track's cover or lyrics may have its name too."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class ExcerptSource:
     """Where a builder's examples come from.
 
     Attributes:
       parts: excerpts of each part; all of one duration.
-      tags: the vocabulary, N_c tags.
-      metadata: what is known beside the manifest: `experiment`, `systems`, `truth`.
+      vocabulary: N_c tags, in the order of the labels.
+      metadata: what is recorded of the manifest, such as its `experiment`.
       read: gives the audio of an excerpt; must be picklable, as workers call it.
-      provenance: {track: where its audio is from} of what is no whole track, such as a
+      truth: truth tables of the manifest.
+      provenance: {track: where its audio is from} for what is no whole track, such as a
         30 s preview: there the excerpt begins at 0, as `seg_start` cannot be honoured.
       folder: of the audio, absolute and without links; "" where it is rendered.
     """
 
     parts: Mapping[str, lists.Excerpts]
-    tags: tuple[str, ...]
+    vocabulary: Vocabulary
     metadata: Mapping[str, Any]
     read: workers.Reader
+    truth: Truth = Truth()
     provenance: Mapping[str, str] = dataclasses.field(default_factory=dict)
     folder: str = ""
 
@@ -70,86 +72,81 @@ class Source:
         Raises:
           InputError: excerpts of several durations, or none.
         """
-        name, one = self.name, None
+        first = None
         for part, excerpts in self.parts.items():
             for row, duration in enumerate(excerpts.seg_duration.tolist()):
-                one = one or duration
-                if duration != one:
+                first = first or duration
+                if duration != first:
                     raise InputError(
-                        f"{name}/{part}.csv:{excerpts.line_of(row)}: seg_duration is {duration:g} "
-                        f"s, before it {one:g} s; all excerpts must be of one duration"
+                        f"{self.name}/{part}.csv:{excerpts.line_of(row)}: seg_duration is "
+                        f"{duration:g} s, before it {first:g} s; all excerpts must be of one "
+                        "duration"
                     )
-        if one is None:
-            raise InputError(f"{name}: no excerpts; make a manifest with some by launch.split")
-        return one
+        if first is None:
+            raise InputError(f"{self.name}: no excerpts; make a manifest with some by launch.split")
+        return first
 
-
-def _paths(excerpts: lists.Excerpts, found: Mapping[str, str] | None) -> tuple[str, ...]:
-    """Path of each excerpt: as the manifest says, or by the track's id."""
-    if excerpts.path is not None or found is None:
-        return excerpts.path or excerpts.sng_id
-    return tuple(found.get(track, "") for track in excerpts.sng_id)
+    @property
+    def previews(self) -> int:
+        """Excerpts whose `seg_start` cannot be honoured; see `provenance`."""
+        tracks = (track for part in self.parts.values() for track in part.sng_id)
+        return sum(track in self.provenance for track in tracks)
 
 
 def folder_source(
-    manifest_dir: files.PathLike, audio_dir: files.PathLike, config: workers.BuildConfig
-) -> Source:
-    """A manifest folder and the folder that holds its audio.
+    manifest: files.PathLike | lists.Manifest,
+    audio_dir: files.PathLike,
+    config: workers.BuildConfig,
+) -> ExcerptSource:
+    """A manifest and the folder that holds its audio.
 
     Files are found by the manifest's `path` column, relative to `audio_dir`; without one, by
     name, `<sng_id>.<any extension>`, in `audio_dir` or any folder below it; an extension of
     audio goes before others, then the first path in order.
 
+    Args:
+      manifest: its folder; or one in memory, called "manifest" in messages.
+      audio_dir: folder of the audio.
+      config: of the build.
+
     Raises:
       InputError: as `manifest.read_manifest`; `audio_dir` is no folder, or has no file of a part.
     """
-    made = lists.read_manifest(manifest_dir)
+    if isinstance(manifest, lists.Manifest):
+        name, listed = "manifest", manifest
+    else:
+        name, listed = str(manifest), lists.read_manifest(manifest)
     root = pathlib.Path(audio_dir)
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; name the one with the audio by --audio_dir")
-    parts = made.parts
-    if any(part.path is None for part in parts.values()):
-        found = _by_name(root)
-        parts = {
-            name: dataclasses.replace(part, path=_paths(part, found))
-            for name, part in parts.items()
-        }
-    for name, part in parts.items():
-        paths = part.path or ()
-        absent = [i for i, path in enumerate(paths) if path and not (root / path).is_file()]
-        if absent and len(absent) < len(paths) and not config.skip_missing:
-            raise InputError(
-                f"{pathlib.Path(manifest_dir) / name}.csv:{part.line_of(absent[0])}: no file "
-                f"{paths[absent[0]]} in {root} (one of {len(absent)} rows of this part without "
-                "their file); mend it, or go on without such by --skip_missing"
-            )
-        if paths and not any(path and (root / path).is_file() for path in paths):
-            first = paths[0] or f"{part.sng_id[0]}.*"
-            raise InputError(
-                f"{pathlib.Path(manifest_dir) / name}.csv:{part.line_of(0)}: no {first} in {root}, "
-                "nor any other file of this part; is --audio_dir right?"
-            )
-    provenance = _provenance(root, parts)
+    parts = _with_paths(listed.parts, root)
+    _check_files(parts, name, root, config)
     read = functools.partial(
         workers.read_file, root=str(root), rate=config.front.sample_rate, config=config.decode
     )
-    source = manifest_source(dataclasses.replace(made, parts=parts), read, str(manifest_dir))
+    source = manifest_source(dataclasses.replace(listed, parts=parts), read, name)
+    origins = read_provenance(root)
+    provenance = {
+        track: origins[path]
+        for part in parts.values()
+        for track, path in zip(part.sng_id, part.path or (), strict=True)
+        if path in origins
+    }
     return dataclasses.replace(source, provenance=provenance, folder=str(root.resolve()))
 
 
-def _provenance(root: pathlib.Path, parts: Mapping[str, lists.Excerpts]) -> dict[str, str]:
-    """{track: where its audio is from} of what `provenance.csv` says is no whole track."""
-    path = root / PROVENANCE
-    if not path.exists():
-        return {}
-    table = files.read_table(path, ("path", "source"))
-    rows = zip(table["path"], table["source"], strict=True)
-    sources = {file: source for file, source in rows if source != LOCAL}
+def _with_paths(
+    parts: Mapping[str, lists.Excerpts], root: pathlib.Path
+) -> Mapping[str, lists.Excerpts]:
+    """The parts with the path of each excerpt: as the manifest says, or by the track's id."""
+    if all(part.path is not None for part in parts.values()):
+        return parts
+    found = _by_name(root)
     return {
-        track: sources[file]
-        for part in parts.values()
-        for track, file in zip(part.sng_id, part.path or (), strict=True)
-        if file in sources
+        name: part
+        if part.path is not None
+        else dataclasses.replace(part, path=tuple(found.get(track, "") for track in part.sng_id))
+        for name, part in parts.items()
     }
 
 
@@ -160,48 +157,77 @@ def _by_name(root: pathlib.Path) -> dict[str, str]:
     return {path.stem: str(path.relative_to(root)) for path in reversed(order)}
 
 
-def _digest(parts: Mapping[str, lists.Excerpts]) -> str:
-    """Fingerprint of all rows of a manifest."""
-    digest = hashlib.sha256()
-    for name, part in parts.items():
-        for field in dataclasses.fields(part):
-            if field.name == "line":  # Where it is in its file is not what it says.
-                continue
-            column = getattr(part, field.name)
-            values = column if column is None else list(map(str, column))
-            digest.update(repr((name, field.name, values)).encode())
-    return digest.hexdigest()[:16]
+def _check_files(
+    parts: Mapping[str, lists.Excerpts], name: str, root: pathlib.Path, config: workers.BuildConfig
+) -> None:
+    """Refuses a part without its files; errors as `folder_source`."""
+    for part_name, part in parts.items():
+        paths = part.path or ()
+        absent = [i for i, path in enumerate(paths) if path and not (root / path).is_file()]
+        if absent and len(absent) < len(paths) and not config.skip_missing:
+            raise InputError(
+                f"{pathlib.Path(name) / part_name}.csv:{part.line_of(absent[0])}: no file "
+                f"{paths[absent[0]]} in {root} (one of {len(absent)} rows of this part without "
+                "their file); mend it, or go on without such by --skip_missing"
+            )
+        if paths and not any(path and (root / path).is_file() for path in paths):
+            first = paths[0] or f"{part.sng_id[0]}.*"
+            raise InputError(
+                f"{pathlib.Path(name) / part_name}.csv:{part.line_of(0)}: no {first} in {root}, "
+                "nor any other file of this part; is --audio_dir right?"
+            )
 
 
-def manifest_source(made: lists.Manifest, read: workers.Reader, name: str) -> Source:
+def manifest_source(manifest: lists.Manifest, read: workers.Reader, name: str) -> ExcerptSource:
     """A manifest in memory, and the function that gives the audio of its excerpts.
 
-    The vocabulary is all labels and tags of the manifest, sorted. Parts without rows, which
-    TFDS has no form for, are left out.
+    Parts without rows, which TFDS has no form for, are left out.
+
+    Args:
+      manifest: what to build.
+      read: gives the audio of an excerpt.
+      name: of the manifest, for messages.
 
     Raises:
       InputError: a tag that begins or ends with white space or has a line break, which TFDS'
         list of names would not keep.
     """
-    parts = {part: excerpts for part, excerpts in made.parts.items() if len(excerpts)}
-    tags: set[str] = set()
+    parts = {part: excerpts for part, excerpts in manifest.parts.items() if len(excerpts)}
+    vocabulary = manifest.vocabulary
+    _check_tags(parts, name)
+    metadata = {
+        "digest": _digest(parts),
+        "manifest": name,
+        "experiment": manifest.experiment,
+        "vocabulary": vocabulary.record(),
+        "multi_label": all(part.tags is not None for part in parts.values()),
+        "sampling": dict(manifest.config),
+    }
+    return ExcerptSource(parts, vocabulary, metadata, read, manifest.truth)
+
+
+def _check_tags(parts: Mapping[str, lists.Excerpts], name: str) -> None:
+    """Refuses a tag that TFDS' list of names would not keep."""
+    good: set[str] = set()
     for part, excerpts in parts.items():
-        for row, own in enumerate(excerpts.tags or zip(excerpts.label)):
-            for tag in own:
-                if tag not in tags and tag.strip().splitlines() != [tag]:
+        for row, tags in enumerate(excerpts.tags or zip(excerpts.label)):
+            for tag in tags:
+                if tag not in good and tag.strip().splitlines() != [tag]:
                     raise InputError(
                         f"{name}/{part}.csv:{excerpts.line_of(row)}: tag {tag!r} has white space "
                         "around it or a line break; remove it"
                     )
-            tags.update(own)
-    tags.update(made.vocabulary)
-    metadata = {
-        "digest": _digest(parts),
-        "manifest": name,
-        "experiment": made.experiment,
-        "systems": list(made.systems),
-        "multi_label": all(part.tags is not None for part in parts.values()),
-        "truth": {table: [list(row) for row in rows] for table, rows in made.truth.items()},
-        "sampling": dict(made.config),
-    }
-    return Source(parts, tuple(sorted(tags)), metadata, read)
+            good.update(tags)
+
+
+def _digest(parts: Mapping[str, lists.Excerpts]) -> str:
+    """Fingerprint of all rows of a manifest."""
+    digest = hashlib.sha256()
+    for name, part in parts.items():
+        for field in dataclasses.fields(part):
+            if field.name == "line":  # The place in a file is no content.
+                continue
+            column = getattr(part, field.name)
+            values = column if column is None else list(map(str, column))
+            digest.update(repr((name, field.name, values)).encode())
+    return digest.hexdigest()[:16]

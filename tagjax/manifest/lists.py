@@ -2,7 +2,8 @@
 
 A folder with a CSV file a part (`train.csv`, `validation.csv`, `test.csv`, `overlap.csv`; or
 `fold_0.csv` ... with `fold_0_upsampled.csv`, `fold_0_overlap.csv` ...), `split.json` that says
-how it was made, and truth tables. The authors' released lists are parts as they are.
+what the tags are and how it was made, and truth tables. The authors' released lists are parts as
+they are.
 """
 
 import dataclasses
@@ -14,34 +15,27 @@ import re
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import (
-    PathLike,
-    Table,
-    number,
-    read_json,
-    read_table,
-    write_json,
-    write_table,
+from tagjax.base.files import PathLike, read_json, write_json
+from tagjax.base.tables import Table, check_paths, number, read_table, write_table
+from tagjax.base.text import clean, cleaned, known
+from tagjax.vocabulary import truth as truths
+from tagjax.vocabulary.truth import Truth
+from tagjax.vocabulary.vocabulary import TAG_SEPARATOR, Vocabulary
+
+_PART = re.compile(
+    r"(train|validation|test)|(fold_[0-9]+)(_upsampled|_downsampled|_overlap)?|overlap"
 )
-from tagjax.catalogue.annotations import SEPARATOR, check_paths
-
-TRUTH = {
-    "taxonomy": ("style", "genre"),
-    "translation": ("source", "target", "relation"),
-    "duplicates": ("tag", "duplicate"),
-}
-"""Columns of the truth tables that may lie beside the parts."""
-
-_PART = re.compile(r"(train|validation|test)|(fold_[0-9]+)(_upsampled|_overlap)?|overlap")
+_UNTRAINED = ("overlap", "_downsampled")
 _REQUIRED = ("sng_id", "label", "seg_start", "seg_duration")
 _OPTIONAL = ("artist_id", "album_id", "tags", "path")
 _RECORD = "split.json"
+_IDENTITY = ("experiment", "seed", "folds", "config")
 _LATEST, _LONGEST = 1e7, 600.0
 """Seconds, of `seg_start` and `seg_duration`: no recording, and no memory, has more."""
 
@@ -86,42 +80,32 @@ class Manifest:
 
     Attributes:
       parts: {name: excerpts}; `train`, `validation`, `test` and perhaps `overlap`, or for k
-        from 0 `fold_k` (an excerpt a track, to be predicted), `fold_k_upsampled` (further
-        excerpts, only for training), `fold_k_overlap` (predicted, never trained on).
+        from 0 `fold_k` (an excerpt a track, to be trained on and predicted), `fold_k_upsampled`
+        (further excerpts, only for training), `fold_k_downsampled` (tracks that training has no
+        place for) and `fold_k_overlap` (tracks of several catalogues): these two are predicted,
+        and never trained on.
+      vocabulary: all labels and tags of the parts.
       experiment: "taxonomy", "translation" or "deduplication"; "" if it is not known.
-      systems: prefixes of the tag systems.
       seed: of the sampling; None if it is not known.
       folds: number of folds; 0 for train, validation and test.
-      config: the fields of the `SamplingConfig`.
-      counts: what was found, dropped and made.
-      truth: {"taxonomy" | "translation" | "duplicates": rows of full tag names}.
-      tags: the vocabulary; empty where the list does not say, and then whatever occurs.
+      config: the fields of the `SamplingConfig`, and what else was chosen.
+      counts: what was found, changed, dropped and made.
+      truth: what is known of the tags.
     """
 
     parts: Mapping[str, Excerpts]
+    vocabulary: Vocabulary
     experiment: str = ""
-    systems: tuple[str, ...] = ("",)
     seed: int | None = None
     folds: int = 0
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     counts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    truth: Mapping[str, Sequence[tuple[str, ...]]] = dataclasses.field(default_factory=dict)
-    tags: tuple[str, ...] = ()
-
-    @property
-    def vocabulary(self) -> tuple[str, ...]:
-        """`tags`, or all labels and tags of the parts, sorted."""
-        if self.tags:
-            return self.tags
-        found = set(self.labels)
-        for part in self.parts.values():
-            found.update(part.label, *(part.tags or ()))
-        return tuple(sorted(found))
+    truth: Truth = Truth()
 
     @property
     def labels(self) -> tuple[str, ...]:
         """All labels of the parts that may be trained on, sorted."""
-        parts = (part.label for name, part in self.parts.items() if not name.endswith("overlap"))
+        parts = (part.label for name, part in self.parts.items() if not name.endswith(_UNTRAINED))
         return tuple(sorted(set(itertools.chain.from_iterable(parts))))
 
 
@@ -154,8 +138,9 @@ def summarise(manifest: Manifest) -> list[dict[str, Any]]:
 def read_part(path: PathLike) -> Excerpts:
     """Reads one part: `sng_id,label,seg_start,seg_duration[,artist_id,album_id,tags,path]`.
 
-    Rows that repeat an earlier excerpt (the released translation lists hold some) are left
-    out with a warning, so that (sng_id, seg_start) is unique. A part may have no rows.
+    Ids and tags are cleaned (`base.text`). Rows that repeat an earlier excerpt (the released
+    translation lists hold some) are left out with a warning, so that (sng_id, seg_start) is unique.
+    A part may have no rows.
 
     Raises:
       InputError: a missing column, an empty id, label or tag, a `seg_start` that is not a
@@ -164,6 +149,7 @@ def read_part(path: PathLike) -> Excerpts:
         with two different labels.
     """
     table = read_table(path, _REQUIRED)
+    _clean(table)
     for name in ("sng_id", "label", *({"artist_id", "path"} & table.keys())):
         if not all(table[name]):
             row = table[name].index("")
@@ -175,33 +161,46 @@ def read_part(path: PathLike) -> Excerpts:
     if not duration.all():
         row = int(np.argmin(duration))
         raise InputError(f"{table.at(row)}: seg_duration is 0; it must be longer")
-    tags = None
+    columns: dict[str, Sequence[Any]] = {name: table[name] for name in _OPTIONAL if name in table}
     if "tags" in table:
-        tags = [tuple(cell.split(SEPARATOR)) for cell in table["tags"]]
-        for row, (label, own) in enumerate(zip(table["label"], tags, strict=True)):
-            if label not in own or "" in own:
-                what = "an empty tag" if "" in own else f"not the label {label!r}"
-                raise InputError(
-                    f"{table.at(row)}: tags={table['tags'][row]!r} has {what}; "
-                    "a label is one of the track's own tags"
-                )
+        columns["tags"] = _annotations(table)
     keep = _first_rows(table, start)
 
     def column(values: Sequence[Any]) -> tuple[Any, ...]:
         return tuple(values) if keep is None else tuple(values[row] for row in keep)
 
-    optional = {name: column(table[name]) for name in _OPTIONAL if name in table}
-    if tags is not None:
-        optional["tags"] = column(tags)
     rows = slice(None) if keep is None else keep
     return Excerpts(
         column(table["sng_id"]),
         column(table["label"]),
         start[rows],
         duration[rows],
-        **optional,
+        **{name: column(values) for name, values in columns.items()},
         line=column(table.lines),
     )
+
+
+def _clean(table: Table) -> None:
+    """Cleans the columns of a part in place; words for "none" are no artist and no album."""
+    for name in {"sng_id", "label", "artist_id", "album_id"} & table.keys():
+        table[name] = list(cleaned(table[name]))
+    for name in {"artist_id", "album_id"} & table.keys():
+        names = {cell: known(cell) for cell in set(table[name])}
+        table[name] = [names[cell] for cell in table[name]]
+
+
+def _annotations(table: Table) -> list[tuple[str, ...]]:
+    """The tags of every row, which have its label among them."""
+    cells = {cell: tuple(map(clean, cell.split(TAG_SEPARATOR))) for cell in set(table["tags"])}
+    annotations = [cells[cell] for cell in table["tags"]]
+    for row, (label, tags) in enumerate(zip(table["label"], annotations, strict=True)):
+        if label not in tags or "" in tags:
+            what = "an empty tag" if "" in tags else f"not the label {label!r}"
+            raise InputError(
+                f"{table.at(row)}: tags={table['tags'][row]!r} has {what}; "
+                "a label is one of the track's own tags"
+            )
+    return annotations
 
 
 def write_part(path: PathLike, part: Excerpts) -> None:
@@ -215,7 +214,7 @@ def write_part(path: PathLike, part: Excerpts) -> None:
     for name in _OPTIONAL:
         column = getattr(part, name)
         if column is not None:
-            columns[name] = map(SEPARATOR.join, column) if name == "tags" else column
+            columns[name] = map(TAG_SEPARATOR.join, column) if name == "tags" else column
     write_table(path, list(columns), zip(*columns.values(), strict=True))
 
 
@@ -241,22 +240,15 @@ def read_manifest(folder: PathLike) -> Manifest:
         raise InputError(f"{folder}: {missing[0]}.csv is missing")
     _check_artists(folder, parts)
     record = _read_record(folder / _RECORD) if (folder / _RECORD).exists() else {}
-    _check_vocabulary(folder, parts, record.get("tags", ()))
-    truth = {}
-    for name, columns in TRUTH.items():
-        if (folder / f"{name}.csv").exists():
-            table = read_table(folder / f"{name}.csv", columns)
-            truth[name] = tuple(zip(*(table[column] for column in columns), strict=True))
     return Manifest(
         parts=parts,
+        vocabulary=_vocabulary(folder, parts, record),
         experiment=record.get("experiment", ""),
-        systems=tuple(record.get("systems", [""])),
         seed=record.get("seed"),
         folds=folds,
         config=record.get("config", {}),
         counts=record.get("counts", {}),
-        truth=truth,
-        tags=tuple(record.get("tags", ())),
+        truth=truths.read_truth(folder),
     )
 
 
@@ -272,10 +264,10 @@ def write_manifest(folder: PathLike, manifest: Manifest, overwrite: bool = False
     folder = pathlib.Path(os.path.abspath(folder))
     record = {
         "experiment": manifest.experiment,
-        "systems": list(manifest.systems),
         "seed": manifest.seed,
         "folds": manifest.folds,
         "config": json.loads(json.dumps(dict(manifest.config))),
+        "vocabulary": manifest.vocabulary.record(),
     }
     _check_place(folder, record, overwrite)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -284,28 +276,28 @@ def write_manifest(folder: PathLike, manifest: Manifest, overwrite: bool = False
         made.mkdir()
         for name, part in manifest.parts.items():
             write_part(made / f"{name}.csv", part)
-        for name, rows in manifest.truth.items():
-            write_table(made / f"{name}.csv", TRUTH[name], rows)
-        write_json(
-            made / _RECORD, {**record, "tags": manifest.vocabulary, "counts": dict(manifest.counts)}
-        )
+        truths.write_truth(made, manifest.truth)
+        write_json(made / _RECORD, {**record, "counts": dict(manifest.counts)})
         if folder.exists():
             os.rename(folder, pathlib.Path(temporary) / "old")
         os.rename(made, folder)
 
 
 def _read_record(path: pathlib.Path) -> dict[str, Any]:
-    """What `write_manifest` says of a manifest, each field of its type."""
+    """What `write_manifest` says of a manifest, each field of its type.
+
+    Before the vocabulary was recorded, `systems` and `tags` were.
+    """
     record = read_json(path)
     kinds: dict[str, Any] = {"experiment": str, "systems": list, "seed": int | None, "folds": int}
-    kinds |= {"config": dict, "counts": dict, "tags": list}
+    kinds |= {"config": dict, "counts": dict, "tags": list, "vocabulary": dict}
     for name, kind in kinds.items():
         value: Any = record.get(name) if isinstance(record, dict) else None
         if isinstance(record, dict) and name not in record:
             continue
         good = isinstance(value, kind) and not isinstance(value, bool)
         if good and kind is list:
-            good = all(isinstance(one, str) for one in value) and len({*value}) == len(value)
+            good = all(isinstance(text, str) for text in value) and len({*value}) == len(value)
         if not good:
             raise InputError(f"{path}: {name} is not as launch.split writes it; take the file away")
     try:
@@ -313,6 +305,73 @@ def _read_record(path: pathlib.Path) -> dict[str, Any]:
     except ValueError:
         raise InputError(f"{path}: a number that is not finite; take the file away") from None
     return record
+
+
+def _vocabulary(
+    folder: pathlib.Path, parts: Mapping[str, Excerpts], record: Mapping[str, Any]
+) -> Vocabulary:
+    """The vocabulary that split.json records; where it says nothing of the tags, a guess.
+
+    Raises:
+      InputError: a label or tag is not among the recorded tags, or if none are, a label is not
+        among those of train.
+    """
+    # Excerpts share their annotations, so few of these are different.
+    found = {name: set(part.label).union(*set(part.tags or ())) for name, part in parts.items()}
+    everything = sorted(set().union(*found.values()))
+    vocabulary = _recorded(folder / _RECORD, record, everything)
+    listed = "vocabulary" in record or record.get("tags")
+    for name, part in parts.items():
+        path = folder / f"{name}.csv"
+        if listed and vocabulary is not None and not found[name] <= vocabulary.index.keys():
+            _refuse(path, part, vocabulary.index, _RECORD)
+        if not listed and "train" in parts:
+            labels = dict.fromkeys(parts["train"].label)
+            _refuse(path, dataclasses.replace(part, tags=None), labels, "train.csv")
+    return _guess(folder, everything) if vocabulary is None else vocabulary
+
+
+def _guess(folder: pathlib.Path, tags: Sequence[str]) -> Vocabulary:
+    """The vocabulary of lists that nothing is recorded of; says so if it is no plain one."""
+    vocabulary = Vocabulary.guess(tags)
+    if vocabulary.systems != ("",) or any(vocabulary.half):
+        counts = Counter(vocabulary.system)
+        systems = ", ".join(f"{s!r} ({counts[s]} tags)" for s in vocabulary.systems)
+        halves = ", each tag half of one" if any(vocabulary.half) else ""
+        warnings.warn(
+            f"{folder}: tag systems are guessed from the tags: {systems}{halves}; a "
+            'split.json with {"systems": [...]} says otherwise',
+            stacklevel=4,
+        )
+    return vocabulary
+
+
+def _recorded(
+    path: pathlib.Path, record: Mapping[str, Any], found: Sequence[str]
+) -> Vocabulary | None:
+    """What a record says of the tags; None if nothing."""
+    try:
+        if "vocabulary" in record:
+            return Vocabulary.from_record(record["vocabulary"])
+        if "tags" in record or "systems" in record:
+            tags = dict.fromkeys(map(clean, record.get("tags", ()))) or found
+            halves = record.get("experiment") == "deduplication"
+            return Vocabulary.of(tags, record.get("systems") or ("",), halves)
+    except InputError as error:
+        raise InputError(f"{path}: {error}; take the file away") from None
+    return None
+
+
+def _refuse(path: pathlib.Path, part: Excerpts, tags: Collection[str], source: str) -> None:
+    """Refuses the first label or tag of a part that is not among the given ones."""
+    annotations = part.tags or [()] * len(part)
+    for row, (label, others) in enumerate(zip(part.label, annotations, strict=True)):
+        wrong = next((tag for tag in (label, *others) if tag not in tags), None)
+        if wrong is not None:
+            raise InputError(
+                f"{path}:{part.line_of(row)}: {'label' if wrong == label else 'tag'} {wrong!r} is "
+                f"not among the {len(tags)} tags of {source}; correct it, or make the manifest anew"
+            )
 
 
 def _seconds(table: Table, name: str, most: float) -> np.ndarray:
@@ -362,29 +421,11 @@ def _group(part: str) -> str | None:
 
 
 def _order(part: str) -> tuple[int, int]:
-    """train, validation, test, overlap; or each fold, its further excerpts, its overlap."""
+    """train, validation, test, overlap; or fold by fold, each followed by its further parts."""
     match = re.fullmatch(r"fold_(\d+)(.*)", part)
     if match:
-        return int(match[1]), ("", "_upsampled", "_overlap").index(match[2])
+        return int(match[1]), ("", "_upsampled", "_downsampled", "_overlap").index(match[2])
     return -1, ("train", "validation", "test", "overlap").index(part)
-
-
-def _check_vocabulary(
-    folder: pathlib.Path, parts: Mapping[str, Excerpts], tags: Sequence[str]
-) -> None:
-    """Refuses a label outside the vocabulary: that of split.json, or the labels of train."""
-    known, source = set(tags), _RECORD
-    if not known:
-        if "train" not in parts:
-            return
-        known, source = set(parts["train"].label), "train.csv"
-    for name, part in parts.items():
-        for row, label in enumerate(part.label):
-            if label not in known:
-                raise InputError(
-                    f"{folder / name}.csv:{part.line_of(row)}: label {label!r} is not among the "
-                    f"{len(known)} tags of {source}; correct it, or make the manifest anew"
-                )
 
 
 def _check_artists(folder: pathlib.Path, parts: Mapping[str, Excerpts]) -> None:
@@ -408,20 +449,27 @@ def _check_place(folder: pathlib.Path, record: Mapping[str, Any], overwrite: boo
     if not folder.is_dir():
         raise InputError(f"{folder}: is a file; choose another --out")
     names = set(os.listdir(folder))
-    ours = {_RECORD, *(f"{name}.csv" for name in TRUTH)}
+    ours = {_RECORD, *(f"{name}.csv" for name in truths.COLUMNS)}
     others = sorted(name for name in names - ours if not _is_part(name))
     if others or (names and _RECORD not in names):
         held = others[0] if others else sorted(names)[0]
         raise InputError(f"{folder}: holds {held}, not of a manifest we made; choose another --out")
     if names and not overwrite:
-        old = _read_record(folder / _RECORD)
-        for key, value in record.items():
-            if old.get(key) != value:
-                was, now = old.get(key), value
-                if isinstance(was, dict) and isinstance(now, dict):
-                    key = next(k for k in {**was, **now} if was.get(k) != now.get(k))
-                    was, now = was.get(key), now.get(key)
-                raise InputError(
-                    f"{folder}: holds a manifest made with {key}={was!r}, not {now!r}; "
-                    "choose another --out, or give --overwrite"
-                )
+        old = _identity(_read_record(folder / _RECORD))
+        for key, now in _identity(record).items():
+            was = old.get(key)
+            if was == now:
+                continue
+            if isinstance(was, dict) and isinstance(now, dict):
+                key = next(k for k in {**was, **now} if was.get(k) != now.get(k))
+                was, now = was.get(key), now.get(key)
+            raise InputError(
+                f"{folder}: holds a manifest made with {key}={was!r}, not {now!r}; "
+                "choose another --out, or give --overwrite"
+            )
+
+
+def _identity(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes two manifests the same, of a record in either form."""
+    systems = record.get("vocabulary", record).get("systems")
+    return {"systems": systems, **{k: record.get(k) for k in _IDENTITY}}

@@ -1,13 +1,13 @@
 """From annotated catalogues to a manifest: sections 2.1, 2.2, 3.2 and 4 of the paper.
 
-Pure and seeded. Tracks, albums, artists and tags are numbered in the order of their sorted
+Pure and seeded. Tracks, groups, artists and tags are numbered in the order of their sorted
 names, so nothing depends on the order of rows. Every step draws from a generator of its own
 (`seed` and the step), so changing one choice leaves the other draws as they were.
 """
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,19 @@ from tagjax.catalogue import corpus as corpora
 from tagjax.catalogue.annotations import Catalogue, Tracks
 from tagjax.catalogue.corpus import Corpus
 from tagjax.manifest.lists import Excerpts, Manifest
+from tagjax.vocabulary.truth import Truth
+from tagjax.vocabulary.vocabulary import EXPERIMENTS, Vocabulary
 
-EXPERIMENTS = ("taxonomy", "translation", "deduplication")
 PARTS = ("train", "validation", "test")
 UPSAMPLE_TO = ("commonest", "max_occurrences")
 
 _LABELS, _SPLIT, _BALANCE, _POSITIONS, _HALVES = range(5)
+
+
+def _one_of(name: str, values: Sequence[str], valid: Sequence[str]) -> None:
+    for value in values:
+        if value not in valid:
+            raise InputError(f"{name}={value!r}: unknown; valid: {', '.join(valid)}")
 
 
 class EmptyPartError(InputError):
@@ -90,25 +97,25 @@ class SamplingConfig:
 
 
 def draw_labels(
-    album: np.ndarray, tag: np.ndarray, popularity: np.ndarray, rng: np.random.Generator
+    group: np.ndarray, tag: np.ndarray, popularity: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draws one label an album, P(tag) proportional to 1 / popularity (section 2.2).
+    """Draws one label a group (an album), P(tag) proportional to 1 / popularity (section 2.2).
 
     With Rock on 1000 tracks and Punk on 100, an album with both is Rock with probability
     1/11 and Punk with 10/11. Exponential variables with these rates race, the first wins.
 
     Args:
-      album: int [n], the album of each (album, tag) pair; ascending, from 0, none left out.
+      group: int [n], the group of each (group, tag) pair; ascending, from 0, none left out.
       tag: int [n], its tag.
       popularity: [tags], number of tracks in the whole data set that have the tag.
       rng: the source of chance.
 
     Returns:
-      int64 [albums]: the label of each album.
+      int64 [groups]: the label of each.
     """
     arrival = rng.exponential(size=len(tag)) * np.maximum(popularity, 1)[tag]
-    order = np.lexsort((arrival, album))
-    first = np.searchsorted(album, np.arange(album[-1] + 1 if len(album) else 0))
+    order = np.lexsort((arrival, group))
+    first = np.searchsorted(group, np.arange(group[-1] + 1 if len(group) else 0))
     return tag[order[first]].astype(np.int64)
 
 
@@ -245,27 +252,21 @@ def excerpt_starts(
     """
     track = np.repeat(np.arange(len(copies)), copies)
     copy = np.arange(len(track)) - np.repeat(np.cumsum(copies) - copies, copies)
-    where = (position[track] + copy / copies[track]) % 1.0 * slack[track]
-    return track, copy, np.floor(where * 1e4) / 1e4
+    start = (position[track] + copy / copies[track]) % 1.0 * slack[track]
+    return track, copy, np.floor(start * 1e4) / 1e4
 
 
 def make_manifest(
     catalogues: Sequence[Catalogue],
-    tracks: Tracks | None,
-    config: SamplingConfig,
+    tracks: Tracks | None = None,
+    config: SamplingConfig = SamplingConfig(),
     experiment: str = "taxonomy",
     folds: int = 0,
 ) -> Manifest:
     """Samples the manifest of one experiment.
 
-    Tags are selected; for deduplication every tag is split in two by artist; an album gets one
-    label; artists go to parts (or folds); labels are balanced; excerpts get their positions.
-    Tracks in two catalogues are never trained on: they are the part `overlap` (`fold_k_overlap`
-    in the fold of their artist), annotated with the tags of both.
-
-    An album is the tracks of one catalogue with the same album_id; its tags, and those of
-    each of its tracks, are the union of its tracks' tags. A track of unknown duration gives
-    one excerpt, from its start. With folds, labels are balanced over all folds together.
+    Parts are balanced, each for itself; with folds, `fold_k` and `fold_k_upsampled` over all
+    folds together.
 
     Args:
       catalogues: with distinct prefixes.
@@ -278,7 +279,59 @@ def make_manifest(
     Raises:
       InputError: an unknown experiment, too few or like-named catalogues, nothing left to
         sample, or too few artists for the parts.
+
+    >>> ids = tuple(f"t{k}" for k in range(12))
+    >>> artists = tuple(f"r{k % 6}" for k in range(12))
+    >>> tags = (("rock", "pop"), ("jazz",)) * 6
+    >>> catalogue = Catalogue("", ids, artists, ("",) * 12, tags)
+    >>> manifest = make_manifest([catalogue], folds=3)
+    >>> [name for name in manifest.parts if len(manifest.parts[name])]
+    ['fold_0', 'fold_1', 'fold_2']
+    >>> manifest.parts["fold_0"].tags[0]
+    ('pop', 'rock')
+
+    Reference: Hennequin, Royo-Letelier, Moussallam, ISMIR 2018,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
+    _check_request(catalogues, experiment, folds)
+    corpus, truth, counts = _corpus(catalogues, tracks, config, experiment)
+    label = draw_labels(
+        corpus.pair_group, corpus.pair_tag, corpus.popularity(), _rng(config, _LABELS)
+    )[corpus.group]
+    # Tracks in two catalogues are spread over the parts as if they had one more label.
+    kind = np.where(corpus.overlap, len(corpus.vocabulary), label)
+    if folds:
+        part = folds_by_artist(corpus.artist, kind, folds, _rng(config, _SPLIT))
+    else:
+        part = split_by_artist(corpus.artist, kind, config.shares, _rng(config, _SPLIT))
+    slack = np.maximum(np.nan_to_num(corpus.duration - config.seg_duration), 0.0)
+    copies = _copies(config, corpus, label, part, slack, bool(folds))
+    # With folds, every track is predicted, also those that training has no place for.
+    taken = np.maximum(copies, 1) if folds else copies
+    position = _rng(config, _POSITIONS).random(len(corpus))
+    track, copy, start = excerpt_starts(slack, position, taken)
+    groups = corpus.group_tags()
+    parts = {
+        name: _excerpts(corpus, groups, label, (track[rows], start[rows]), config.seg_duration)
+        for name, rows in _rows(corpus, part, copies, track, copy, folds)
+    }
+    _check_parts(parts, corpus, config, folds)
+    return Manifest(
+        parts=parts,
+        vocabulary=_occurring(corpus, taken),
+        experiment=experiment,
+        seed=config.seed,
+        folds=folds,
+        config={
+            **dataclasses.asdict(config),
+            "annotates": [catalogue.annotates for catalogue in catalogues],
+        },
+        counts={**counts, **_counts(corpus, config, label, copies)},
+        truth=truth,
+    )
+
+
+def _check_request(catalogues: Sequence[Catalogue], experiment: str, folds: int) -> None:
     _one_of("experiment", [experiment], EXPERIMENTS)
     if experiment == "translation" and len(catalogues) < 2:
         raise InputError(
@@ -287,83 +340,92 @@ def make_manifest(
         )
     if folds == 1 or folds < 0:
         raise InputError(f"folds={folds}: must be at least 2, or 0 for train, validation, test")
+
+
+def _corpus(
+    catalogues: Sequence[Catalogue],
+    tracks: Tracks | None,
+    config: SamplingConfig,
+    experiment: str,
+) -> tuple[Corpus, Truth, dict[str, int]]:
+    """The tracks with the tags that are kept, halved for deduplication; truth and counts."""
     everything, counts = corpora.gather(catalogues, tracks)
     corpus = corpora.select_tags(everything, config.top_tags, config.min_tracks)
     counts |= {
-        "tags_found": len(everything.tags),
-        "tags_kept": len(corpus.tags),
+        "tags_found": len(everything.vocabulary),
+        "tags_kept": len(corpus.vocabulary),
         "tracks_without_kept_tag": len(everything) - len(corpus),
     }
-    truth: dict[str, Any] = {}
-    if experiment == "deduplication":
-        artist, tag = corpus.artist_tags()
-        half = split_groups(artist, tag, (0.5, 0.5), _rng(config, _HALVES))
-        corpus, truth["duplicates"] = corpora.duplicate_tags(corpus, half)
-        counts["tags_in_one_half_only"] = len(corpus.tags) - 2 * len(truth["duplicates"])
-    popularity, rng = corpus.popularity(), _rng(config, _LABELS)
-    label = draw_labels(corpus.pair_album, corpus.pair_tag, popularity, rng)[corpus.album]
-    # Tracks in two catalogues are spread over the parts as if they had one more label.
-    kind, rng = np.where(corpus.overlap, len(corpus.tags), label), _rng(config, _SPLIT)
-    if folds:
-        part = folds_by_artist(corpus.artist, kind, folds, rng)
-    else:
-        part = split_by_artist(corpus.artist, kind, config.shares, rng)
-    slack = np.maximum(np.nan_to_num(corpus.duration - config.seg_duration), 0.0)
-    copies = _copies(config, corpus, label, part, slack, bool(folds))
-    position = _rng(config, _POSITIONS).random(len(corpus))
-    track, copy, start = excerpt_starts(slack, position, copies)
+    if experiment != "deduplication":
+        return corpus, Truth(), counts
+    artist, tag = corpus.artist_tags()
+    half = split_groups(artist, tag, (0.5, 0.5), _rng(config, _HALVES))
+    corpus, pairs = corpora.duplicate_tags(corpus, half)
+    counts["tags_in_one_half_only"] = len(corpus.vocabulary) - 2 * len(pairs)
+    return corpus, Truth(duplicates=pairs), counts
 
-    def rows(chosen: np.ndarray) -> Excerpts:
-        return _excerpts(corpus, label, track[chosen], start[chosen], config.seg_duration)
 
-    owner, shared = part[track], corpus.overlap[track]
-    parts = {}
+def _rows(
+    corpus: Corpus,
+    part: np.ndarray,
+    copies: np.ndarray,
+    track: np.ndarray,
+    copy: np.ndarray,
+    folds: int,
+) -> Iterator[tuple[str, np.ndarray]]:
+    """(part, bool [excerpts]: which of the excerpts it has), in the order of the files."""
+    owner, shared, trained = part[track], corpus.overlap[track], copies[track] > 0
     for index, name in enumerate([f"fold_{k}" for k in range(folds)] or PARTS):
         inside = (owner == index) & ~shared
-        if not inside.any():
+        if not folds:
+            yield name, inside
+            continue
+        yield name, inside & trained & (copy == 0)
+        yield f"{name}_upsampled", inside & (copy > 0)
+        if not trained.all():
+            yield f"{name}_downsampled", inside & ~trained
+        if corpus.overlap.any():
+            yield f"{name}_overlap", (owner == index) & shared
+    if corpus.overlap.any() and not folds:
+        yield "overlap", shared
+
+
+def _check_parts(
+    parts: Mapping[str, Excerpts], corpus: Corpus, config: SamplingConfig, folds: int
+) -> None:
+    for name in [f"fold_{k}" for k in range(folds)] or PARTS:
+        if not len(parts[name]):
             raise EmptyPartError(
                 f"part {name} is empty: {corpus.artist.max() + 1} artists are too few for "
                 + (f"{folds} folds; take fewer" if folds else "three parts; take --folds=K")
                 + f", or max_occurrences={config.max_occurrences} leaves nothing for its share; "
                 "raise it"
             )
-        if not folds:
-            parts[name] = rows(inside)
-            continue
-        parts[name] = rows(inside & (copy == 0))
-        parts[f"{name}_upsampled"] = rows(inside & (copy > 0))
-        if corpus.overlap.any():
-            parts[f"{name}_overlap"] = rows((owner == index) & shared)
-    if corpus.overlap.any() and not folds:
-        parts["overlap"] = rows(shared)
-    counts |= {
+
+
+def _occurring(corpus: Corpus, taken: np.ndarray) -> Vocabulary:
+    """The tags of the tracks that have an excerpt, sorted."""
+    groups = np.zeros(len(corpus.album), bool)
+    groups[corpus.group[taken > 0]] = True
+    there = np.unique(corpus.pair_tag[groups[corpus.pair_group]]).tolist()
+    return corpus.vocabulary.select(sorted(corpus.vocabulary.tags[tag] for tag in there))
+
+
+def _counts(
+    corpus: Corpus, config: SamplingConfig, label: np.ndarray, copies: np.ndarray
+) -> dict[str, int]:
+    return {
         "overlap_tracks": int(corpus.overlap.sum()),
         "tracks_downsampled": int((copies == 0).sum()),
         "excerpts_upsampled": int((copies - 1).clip(0).sum()),
         "tracks_of_unknown_duration": int(np.isnan(corpus.duration).sum()),
         "tracks_shorter_than_excerpt": int((corpus.duration < config.seg_duration).sum()),
-        "tags_never_label": len(corpus.tags) - len(np.unique(label[~corpus.overlap])),
+        "tags_never_label": len(corpus.vocabulary) - len(np.unique(label[~corpus.overlap])),
     }
-    return Manifest(
-        parts=parts,
-        experiment=experiment,
-        systems=tuple(catalogue.prefix for catalogue in catalogues),
-        seed=config.seed,
-        folds=folds,
-        config=dataclasses.asdict(config),
-        counts=counts,
-        truth=truth,
-    )
 
 
 def _rng(config: SamplingConfig, purpose: int) -> np.random.Generator:
     return np.random.default_rng([config.seed, purpose])
-
-
-def _one_of(name: str, values: Sequence[str], valid: Sequence[str]) -> None:
-    for value in values:
-        if value not in valid:
-            raise InputError(f"{name}={value!r}: unknown; valid: {', '.join(valid)}")
 
 
 def _copies(
@@ -393,18 +455,25 @@ def _copies(
 
 
 def _excerpts(
-    corpus: Corpus, label: np.ndarray, track: np.ndarray, start: np.ndarray, duration: float
+    corpus: Corpus,
+    tags: Sequence[tuple[str, ...]],
+    label: np.ndarray,
+    places: tuple[np.ndarray, np.ndarray],
+    duration: float,
 ) -> Excerpts:
+    """The excerpts at `places`, (track, start in seconds) of each; `tags` are of the groups."""
+    track, start = places
+
     def pick(column: Sequence[Any], rows: np.ndarray) -> tuple[Any, ...]:
         return tuple([column[row] for row in rows.tolist()])
 
     return Excerpts(
         sng_id=pick(corpus.track_id, track),
-        label=pick(corpus.tags, label[track]),
+        label=pick(corpus.vocabulary.tags, label[track]),
         seg_start=start,
         seg_duration=np.full(len(track), duration),
         artist_id=pick(corpus.artist_id, track),
         album_id=pick(corpus.album_id, track),
-        tags=pick(corpus.album_tags(), corpus.album[track]),
+        tags=pick(tags, corpus.group[track]),
         path=None if corpus.path is None else pick(corpus.path, track),
     )

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, Table, not_utf8, read_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import Table, not_utf8, read_table
 from tagjax.manifest.lists import Manifest
 
 _ID = re.compile("[1-9][0-9]{0,18}")
@@ -69,7 +70,7 @@ def manifest_ids(folder: PathLike, made: Manifest) -> list[str]:
 
 def tracks_by_tag(made: Manifest) -> dict[str, list[str]]:
     """{tag: ids of its tracks, each once}, by all of a track's tags, or its labels alone."""
-    tracks: dict[str, dict[str, None]] = {tag: {} for tag in made.vocabulary}
+    tracks: dict[str, dict[str, None]] = {tag: {} for tag in made.vocabulary.tags}
     for part in made.parts.values():
         tags: Sequence[Iterable[str]] = part.tags or [(label,) for label in part.label]
         for sng_id, own in zip(part.sng_id, tags, strict=True):

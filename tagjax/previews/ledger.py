@@ -25,11 +25,12 @@ import soundfile
 
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike, atomic_path
+from tagjax.examples.provenance import LOCAL
 
 LEDGER = "previews.jsonl"
 FOUND, NO_PREVIEW, NO_DATA, FAILED = "found", "no preview", "no data", "failed"
 STATUSES = (FOUND, NO_PREVIEW, NO_DATA, FAILED)
-PREVIEW, LOCAL = "deezer preview", "local file"
+PREVIEW = "deezer preview"
 _TEMPORARY = re.compile(r"\.(?:([0-9]+)\.mp3|coverage\.csv|provenance\.csv)\.\w+\.tmp")
 _SUFFIXES = {".mp3", ".flac", ".ogg", ".opus", ".wav", ".aif", ".aiff", ".au", ".caf"}
 

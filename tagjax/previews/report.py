@@ -5,19 +5,17 @@ import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tagjax.base.files import PathLike, write_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import write_table
+from tagjax.examples import provenance
 from tagjax.previews.ledger import FAILED, FOUND, NO_DATA, NO_PREVIEW, Record
 
 FULL_S = 29.9
 """Shorter previews are counted as short: 30 s but for the four frames an MP3 may lack."""
 ALL = "(all)"
-COVERAGE, PROVENANCE = "coverage.csv", "provenance.csv"
+COVERAGE = "coverage.csv"
 _COUNTS = ("found", "shorter_than_30_s", "no_preview", "no_data", "failed", "not_fetched")
 _COLUMNS = ("tag", "tracks", *_COUNTS, "coverage")
-_PROVENANCE = (
-    *("sng_id", "path", "source", "duration_s", "fetched_at"),
-    *("title", "artist", "artist_id", "album_id"),
-)
 
 Row = Mapping[str, Any]
 """Of `coverage`: tag, numbers of its tracks, and their share."""
@@ -79,12 +77,7 @@ def write(folder: PathLike, rows: Sequence[Row], records: Iterable[Record]) -> N
     """Writes `coverage.csv`, and `provenance.csv` with a row for each found track."""
     listed = (list(row.values()) for row in rows)
     write_table(pathlib.Path(folder) / COVERAGE, _COLUMNS, listed, for_people=True)
-    write_table(
-        pathlib.Path(folder) / PROVENANCE,
-        _PROVENANCE,
-        (
-            ["" if cell is None else cell for cell in (getattr(r, name) for name in _PROVENANCE)]
-            for r in sorted(records, key=lambda r: (len(r.sng_id), r.sng_id))
-            if r.status == FOUND
-        ),
-    )
+    found = [record for record in records if record.status == FOUND]
+    found.sort(key=lambda record: (len(record.sng_id), record.sng_id))
+    cells = ([getattr(record, name) for name in provenance.COLUMNS] for record in found)
+    provenance.write_provenance(folder, cells)

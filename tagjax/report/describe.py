@@ -18,8 +18,8 @@ import scipy.sparse
 from tagjax.catalogue.annotations import Catalogue, Tracks
 from tagjax.manifest.lists import Excerpts, Manifest, summarise
 from tagjax.manifest.sampling import EmptyPartError, SamplingConfig, make_manifest
-from tagjax.similarity.tables import Similarity
-from tagjax.tasks.results import Table
+from tagjax.similarity.matrix import Similarity
+from tagjax.tasks.results import TaskTable
 from tagjax.vocabulary import tags as names
 
 Counts = npt.NDArray[np.int64]
@@ -56,7 +56,7 @@ class Description:
     shares: Mapping[str, Counts]
     excerpts: Mapping[str, Counts]
     overlap: Counts
-    parts: Table
+    parts: TaskTable
     cardinality: Mapping[str, Counts]
     together: Counts
     full: bool
@@ -93,11 +93,9 @@ def describe(manifest: Manifest, before: Manifest | None = None) -> Description:
       before: the same without balancing: an excerpt of every track. None: what `manifest` shows
         of that, its tracks; tracks that balancing left out are not among them.
     """
-    systems = manifest.systems
-    if systems == ("",):
-        systems = names.detect_systems(manifest.vocabulary)
+    systems = manifest.vocabulary.systems
     source = before or manifest
-    tags = tuple(sorted({*manifest.vocabulary, *source.vocabulary}))
+    tags = tuple(sorted({*manifest.vocabulary.tags, *source.vocabulary.tags}))
     number = {tag: i for i, tag in enumerate(tags)}
     table = _tracks(source)
     full = all(part.tags is not None for part in source.parts.values())
@@ -196,7 +194,7 @@ def genres(
     return found
 
 
-def tag_table(described: Description) -> Table:
+def tag_table(described: Description) -> TaskTable:
     """A row a tag, those of most tracks first."""
     total = sum(described.excerpts.values())
     columns: dict[str, Sequence[Any]] = {"tag": described.tags}
@@ -215,19 +213,19 @@ def tag_table(described: Description) -> Table:
     if described.overlap.any():
         columns["overlap"] = described.overlap.tolist()
     rows = sorted(zip(*columns.values(), strict=True), key=lambda row: (-row[1], row[0]))
-    return Table(tuple(columns), tuple(rows))
+    return TaskTable(tuple(columns), tuple(rows))
 
 
-def cardinality_table(described: Description) -> Table:
+def cardinality_table(described: Description) -> TaskTable:
     """A row for each number of tags a track may have, with the tracks of each system and all."""
     several = described.cardinality
     heads = [name or "all" for name in several] if len(several) > 1 else ["tracks"]
     rows = zip(*(counts.tolist() for counts in several.values()), strict=True)
     kept = [(k, *row) for k, row in enumerate(rows)]
-    return Table(("tags", *heads), tuple(row for row in kept if any(row[1:])))
+    return TaskTable(("tags", *heads), tuple(row for row in kept if any(row[1:])))
 
 
-def pair_table(described: Description, limit: int | None = None) -> Table:
+def pair_table(described: Description, limit: int | None = None) -> TaskTable:
     """Pairs of tags that occur together: tracks with both, and `likeness`; the likest first."""
     matrix = likeness(described).matrix
     one, other = np.nonzero(np.triu(described.together, 1))
@@ -241,13 +239,13 @@ def pair_table(described: Description, limit: int | None = None) -> Table:
         )
         for i, j in zip(one[order].tolist(), other[order].tolist(), strict=True)
     ]
-    return Table(("tag", "other", "tracks", "co-occurrence"), tuple(rows))
+    return TaskTable(("tag", "other", "tracks", "co-occurrence"), tuple(rows))
 
 
-def square_table(described: Description) -> Table:
+def square_table(described: Description) -> TaskTable:
     """Tracks with both tags, a row and a column a tag, in the form of a similarity."""
     rows = zip(described.tags, described.together.tolist(), strict=True)
-    return Table(("", *described.tags), tuple((tag, *row) for tag, row in rows))
+    return TaskTable(("", *described.tags), tuple((tag, *row) for tag, row in rows))
 
 
 def lines(described: Description, shown: int = 12) -> Iterator[str]:
@@ -324,7 +322,7 @@ def _tracks(manifest: Manifest) -> _Tracks:
     )
 
 
-def _parts(manifest: Manifest) -> Table:
+def _parts(manifest: Manifest) -> TaskTable:
     rows = []
     for row, part in zip(summarise(manifest), manifest.parts.values(), strict=True):
         row = {("labels" if name == "tags" else name): value for name, value in row.items()}
@@ -335,7 +333,7 @@ def _parts(manifest: Manifest) -> Table:
             largest = max(Counter(artist for artist, _ in pairs).values(), default=0)
         row["largest_artist"] = largest
         rows.append(row)
-    return Table(tuple(rows[0]), tuple(tuple(row.values()) for row in rows))
+    return TaskTable(tuple(rows[0]), tuple(tuple(row.values()) for row in rows))
 
 
 def _cardinality(

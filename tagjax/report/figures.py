@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tagjax.base.files import PathLike, atomic_path
-from tagjax.similarity.tables import Similarity
+from tagjax.similarity.matrix import Similarity
 from tagjax.vocabulary import tags
 
 # Twenty colours a reader can tell apart, as many as genres of either released system.

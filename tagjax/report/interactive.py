@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 from plotly import subplots
 
 from tagjax.report import charts, figures
-from tagjax.similarity.tables import Similarity
-from tagjax.tasks.results import Table
+from tagjax.similarity.matrix import Similarity
+from tagjax.tasks.results import TaskTable
 from tagjax.vocabulary import tags
 
 SCALE = 10_000  # heat map cells are whole numbers of 1 / SCALE
@@ -248,7 +248,7 @@ def draw_counts(names: Sequence[str], series: Mapping[str, Sequence[int]]) -> go
     return figure
 
 
-def draw_parts(parts: Table) -> go.Figure:
+def draw_parts(parts: TaskTable) -> go.Figure:
     """Excerpts, tracks and artists of each part as bars; as `charts.draw_parts`."""
     columns = {name: [row[i] for row in parts.rows] for i, name in enumerate(parts.header)}
     shown = [name for name in ("excerpts", "tracks", "artists") if None not in columns[name]]

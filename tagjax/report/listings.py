@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tagjax.report import text
+from tagjax.similarity.embeddings import EMBEDDINGS
 from tagjax.tasks import paper as printed
-from tagjax.tasks import results as records
-from tagjax.tasks.results import TaskResult
+from tagjax.tasks.results import TaskResult, TaskTable
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +78,10 @@ WORDS = {
         "duplicate",
         "Every tag was split by artist into two halves, _1 and _2. Is the tag most similar to "
         "a half the other half?",
-        "Queries are all tags, candidates all other tags. A hit at k: the tag's other half is "
-        "among its k nearest. “MAP, self included” is the paper's: that of a list which the tag "
-        "itself opens as a first hit, (1 + 2/(r + 1)) / 2 for a duplicate at rank r; it is "
-        "never below 50.",
+        "Queries are all tags, candidates all other tags of the same tag system. A hit at k: the "
+        "tag's other half is among its k nearest. “MAP, self included” is the paper's: that of a "
+        "list which the tag itself opens as a first hit, (1 + 2/(r + 1)) / 2 for a duplicate at "
+        "rank r; it is never below 50.",
     ),
     "translation": Words(
         "Tag translation",
@@ -159,12 +161,21 @@ COUNTED = {  # column of `describe.tag_table`: series of its chart
     "labelled": "tracks with the label, before balancing",
     "excerpts": "excerpts with the label, after balancing",
 }
-EMBEDDINGS = {
-    "fw": "weights of the last layer, eq. 1",
-    "fc": "columns of the output, eq. 2",
-    "fm": "mean output over a tag's excerpts, eq. 3",
-    "fdist": "co-occurrence in the annotations, not audio, eq. 4",
-}
+
+
+def words(task: str, vocabulary: Vocabulary) -> Words:
+    """How a task is spoken of; of tags that were not split in two, no half is."""
+    if task != "deduplication" or any(vocabulary.half):
+        return WORDS[task]
+    question = "Which tags are so alike that they may mean the same?"
+    return dataclasses.replace(WORDS[task], question=question)
+
+
+def meanings() -> dict[str, str]:
+    """{embedding: what it is}."""
+    return {
+        name: f"{embedding.title}, {embedding.equation}" for name, embedding in EMBEDDINGS.items()
+    }
 
 
 def summary(task: str, results: Mapping[str, TaskResult], paper: bool) -> dict[str, Any]:
@@ -176,20 +187,17 @@ def summary(task: str, results: Mapping[str, TaskResult], paper: bool) -> dict[s
     book = printed.FIGURES.get(task, {}) if paper else {}
     rows = []
     for name, result in results.items():
-        several = result.systems if len(result.systems) > 1 else {}
-        parts: dict[str | None, Any] = {None: result.metrics} | dict(several)
-        for part, figures_of in parts.items():
-            given = book.get(name, {}) if part is None else {}
+        for part, figures_of in text.parts_of(result).items():
+            given = {} if part else book.get(name, {})
             cells = [
-                (records.percent(figures_of[key]), str(given.get(key, "")))
+                (text.percent(figures_of[key]), str(given.get(key, "")))
                 if key in figures_of
                 else ("-", "")
                 for key in keys
             ]
             n = next(iter(figures_of.values()))["n"] if figures_of else 0
-            label = None if part is None else part or "(no prefix)"
-            rows.append({"name": name, "part": label, "n": n, "cells": cells})
-    return {"header": [records.HEADINGS.get(key, key) for key in keys], "rows": rows}
+            rows.append({"name": name, "part": part or None, "n": n, "cells": cells})
+    return {"header": [text.HEADINGS.get(key, key) for key in keys], "rows": rows}
 
 
 def errors(task: str, results: Mapping[str, TaskResult], name: str, limit: int) -> list[Listing]:
@@ -296,7 +304,7 @@ def table(kind: str, result: TaskResult, name: str, paper: bool, limit: int) -> 
     ]
 
 
-def columns_of(table: records.Table) -> dict[str, tuple[Any, ...]]:
+def columns_of(table: TaskTable) -> dict[str, tuple[Any, ...]]:
     """{heading: cells}."""
     columns = list(zip(*table.rows, strict=True)) or [()] * len(table.header)
     return dict(zip(table.header, columns, strict=True))
@@ -310,7 +318,7 @@ def counts(counted: Mapping[str, int]) -> list[Listing]:
     return [Listing(columns, tuple(counted.items()), len(counted))]
 
 
-def plain(table: records.Table, file: str, limit: int) -> Listing:
+def plain(table: TaskTable, file: str, limit: int) -> Listing:
     """A table as it is: the first column in words, the others by what is in them."""
 
     def kind(values: Sequence[Any]) -> str:
@@ -341,7 +349,7 @@ def remarks(results: Mapping[str, TaskResult]) -> list[str]:
             )
         listed = result.extra.get("listed")
         if listed:
-            parts = [f"{records.HEADINGS[k]} {records.percent(v)}" for k, v in listed.items()]
+            parts = [f"{text.HEADINGS[k]} {text.percent(v)}" for k, v in listed.items()]
             said.append(f"Known duplicates by {name}: {', '.join(parts)}.")
     return said
 

@@ -20,17 +20,18 @@ import numpy as np
 import numpy.typing as npt
 import plotly.offline
 
-from tagjax.base.files import PathLike, write_table, write_text
+from tagjax.base.files import PathLike, write_text
+from tagjax.base.tables import write_table
 from tagjax.report import charts, describe, figures, interactive, listings
-from tagjax.similarity.tables import Similarity
+from tagjax.similarity.matrix import Similarity
 from tagjax.tasks import paper as printed
-from tagjax.tasks import results as records
+from tagjax.tasks.evaluation import Evaluation
 from tagjax.tasks.results import TaskResult
-from tagjax.vocabulary import tags
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class ReportConfig:
     """How much goes into the page; the CSV files beside it have everything.
 
     Attributes:
@@ -49,38 +50,25 @@ class Config:
 
 
 def render(
-    task: str,
-    results: Mapping[str, TaskResult],
-    similarities: Mapping[str, Similarity],
-    parents: Mapping[str, Sequence[str]],
-    systems: Sequence[str] = ("",),
-    paper: bool = False,
-    title: str | None = None,
+    evaluation: Evaluation,
     places: Mapping[str, npt.NDArray[np.float64]] | None = None,
-    config: Config = Config(),
+    config: ReportConfig = ReportConfig(),
+    title: str | None = None,
 ) -> str:
     """The report of a task as HTML.
 
     Args:
-      task: one of `tasks.TASKS`.
-      results: {embedding: result} of `tasks.run`.
-      similarities: {embedding: similarity}, at least of the same embeddings.
-      parents: {style tag: genre tags}: `taxonomy.place(...).parents`, for colours and order;
-        in deduplication of the tags with `_1` and `_2` or without.
-      systems: prefixes of the tag systems.
-      paper: whether to show the paper's printed figures: only for the authors' release.
-      title: of the page; None: the task's name.
+      evaluation: of the task.
       places: {embedding: float [N, 2]} of `figures.layout`, where the caller has them; the
         others are computed.
       config: how much to show.
-
-    Raises:
-      KeyError: an unknown task, or an embedding without similarity.
+      title: of the page; None: the task's name.
     """
-    words = listings.WORDS[task]
+    task, results, paper = evaluation.task, evaluation.results, evaluation.printed
+    words = listings.words(task, evaluation.vocabulary)
     embeddings = list(results)
     drawn = [
-        _drawings(similarities[name], (places or {}).get(name), parents, systems, config)
+        _drawings(evaluation.similarities[name], (places or {}).get(name), evaluation, config)
         for name in embeddings
     ]
     named = dict.fromkeys(kind for result in results.values() for kind in result.tables)
@@ -97,13 +85,13 @@ def render(
         words=words,
         task=task,
         embeddings=embeddings,
-        meanings=listings.EMBEDDINGS,
-        chosen=embeddings.index("fc") if "fc" in embeddings else 0,
-        tags=len(next(iter(similarities.values())).tags) if similarities else 0,
-        systems=_counts(similarities, systems),
+        meanings=listings.meanings(),
+        chosen=embeddings.index(evaluation.best),
+        tags=len(evaluation.vocabulary),
+        systems=_counts(evaluation.vocabulary),
         summary=listings.summary(task, results, paper),
         paper=printed.TABLES[task] if paper else "",
-        notes=[*records.notes(results), *(printed.NOTES.get(task, ()) if paper else ())],
+        notes=evaluation.notes,
         remarks=listings.remarks(results),
         sections=sections,
         lists=lists,
@@ -116,7 +104,7 @@ def render_description(
     described: describe.Description,
     parents: Mapping[str, Sequence[str]],
     title: str,
-    config: Config = Config(),
+    config: ReportConfig = ReportConfig(),
 ) -> str:
     """The report of a data set as HTML.
 
@@ -182,7 +170,7 @@ def write_description(
     described: describe.Description,
     parents: Mapping[str, Sequence[str]],
     title: str,
-    config: Config = Config(),
+    config: ReportConfig = ReportConfig(),
 ) -> Iterator[pathlib.Path]:
     """Writes tables, charts and the page of `render_description`; yields each path when done."""
     folder = pathlib.Path(folder)
@@ -233,7 +221,7 @@ def _page(template: str, **values: Any) -> str:
 
 
 def _section(
-    kind: str, task: str, results: Mapping[str, TaskResult], paper: bool, config: Config
+    kind: str, task: str, results: Mapping[str, TaskResult], paper: bool, config: ReportConfig
 ) -> dict[str, Any]:
     heading, link, about = listings.TABLES.get(kind, (kind.replace("_", " "), "", ""))
     made = []
@@ -253,32 +241,30 @@ def _section(
     }
 
 
-def _counts(similarities: Mapping[str, Similarity], systems: Sequence[str]) -> list[str]:
+def _counts(vocabulary: Vocabulary) -> list[str]:
     """Of tags by system, in words; none for a single system."""
-    tag_names = next(iter(similarities.values())).tags if similarities else ()
-    counts = collections.Counter(tags.system_of(tag, systems) for tag in tag_names)
-    several = len(systems) > 1
-    return [f"{counts[one]} {one or 'without prefix'}" for one in systems] if several else []
+    if len(vocabulary.systems) < 2:
+        return []
+    counts = collections.Counter(vocabulary.system)
+    return [f"{counts[system]} {system or 'without prefix'}" for system in vocabulary.systems]
 
 
 def _drawings(
     similarity: Similarity,
     places: npt.NDArray[np.float64] | None,
-    parents: Mapping[str, Sequence[str]],
-    systems: Sequence[str],
-    config: Config,
+    evaluation: Evaluation,
+    config: ReportConfig,
 ) -> dict[str, Any]:
     """Map and heat map as JSON for `report.js`, None where there are too many tags."""
-    names = similarity.tags
-    parents = interactive.parents_of(names, parents)
+    parents, systems = evaluation.parents, evaluation.vocabulary.systems
     drawn: dict[str, Any] = {"map": None, "heat": None}
     drawn["missing"] = int(np.isnan(np.diagonal(similarity.matrix)).sum())
-    if len(names) <= config.mapped:
+    if len(similarity.tags) <= config.mapped:
         if places is None:
             places = figures.layout(similarity, config.layout)
         figure = interactive.draw_map(similarity, places, parents, systems)
         drawn["map"] = _json(figure)
-    if len(names) <= config.heat:
+    if len(similarity.tags) <= config.heat:
         drawn["heat"] = _packed(*interactive.draw_heat_map(similarity, parents, systems))
     return drawn
 

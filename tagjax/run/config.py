@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tagjax.base.errors import InputError
-from tagjax.examples.loader import Dataset
+from tagjax.examples.dataset import Dataset
 from tagjax.network.augment import AugmentConfig
 from tagjax.network.model import PRESETS as MODELS
 from tagjax.network.step import StepConfig

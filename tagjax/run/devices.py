@@ -15,14 +15,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-import numpy.typing as npt
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from tagjax.base.errors import InputError
 from tagjax.base.interruption import InterruptedRunError
-from tagjax.examples import frontend
 from tagjax.network import step as steps
 
 AXIS = "devices"
@@ -155,47 +152,6 @@ def _shard(batch: Any) -> Any:
         return x if there else x.reshape(count, len(x) // count, *x.shape[1:])
 
     return jax.tree.map(sharded, batch)
-
-
-def device_room() -> int:
-    """Bytes that examples may take on each local device: half of what is free, none of a CPU's."""
-    if jax.default_backend() == "cpu":
-        return 0
-    found = [device.memory_stats() or {} for device in jax.local_devices()]
-    free = [stats.get("bytes_limit", 0) - stats.get("bytes_in_use", 0) for stats in found]
-    return min(free) // 2
-
-
-class Pool:
-    """Log-mels of all examples on every local device, where batches are cut out."""
-
-    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-        """Room for log-mels of `shape` [N, frames, bands], as stored."""
-        mesh = Mesh(jax.local_devices(), (AXIS,))
-        whole, cut = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(AXIS))
-        lone = jax.device_count() == 1
-        self._rows = jax.jit(lambda: jnp.zeros(shape, np.dtype(dtype)), out_shardings=whole)()
-        self._put = jax.jit(
-            lambda rows, some, start: jax.lax.dynamic_update_slice_in_dim(rows, some, start, 0),
-            donate_argnums=0,
-        )
-        self._take = jax.jit(
-            lambda rows, places: frontend.restored(rows[places]),
-            out_shardings=None if lone else cut,
-        )
-        self._shape = (-1,) if lone else (jax.local_device_count(), -1)
-
-    def put(self, start: int, mel: np.ndarray) -> None:
-        """Writes examples [n, frames, bands] to the places from `start` on."""
-        self._rows = self._put(self._rows, mel, start)
-
-    def __call__(self, indices: np.ndarray) -> jax.Array:
-        """The log-mels at `indices` [b] as the steps of this module want them.
-
-        Returns:
-          [b, frames, bands], or of several devices [local devices, b / them, frames, bands].
-        """
-        return self._take(self._rows, indices.astype(np.int32).reshape(self._shape))
 
 
 def _over_devices(function: Callable, out_axes: Any, donate: bool = False) -> Callable:

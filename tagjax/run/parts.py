@@ -3,7 +3,7 @@
 import dataclasses
 
 from tagjax.base.errors import InputError
-from tagjax.examples.loader import Dataset
+from tagjax.examples.dataset import Dataset
 
 
 @dataclasses.dataclass(frozen=True)

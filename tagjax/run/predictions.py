@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, read_table, write_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import read_table, write_table
 
 COLUMNS = ("sng_id", "label", "part", "artist_id", "album_id", "tags")
 _ARRAYS = {"probabilities": np.float32, "occurrences": np.uint8}

@@ -7,17 +7,46 @@ float64, in chunks of rows, so that arrays may be memory-mapped and larger than 
 
 A column of zeros (a tag with no track, or never predicted) has no direction: its cosine
 with every tag, itself included, is NaN, as in the authors' released matrices.
+
+To add an embedding, write its function here and name it in `EMBEDDINGS`: names of files, flags
+and `--help`, and the report take it from there.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tagjax.base.errors import InputError
+
 Array = npt.NDArray[np.float64]
 
-NAMES = ("fw", "fc", "fm", "fdist")
+ROWS = 4096
+"""Rows of predictions that are in memory at once."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of a matrix that may be memory-mapped; what is asked for is read, no more.
+
+    Attributes:
+      array: [N_s, N].
+      places: int64 [n], rows of it, ascending.
+    """
+
+    array: npt.NDArray
+    places: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, part: slice) -> npt.NDArray:
+        some = self.places[part]
+        if len(some) and some[-1] - some[0] == len(some) - 1:  # Then nothing has to be copied.
+            return self.array[some[0] : some[-1] + 1]
+        return self.array[some]
 
 
 def fw(kernels: npt.NDArray | Sequence[npt.NDArray]) -> Array:
@@ -33,14 +62,14 @@ def fw(kernels: npt.NDArray | Sequence[npt.NDArray]) -> Array:
     Raises:
       ValueError: a kernel is no matrix, or the networks differ in their classes.
     """
-    several = kernels if isinstance(kernels, list | tuple) else [kernels]
-    matrices = [_matrix(np.asarray(kernel), "kernel") for kernel in several]
+    networks = kernels if isinstance(kernels, list | tuple) else [kernels]
+    matrices = [_matrix(np.asarray(kernel), "kernel") for kernel in networks]
     if len({matrix.shape[1] for matrix in matrices}) != 1:
         raise ValueError(f"kernels of {len(matrices)} networks have different classes")
     return np.concatenate(matrices).astype(np.float64)
 
 
-def fc(probabilities: npt.ArrayLike) -> npt.NDArray:
+def fc(probabilities: Any) -> Any:
     """The columns of the output, f_c(t_i) = P[:, i] (equation 2).
 
     Args:
@@ -52,10 +81,10 @@ def fc(probabilities: npt.ArrayLike) -> npt.NDArray:
     Raises:
       ValueError: P is no matrix.
     """
-    return _matrix(np.asanyarray(probabilities), "probabilities")
+    return _matrix(probabilities, "probabilities")
 
 
-def fm(probabilities: npt.ArrayLike, occurrences: npt.ArrayLike, rows: int = 1024) -> Array:
+def fm(probabilities: Any, occurrences: Any, rows: int = ROWS) -> Array:
     """The mean output over a tag's excerpts, f_m(t_i) = 1/|S_ti| sum_(s_k in S_ti) p_k (eq. 3).
 
     Args:
@@ -70,39 +99,20 @@ def fm(probabilities: npt.ArrayLike, occurrences: npt.ArrayLike, rows: int = 102
     Raises:
       ValueError: not matrices of as many rows.
     """
-    p, m = _matrix(np.asanyarray(probabilities), "probabilities"), fdist(occurrences)
+    p, m = _matrix(probabilities, "probabilities"), fdist(occurrences)
     if len(p) != len(m):
         raise ValueError(f"{len(p)} rows of probabilities but {len(m)} rows of occurrences")
-    return fm_of(chunks_of(p, rows), chunks_of(m, rows))
-
-
-def fm_of(probabilities: Iterable[npt.ArrayLike], occurrences: Iterable[npt.ArrayLike]) -> Array:
-    """As `fm`, of matrices that come in chunks of equally many rows.
-
-    Raises:
-      ValueError: no chunk at all, or more of one than of the other.
-    """
-    total, count = None, None
-    for p_chunk, m_chunk in zip(probabilities, occurrences, strict=True):
-        p, m = np.asarray(p_chunk, np.float64), _sparse(m_chunk)
-        total = m.T @ p + (0.0 if total is None else total)
-        count = m.sum(axis=0) + (0.0 if count is None else count)
-    if total is None or count is None:
+    if not len(p):
         raise ValueError("no rows to sum")
+    total, count = np.zeros((m[:1].shape[1], p[:1].shape[1])), np.zeros(m[:1].shape[1])
+    for p_chunk, m_chunk in zip(chunks_of(p, rows), chunks_of(m, rows), strict=True):
+        having = _sparse(np.asarray(m_chunk) != 0)
+        total += having.T @ np.asarray(p_chunk, np.float64)
+        count += having.sum(axis=0)
     return total.T / np.maximum(count, 1)
 
 
-def _sparse(occurrences: npt.ArrayLike) -> Any:
-    """Rows of M, float64: with few tags a row, its products take few additions."""
-    import scipy.sparse  # Which JAX brings; whoever only ranks need not wait for it.
-
-    m = np.asarray(occurrences) != 0
-    places = np.flatnonzero(m)  # Several times as fast as SciPy's search in two dimensions.
-    columns, ends = places % m.shape[1], np.searchsorted(places, np.arange(len(m) + 1) * m.shape[1])
-    return scipy.sparse.csr_array((np.ones(len(places)), columns, ends), m.shape)
-
-
-def fdist(occurrences: npt.ArrayLike) -> npt.NDArray:
+def fdist(occurrences: Any) -> Any:
     """The columns of the annotation, f_dist(t_i) = M[:, i] (equation 4).
 
     Args:
@@ -114,13 +124,67 @@ def fdist(occurrences: npt.ArrayLike) -> npt.NDArray:
     Raises:
       ValueError: M is no matrix.
     """
-    return _matrix(np.asanyarray(occurrences), "occurrences")
+    return _matrix(occurrences, "occurrences")
 
 
-def chunks_of(array: npt.NDArray, rows: int = 1024) -> Iterator[Array]:
-    """Yields float64 copies of `rows` rows of a matrix (or memory map) at a time."""
+@dataclasses.dataclass(frozen=True)
+class Embedding:
+    """What there is to know of an embedding.
+
+    Attributes:
+      function: gives it, [D, N], a column a tag.
+      inputs: what the function takes, in order: "kernels" of the last layer, "probabilities" P
+        of excerpts, "occurrences" M of tags in their annotations. An embedding of occurrences has
+        a column a tag of them, so it may have tags that the classifier never saw.
+      title: what its vectors are.
+      equation: in the paper.
+    """
+
+    function: Callable[..., Any]
+    inputs: tuple[str, ...]
+    title: str
+    equation: str
+
+    def of(self, inputs: Mapping[str, Any]) -> Any:
+        """The embedding of these inputs.
+
+        Raises:
+          InputError: one is missing.
+        """
+        missing = [name for name in self.inputs if name not in inputs]
+        if missing:
+            raise InputError(f"{self.function.__name__} needs {' and '.join(missing)}")
+        return self.function(*(inputs[name] for name in self.inputs))
+
+
+EMBEDDINGS: Mapping[str, Embedding] = {
+    "fw": Embedding(fw, ("kernels",), "weights of the last layer", "eq. 1"),
+    "fc": Embedding(fc, ("probabilities",), "columns of the output", "eq. 2"),
+    "fm": Embedding(
+        fm, ("probabilities", "occurrences"), "mean output over a tag's excerpts", "eq. 3"
+    ),
+    "fdist": Embedding(
+        fdist, ("occurrences",), "co-occurrence in the annotations, not audio", "eq. 4"
+    ),
+}
+NAMES = tuple(EMBEDDINGS)
+
+
+def named(name: str) -> Embedding:
+    """The embedding of a name.
+
+    Raises:
+      InputError: there is none.
+    """
+    if name not in EMBEDDINGS:
+        raise InputError(f"unknown embedding {name!r}; one of {', '.join(NAMES)}")
+    return EMBEDDINGS[name]
+
+
+def chunks_of(array: Any, rows: int = ROWS) -> Iterator[npt.NDArray]:
+    """Yields `rows` rows of a matrix (or memory map, or `Rows`) at a time."""
     for start in range(0, len(array), rows):
-        yield np.asarray(array[start : start + rows], dtype=np.float64)
+        yield array[start : start + rows]
 
 
 def gram(chunks: Iterable[npt.ArrayLike]) -> Array:
@@ -129,7 +193,8 @@ def gram(chunks: Iterable[npt.ArrayLike]) -> Array:
     The embedding itself (f_c and f_dist have a row an excerpt) need never exist as a whole.
 
     Args:
-      chunks: matrices [any number of rows, N].
+      chunks: matrices [any number of rows, N]; of whole numbers and bools, which are mostly
+        zeros, only the others are multiplied.
 
     Returns:
       float64 [N, N], symmetric.
@@ -137,22 +202,31 @@ def gram(chunks: Iterable[npt.ArrayLike]) -> Array:
     Raises:
       ValueError: no chunk at all.
     """
-    blocks = (np.asarray(chunk, dtype=np.float64) for chunk in chunks)
-    return _sum(block.T @ block for block in blocks)
-
-
-def gram_of_occurrences(chunks: Iterable[npt.ArrayLike]) -> Array:
-    """As `gram`, of M in chunks: how many excerpts have both of two tags."""
-    return _sum((m.T @ m).toarray() for m in map(_sparse, chunks))
-
-
-def _sum(matrices: Iterable[Array]) -> Array:
     total: Array | None = None
-    for matrix in matrices:
-        total = matrix if total is None else total + matrix
+    for chunk in chunks:
+        block = np.asarray(chunk)
+        if block.dtype.kind in "bui":
+            sparse = _sparse(block)
+            product = (sparse.T @ sparse).toarray()
+        else:
+            block = np.asarray(block, dtype=np.float64)
+            product = block.T @ block
+        total = product if total is None else total + product
     if total is None:
         raise ValueError("no rows to sum")
     return total
+
+
+def _sparse(matrix: npt.NDArray) -> Any:
+    """The same, float64: with few tags a row, its products take few additions."""
+    import scipy.sparse  # Which JAX brings; whoever only ranks need not wait for it.
+
+    m = np.asarray(matrix)
+    # Several times as fast as SciPy's search in two dimensions.
+    places = np.flatnonzero(m)
+    columns, ends = places % m.shape[1], np.searchsorted(places, np.arange(len(m) + 1) * m.shape[1])
+    values = m.ravel()[places].astype(np.float64)
+    return scipy.sparse.csr_array((values, columns, ends), m.shape)
 
 
 def cosine_of_gram(products: npt.ArrayLike) -> Array:
@@ -180,13 +254,20 @@ def cosine_of_gram(products: npt.ArrayLike) -> Array:
     return similarity
 
 
-def cosine(embedding: npt.ArrayLike, rows: int = 1024) -> Array:
-    """Cosine similarity of the columns of an embedding [D, N]: see `cosine_of_gram`."""
-    matrix = _matrix(np.asanyarray(embedding), "embedding")
-    return cosine_of_gram(gram(chunks_of(matrix, rows)))
+def cosine(embedding: Any, rows: int = ROWS) -> Array:
+    """Cosine similarity of the columns of an embedding [D, N]: see `cosine_of_gram`.
+
+    >>> cosine([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0]]).tolist()
+    [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0]]
+    """
+    return cosine_of_gram(gram(chunks_of(_matrix(embedding, "embedding"), rows)))
 
 
-def _matrix(array: npt.NDArray, name: str) -> npt.NDArray:
+def _matrix(given: Any, name: str) -> Any:
+    """A matrix, memory map or `Rows` as it is; anything else as an array."""
+    if isinstance(given, Rows):
+        return given
+    array = np.asanyarray(given)
     if array.ndim != 2:
         raise ValueError(f"{name}: expected a matrix, got shape {array.shape}")
     return array

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike
 from tagjax.run import predictions
 from tagjax.similarity import embeddings
-from tagjax.similarity.tables import Similarity
+from tagjax.similarity.matrix import Similarity
+from tagjax.vocabulary.truth import Truth, from_rows, read_truth
+from tagjax.vocabulary.vocabulary import Vocabulary
 
-ROWS = 4096
-"""Rows of predictions that are in memory at once."""
+TRUTH = "truth"
+"""Folder of a run with its copy of the tables of truth."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,22 +26,124 @@ class Run:
 
     Attributes:
       path: the run directory.
-      metadata: `experiment`, `systems`, `truth`, `multi_label` of its data set.
+      vocabulary: N_c tags, as its data set recorded them.
       kernels: float32 [H, N_c], the last layer of its model, or of each fold's.
       predictions: of its test split, or of all folds.
+      truth: the tables of truth that it keeps, as a default.
+      metadata: of its data set, such as `experiment` and `multi_label`.
     """
 
     path: pathlib.Path
-    metadata: Mapping[str, Any]
+    vocabulary: Vocabulary
     kernels: tuple[np.ndarray, ...]
     predictions: predictions.Predictions
+    truth: Truth = Truth()
+    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def similarity(self, embedding: str = "fc", fdist_of: str = "all") -> Similarity:
+        """Cosine similarity (section 2.4.5) of the run's tags by an embedding.
+
+        It is summed in chunks: no N_s x N_c array is in memory.
+
+        Args:
+          embedding: a name in `embeddings.EMBEDDINGS`.
+          fdist_of: excerpts that an embedding of annotations alone counts: "all", or those of
+            the "overlap" of two catalogues, where there are any (section 4).
+
+        Raises:
+          InputError: an unknown embedding, or other excerpts.
+        """
+        vectors = embeddings.named(embedding).of(self._inputs(embedding, fdist_of))
+        return Similarity(self.vocabulary, embeddings.cosine(vectors))
+
+    def similarities(self, fdist_of: str = "all") -> dict[str, Similarity]:
+        """{embedding: similarity} of all embeddings; see `similarity`."""
+        return {name: self.similarity(name, fdist_of) for name in embeddings.NAMES}
+
+    def embedding(self, name: str, fdist_of: str = "all", max_rows: int = 20_000) -> np.ndarray:
+        """An embedding itself, a column a tag: float [dimensions, N_c].
+
+        Of fc and fdist, which have a dimension an excerpt, at most `max_rows` evenly spaced ones;
+        the authors' release keeps as many.
+
+        Raises:
+          InputError: as `similarity`.
+        """
+        vectors = embeddings.named(name).of(self._inputs(name, fdist_of))
+        if isinstance(vectors, embeddings.Rows):
+            if len(vectors) > max_rows:
+                chosen = np.linspace(0, len(vectors) - 1, max_rows).astype(np.int64)
+                vectors = embeddings.Rows(vectors.array, vectors.places[chosen])
+            vectors = vectors[:]
+        return vectors
+
+    def with_new_tags(
+        self, annotations: Mapping[str, Sequence[str]], system: str = ""
+    ) -> dict[str, Similarity]:
+        """fm and fdist with tags of another annotation of the predicted tracks (section 2.4.3).
+
+        The classifier is not trained again; fw and fc cannot have such tags.
+
+        Args:
+          annotations: {track id: tags, without prefix}.
+          system: prefix of their tag system; a tag that the run knows is replaced by what these
+            annotations say.
+
+        Raises:
+          InputError: none of these tracks was predicted.
+        """
+        tagged = {track: [system + tag for tag in tags] for track, tags in annotations.items()}
+        tags, new = predictions.occurrences_of(self.predictions.excerpts["sng_id"], tagged)
+        if not tags:
+            raise InputError(
+                f"none of the {len(annotations)} annotated tracks is among {self.path}'s"
+            )
+        kept = [i for i, tag in enumerate(self.vocabulary.tags) if tag not in {*tags}]
+        old = self.vocabulary.select(self.vocabulary.tags[i] for i in kept)
+        predicted = dataclasses.replace(
+            self.predictions,
+            occurrences=np.concatenate([self.predictions.occurrences[:, kept], new], axis=1),
+        )
+        extended = dataclasses.replace(
+            self, vocabulary=old.extended(Vocabulary.of(tags, [system])), predictions=predicted
+        )
+        return {
+            name: extended.similarity(name)
+            for name, embedding in embeddings.EMBEDDINGS.items()
+            if "occurrences" in embedding.inputs
+        }
+
+    def _inputs(self, name: str, fdist_of: str) -> dict[str, Any]:
+        """What an embedding of that name is made of."""
+        rows = self._rows("probabilities" in embeddings.named(name).inputs, fdist_of)
+        return {
+            "kernels": self.kernels,
+            "probabilities": embeddings.Rows(self.predictions.probabilities, rows),
+            "occurrences": embeddings.Rows(self.predictions.occurrences, rows),
+        }
+
+    def _rows(self, heard: bool, fdist_of: str) -> np.ndarray:
+        """The rows of the predictions that an embedding is made of, int64 [n].
+
+        One of what the model heard takes no track whose artist the model may have learnt from:
+        those in both catalogues count only where a fold held them out. Annotations alone need no
+        model, so all tracks count, or with `fdist_of` "overlap" those in both catalogues, which
+        alone say how their tags go together (section 4).
+        """
+        if fdist_of not in ("all", "overlap"):
+            raise InputError(f"fdist_of={fdist_of}: one of all, overlap")
+        parts = np.array(self.predictions.excerpts["part"])
+        if heard:
+            return np.flatnonzero(parts != "overlap")
+        overlap = np.flatnonzero(np.char.endswith(parts, "overlap"))
+        return overlap if fdist_of == "overlap" and len(overlap) else np.arange(len(parts))
 
 
-def read(path: PathLike) -> Run:
-    """Opens a run directory that `training.train_run` has finished.
+def load_run(path: PathLike) -> Run:
+    """Opens a run directory that `launch.train` has finished.
 
     Raises:
-      InputError: it is none, or not finished.
+      InputError: it is none, not finished, or damaged.
     """
     path = pathlib.Path(path)
     if not (path / "config.json").exists():
@@ -56,12 +160,28 @@ def read(path: PathLike) -> Run:
     kernels = [path / "fw_kernel.npy"]
     if not kernels[0].exists():
         kernels = sorted(path.glob("fold_*/fw_kernel.npy"))
+    metadata, predicted = config["metadata"], predictions.read(path / "predictions")
     return Run(
         path,
-        config["metadata"],
+        _vocabulary(path, metadata, predicted.tags),
         tuple(np.load(kernel, allow_pickle=False) for kernel in kernels),
-        predictions.read(path / "predictions"),
+        predicted,
+        read_truth(path / TRUTH)
+        if (path / TRUTH).is_dir()
+        else from_rows(metadata.get("truth", {})),
+        metadata,
     )
+
+
+def _vocabulary(path: pathlib.Path, metadata: Mapping[str, Any], tags: Sequence[str]) -> Vocabulary:
+    """What the run recorded of its predictions' tags: older ones have their systems alone."""
+    if "vocabulary" not in metadata:
+        halves = metadata.get("experiment") == "deduplication"
+        return Vocabulary.of(tags, metadata.get("systems") or ("",), halves)
+    recorded = Vocabulary.from_record(metadata["vocabulary"])
+    if {*tags} - recorded.index.keys():
+        raise InputError(f"{path}/config.json: its vocabulary lacks tags of {path}/predictions")
+    return recorded.select(tags)
 
 
 def find(runs_dir: PathLike, experiments: Sequence[str], command: str) -> pathlib.Path:
@@ -85,96 +205,3 @@ def find(runs_dir: PathLike, experiments: Sequence[str], command: str) -> pathli
     if not fitting:
         raise InputError(f"no run in {runs_dir} suits this task; make one: {command}")
     return max(fitting, key=lambda path: (path / "predictions").stat().st_mtime)
-
-
-def _rows(run: Run, name: str, fdist_of: str) -> np.ndarray:
-    """The rows of the predictions that an embedding is made of, int64 [n].
-
-    fc and fm take no track whose artist the model may have heard: those in both catalogues
-    count only where a fold held them out. fdist needs no model, so it takes all tracks, or
-    with `fdist_of` "overlap" those in both catalogues, which alone say how their tags go
-    together (section 4).
-    """
-    parts = np.array(run.predictions.excerpts["part"])
-    if name == "fdist":
-        overlap = np.flatnonzero(np.char.endswith(parts, "overlap"))
-        return overlap if fdist_of == "overlap" and len(overlap) else np.arange(len(parts))
-    return np.flatnonzero(parts != "overlap")
-
-
-def _chunks(array: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
-    for i in range(0, len(rows), ROWS):
-        some = rows[i : i + ROWS]
-        together = some[-1] - some[0] == len(some) - 1  # Then nothing has to be copied.
-        yield array[some[0] : some[-1] + 1] if together else array[some]
-
-
-def similarities(run: Run, fdist_of: str = "all") -> dict[str, Similarity]:
-    """Cosine similarities of fw, fc, fm and fdist (sections 2.4.1 to 2.4.5).
-
-    Args:
-      run: a finished run.
-      fdist_of: "all" tracks, or those of the "overlap" of two catalogues where there are any.
-
-    Returns:
-      {embedding: similarity of the run's tags}. fc and fdist are summed as Gram matrices, so
-      that no N_s x N_c array is in memory.
-    """
-    made = run.predictions
-    rows = {name: _rows(run, name, fdist_of) for name in ("fc", "fm", "fdist")}
-    fm = embeddings.fm_of(
-        _chunks(made.probabilities, rows["fm"]), _chunks(made.occurrences, rows["fm"])
-    )
-    matrices = {
-        "fw": embeddings.cosine(embeddings.fw(run.kernels)),
-        "fc": embeddings.cosine_of_gram(embeddings.gram(_chunks(made.probabilities, rows["fc"]))),
-        "fm": embeddings.cosine(fm),
-        "fdist": embeddings.cosine_of_gram(
-            embeddings.gram_of_occurrences(_chunks(made.occurrences, rows["fdist"]))
-        ),
-    }
-    return {name: Similarity(made.tags, matrix) for name, matrix in matrices.items()}
-
-
-def embedding(run: Run, name: str, fdist_of: str = "all", max_rows: int = 20_000) -> np.ndarray:
-    """An embedding itself, a column a tag: float [dimensions, N_c].
-
-    Of fc and fdist, which have a dimension an excerpt, at most `max_rows` evenly spaced ones;
-    the authors' release keeps as many.
-    """
-    made = run.predictions
-    if name == "fw":
-        return embeddings.fw(run.kernels)
-    rows = _rows(run, name, fdist_of)
-    if name == "fm":
-        return embeddings.fm_of(_chunks(made.probabilities, rows), _chunks(made.occurrences, rows))
-    if len(rows) > max_rows:
-        rows = rows[np.linspace(0, len(rows) - 1, max_rows).astype(np.int64)]
-    return (made.probabilities if name == "fc" else made.occurrences)[rows]
-
-
-def with_new_tags(run: Run, annotations: Mapping[str, Sequence[str]]) -> dict[str, Similarity]:
-    """fm and fdist with tags of another annotation of the predicted tracks (section 2.4.3).
-
-    The classifier is not trained again; fw and fc cannot have such tags.
-
-    Args:
-      run: a finished run.
-      annotations: {track id: tags}; a tag that the run knows is replaced by what these say.
-
-    Raises:
-      InputError: none of these tracks was predicted.
-    """
-    made = run.predictions
-    tags, occurrences = predictions.occurrences_of(made.excerpts["sng_id"], annotations)
-    if not tags:
-        raise InputError(f"none of the {len(annotations)} annotated tracks is among {run.path}'s")
-    kept = [i for i, tag in enumerate(made.tags) if tag not in set(tags)]
-    everything = np.concatenate([made.occurrences[:, kept], occurrences], axis=1)
-    names = (*(made.tags[i] for i in kept), *tags)
-    rows = _rows(run, "fm", "all")
-    fm = embeddings.fm(made.probabilities[rows], everything[rows])
-    return {
-        "fm": Similarity(names, embeddings.cosine(fm)),
-        "fdist": Similarity(names, embeddings.cosine(everything)),
-    }

@@ -2,90 +2,72 @@
 
 A similarity is a square CSV table whose first column (header empty or `tag`) and header
 name the tags, with rows and columns in any order; a tag without data has an empty (NaN) row or
-column. An embedding is a CSV table with a column a tag and no index. Either may be zipped
+column. An embedding is a CSV table with a column a tag and no index. Either may be packed
 (`fc_tag_embedding.csv.zip`). Both are what `pandas.read_csv` reads, with `index_col=0` for a
 similarity.
 """
 
 import contextlib
-import csv
-import dataclasses
-import io
-import lzma
 import math
 import pathlib
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
+from tagjax.base.archives import SUFFIXES
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, Writer, atomic_path, not_utf8, number
-from tagjax.base.files import lines as lines_of
+from tagjax.base.files import PathLike, atomic_path
 from tagjax.base.progress import Progress, silently
+from tagjax.base.tables import Writer, number, open_rows
 from tagjax.similarity import embeddings
+from tagjax.similarity.matrix import Similarity
 from tagjax.vocabulary import tags as names_of
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 TOLERANCE = 1e-4  # of symmetry and range: well above float32's rounding, well below a mistake
 
 _ABSENT = {"", "nan", "na", "n/a", "null", "none", "#n/a", "<na>"}  # what pandas takes for NaN
 _BLOCK = 512  # rows checked at a time
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Similarity:
-    """How alike the tags are.
-
-    Attributes:
-      tags: N names, each once.
-      matrix: float64 [N, N], symmetric, rows and columns in the order of `tags`; the row and
-        column of a tag without data are NaN.
-    """
-
-    tags: tuple[str, ...]
-    matrix: npt.NDArray[np.float64]
-
-    def __post_init__(self):
-        if self.matrix.shape != (len(self.tags), len(self.tags)):
-            raise ValueError(f"{len(self.tags)} tags but a matrix {self.matrix.shape}")
-        if len(set(self.tags)) != len(self.tags):
-            raise ValueError("a tag occurs twice")
-
-    def reordered(self, tags: Sequence[str]) -> "Similarity":
-        """The same for these tags (all or some of its own) in this order.
-
-        Raises:
-          KeyError: a tag it does not have.
-        """
-        if tuple(tags) == self.tags:
-            return self
-        index = {tag: i for i, tag in enumerate(self.tags)}
-        order = [index[tag] for tag in tags]
-        return Similarity(tuple(tags), self.matrix[np.ix_(order, order)])
-
-
-def read_similarity(path: PathLike, progress: Progress = silently) -> Similarity:
+def read_similarity(
+    path: PathLike, systems: Sequence[str] | None = None, progress: Progress = silently
+) -> Similarity:
     """Reads a similarity CSV file; its tags are in the order of its rows.
 
     A row's name may have lost the non-ASCII letters that its column's has, or the other way
     round: the column's is taken. A tag without any number in its row, or in its column (but for
     itself), has no data: all its similarities are NaN.
 
+    The file does not say what its tags are: see `Vocabulary.guess`.
+
     Args:
-      path: the file, or a .zip of it.
+      path: the file; a zip, gzip, xz or bzip2 of it too, whatever its name.
+      systems: prefixes of the tag systems, or none at all if the tags have no prefixes; None:
+        guessed.
       progress: gets the rows.
 
     Raises:
       InputError: no such file, not UTF-8, not square, a tag that occurs twice or only among
         rows or columns, a cell that is no finite number (or empty where the tag has data),
-        a similarity out of [-1, 1], or a matrix that is not symmetric (either to 1e-4).
+        a similarity out of [-1, 1], or a matrix that is not symmetric (either to 1e-4); a tag of
+        none of the systems.
     """
-    with _rows(path) as rows:
+    tags, matrix = _read_matrix(path, progress)
+    return Similarity(_vocabulary(tags, systems), matrix)
+
+
+def _vocabulary(tags: Sequence[str], systems: Sequence[str] | None) -> Vocabulary:
+    """Of a file's tags: the one place where it is guessed what they are."""
+    guessed = Vocabulary.guess(tags)
+    return guessed if systems is None else guessed.regrouped(systems)
+
+
+def _read_matrix(
+    path: PathLike, progress: Progress
+) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+    with open_rows(path) as rows:
         header = _header(path, rows)[1:]
         _check_names(path, header)
         place = {tag: i for i, tag in enumerate(header)}
@@ -112,7 +94,7 @@ def read_similarity(path: PathLike, progress: Progress = silently) -> Similarity
         matrix = matrix[:, [place[tag] for tag in tags]]
     _empty_without_data(matrix)
     _check_matrix(path, tags, lines, matrix)
-    return Similarity(tuple(tags), matrix)
+    return tuple(tags), matrix
 
 
 def write_similarity(path: PathLike, similarity: Similarity, progress: Progress = silently) -> None:
@@ -125,7 +107,9 @@ def write_similarity(path: PathLike, similarity: Similarity, progress: Progress 
             writer.writerow([tag, *_cells(row)])
 
 
-def read_similarities(folder: PathLike, progress: Progress = silently) -> dict[str, Similarity]:
+def read_similarities(
+    folder: PathLike, systems: Sequence[str] | None = None, progress: Progress = silently
+) -> dict[str, Similarity]:
     """Reads whichever of `{fw,fc,fm,fdist}_tag_similarity.csv` a folder holds.
 
     Where it holds `{..}_tag_embedding.csv` instead, that embedding's cosine similarity is
@@ -134,51 +118,58 @@ def read_similarities(folder: PathLike, progress: Progress = silently) -> dict[s
 
     Args:
       folder: to look in.
+      systems: as in `read_similarity`.
       progress: gets the rows of each file.
 
     Returns:
-      {embedding: similarity}, in that order, all with the first one's order of tags.
+      {embedding: similarity}, in that order, all of the first one's vocabulary.
 
     Raises:
-      InputError: none is there, one is faulty, or their tags differ.
+      InputError: none is there, one is faulty, or their tags differ; a tag of none of the systems.
     """
     folder = pathlib.Path(folder)
     present = {name: path for name in embeddings.NAMES if (path := _present(folder, name))}
     if not present:
-        paths = [similarity_path(folder, name).name for name in embeddings.NAMES]
-        if not folder.is_dir():
-            what = "not a folder" if folder.exists() else "no such folder"
-            raise InputError(f"{folder}: {what}; expected one with {', '.join(paths)}")
-        below = sorted({p.parent.name for p in folder.glob("*/*_tag_similarity.csv*")})
-        advice = f"; name one of the folders in it: {', '.join(below[:5])}" if below else ""
-        raise InputError(f"{folder}: holds none of {', '.join(paths)}{advice}")
+        raise _nothing_in(folder)
     found: dict[str, Similarity] = {}
+    vocabulary, first = None, next(iter(present.values()))
     for name, path in present.items():
         if path.name.startswith(similarity_path(folder, name).name):
-            similarity = read_similarity(path, progress)
+            tags, matrix = _read_matrix(path, progress)
         else:
             tags, vectors = read_embedding(path, progress)
-            similarity = Similarity(tags, embeddings.cosine(vectors))
-        if found:
-            first = next(iter(found))
-            tags = tuple(_respelt(similarity.tags, found[first].tags))
-            differing = set(tags) ^ set(found[first].tags)
-            if differing:
-                raise InputError(
-                    f"{path}: not the tags of {present[first]}; {min(differing)!r} is in one "
-                    "only; keep similarities of different tags in folders of their own"
-                )
-            similarity = Similarity(tags, similarity.matrix).reordered(found[first].tags)
-        found[name] = similarity
+            matrix = embeddings.cosine(vectors)
+        vocabulary = vocabulary or _vocabulary(tags, systems)
+        tags = tuple(_respelt(tags, vocabulary.tags))
+        differing = set(tags) ^ set(vocabulary.tags)
+        if differing:
+            raise InputError(
+                f"{path}: not the tags of {first}; {min(differing)!r} is in one "
+                "only; keep similarities of different tags in folders of their own"
+            )
+        similarity = Similarity(vocabulary.select(tags), matrix)
+        found[name] = similarity.reordered(vocabulary.tags)
     return found
+
+
+def _nothing_in(folder: pathlib.Path) -> InputError:
+    """Says what a folder without similarities lacks."""
+    paths = [similarity_path(folder, name).name for name in embeddings.NAMES]
+    if not folder.is_dir():
+        what = "not a folder" if folder.exists() else "no such folder"
+        return InputError(f"{folder}: {what}; expected one with {', '.join(paths)}")
+    below = sorted({p.parent.name for p in folder.glob("*/*_tag_similarity.csv*")})
+    advice = f"; name one of the folders in it: {', '.join(below[:5])}" if below else ""
+    return InputError(f"{folder}: holds none of {', '.join(paths)}{advice}")
 
 
 def _present(folder: pathlib.Path, name: str) -> pathlib.Path | None:
     """The file that has a similarity, or else the embedding to compute it from."""
     for path in (similarity_path(folder, name), embedding_path(folder, name)):
-        for each in (path, path.with_name(f"{path.name}.zip")):
-            if each.is_file():
-                return each
+        for suffix in ("", *SUFFIXES):
+            packed = path.with_name(f"{path.name}{suffix}")
+            if packed.is_file():
+                return packed
     return None
 
 
@@ -195,7 +186,7 @@ def embedding_path(folder: PathLike, embedding: str) -> pathlib.Path:
 def read_embedding(
     path: PathLike, progress: Progress = silently
 ) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
-    """Reads an embedding CSV file (or the one file in a .zip); `progress` gets its rows.
+    """Reads an embedding CSV file (or a packed one); `progress` gets its rows.
 
     Returns:
       The tags, and their vectors: float64 [D, N], a column a tag; empty cells are NaN.
@@ -204,7 +195,7 @@ def read_embedding(
       InputError: no such file, not UTF-8, no row, a tag that occurs twice, or a cell that is
         no finite number.
     """
-    with _rows(path) as rows:
+    with open_rows(path) as rows:
         header = _header(path, rows)
         _check_names(path, header)
         rows = iter(progress(rows, f"read {pathlib.Path(path).name}", None))
@@ -253,62 +244,6 @@ def _writer(path: PathLike) -> Iterator[Writer]:
 def _cells(row: npt.NDArray) -> list:
     values = row.astype("U").tolist() if row.dtype == np.float32 else row.tolist()
     return ["" if value == "nan" or value != value else value for value in values]
-
-
-@contextlib.contextmanager
-def _rows(path: PathLike) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    """The rows of a CSV file, header included, each with its line number and as many cells."""
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    with contextlib.ExitStack() as stack:
-        raw: IO[bytes] = stack.enter_context(path.open("rb"))
-        if path.suffix == ".zip":
-            raw = stack.enter_context(_member(path, raw))
-        file = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-        yield _checked_rows(path, csv.reader(lines_of(file, path), strict=True))
-
-
-@contextlib.contextmanager
-def _member(path: pathlib.Path, raw: IO[bytes]) -> Iterator[IO[bytes]]:
-    """The one CSV file in a .zip as a stream: nothing is unpacked to disk."""
-    try:
-        archive = zipfile.ZipFile(raw)
-        names = [name for name in archive.namelist() if name.endswith(".csv")]
-        names = [name for name in names if not name.startswith("__MACOSX/")]
-        if len(names) != 1:
-            raise InputError(f"{path}: {len(names)} CSV files in it; expected one")
-        member = archive.open(names[0])
-    except InputError:
-        raise
-    except (*_BROKEN_ZIP, ValueError, RuntimeError, struct.error) as error:
-        raise InputError(f"{path}: not a zip file that can be read ({error})") from None
-    with archive, member:
-        yield member
-
-
-def _checked_rows(path: pathlib.Path, reader) -> Iterator[tuple[int, list[str]]]:
-    width = None
-    try:
-        for cells in reader:
-            if not cells:
-                continue
-            if width is None:
-                width = len(cells)
-            if len(cells) != width:
-                raise InputError(
-                    f"{path}:{reader.line_num}: {len(cells)} cells, but the header has {width}"
-                )
-            yield reader.line_num, cells
-    except UnicodeDecodeError:
-        with path.open("rb") as raw, contextlib.ExitStack() as stack:
-            packed = path.suffix == ".zip"
-            refused = not_utf8(path, stack.enter_context(_member(path, raw)) if packed else raw)
-        raise refused from None
-    except csv.Error as error:
-        raise InputError(f"{path}:{reader.line_num}: {error}") from None
-    except _BROKEN_ZIP as error:
-        raise InputError(f"{path}: cannot be read ({error})") from None
 
 
 def _header(path: PathLike, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
@@ -389,18 +324,18 @@ def _check_matrix(
         differing = np.asarray(np.abs(block - mirrored) > TOLERANCE)
         beyond = np.asarray(np.abs(block) > 1 + TOLERANCE)
         for i, j in np.argwhere(missing | differing | beyond)[:1].tolist():
-            where = f"{path}:{lines[start + i]}"
+            at = f"{path}:{lines[start + i]}"
             if missing[i, j]:
                 raise InputError(
-                    f"{where}: no number under {tags[j]!r}; fill it, or leave the whole row and "
+                    f"{at}: no number under {tags[j]!r}; fill it, or leave the whole row and "
                     "column of a tag empty"
                 )
             if beyond[i, j]:
                 raise InputError(
-                    f"{where}: {block[i, j]} of {tags[i]!r} and {tags[j]!r} is no cosine "
+                    f"{at}: {block[i, j]} of {tags[i]!r} and {tags[j]!r} is no cosine "
                     "similarity; give one from -1 to 1"
                 )
             raise InputError(
-                f"{where}: not symmetric: {block[i, j]} under {tags[j]!r}, but {mirrored[i, j]} "
+                f"{at}: not symmetric: {block[i, j]} under {tags[j]!r}, but {mirrored[i, j]} "
                 "the other way round"
             )

@@ -1,13 +1,17 @@
 """Tag deduplication (section 3.2, Table 3): find each tag's artificial duplicate.
 
 Every tag was split by artist into `_1` and `_2`. Queries are all tags, candidates all other
-tags (of both halves, and of all tag systems), relevant the other half alone.
+tags of their tag system (of both halves), relevant the other half alone. Of several systems a
+tag's translation is so no error; `extra["among_all"]` has the metrics among the tags of all.
 
 Two MAPs, which differ: with a single relevant candidate at rank r among the *other* tags,
 `map` is 1/r, what one would expect (and equal to `mrr`). The paper's printed MAP is that of a
 list which the tag itself opens as a first relevant hit, (1 + 2/(r + 1)) / 2; it is called
 `map_self_included` here, never falls below one half, and is only for comparison with
 Table 3. HR@k leaves the tag itself out in both.
+
+Both halves of a tag are queries, as in the paper, and `ci95` takes them for two; they are like
+each other, so Wilson's interval (`wilson95`) counts a pair once.
 
 Real duplicates come in two tables. `suspected` holds the most similar pairs that are not
 halves of one tag, the reason to run this task on a catalogue. `listed` says for known
@@ -19,114 +23,116 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, read_table
-from tagjax.similarity.tables import Similarity
+from tagjax.similarity.matrix import Similarity
 from tagjax.tasks import metrics, ranking
-from tagjax.tasks.results import Config, Table, TaskResult, some
-from tagjax.vocabulary import tags
+from tagjax.tasks.results import TaskConfig, TaskResult, TaskTable, some
+from tagjax.vocabulary.truth import Truth
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 _ROWS = 256
 
 
-def read_duplicates(path: PathLike) -> tuple[tuple[str, str], ...]:
-    """Reads a CSV file `tag,duplicate` of tags known to mean the same.
-
-    Raises:
-      InputError: as `files.read_table`; an empty cell, or a tag that duplicates itself.
-    """
-    table = read_table(path, ["tag", "duplicate"])
-    pairs = tuple(zip(table["tag"], table["duplicate"], strict=True))
-    for row, (tag, duplicate) in enumerate(pairs, start=2):
-        if not tag.strip() or not duplicate.strip():
-            raise InputError(f"{path}:{row}: empty cell; name both tags or take the row out")
-        if tag == duplicate:
-            raise InputError(f"{path}:{row}: {tag!r} is given as its own duplicate")
-    return pairs
-
-
-def evaluate(
+def deduplicate(
     similarity: Similarity,
-    duplicates: Sequence[tuple[str, str]] = (),
-    systems: Sequence[str] = ("",),
-    config: Config = Config(),  # noqa: B008 (frozen)
+    truth: Truth = Truth(),  # noqa: B008 (frozen)
+    config: TaskConfig = TaskConfig(),  # noqa: B008 (frozen)
 ) -> TaskResult:
-    """Ranks all other tags for every tag.
+    """Ranks all other tags of its system for every tag.
 
     Args:
-      similarity: of tags that end in `_1` and `_2`; others have no duplicate, and are
+      similarity: of tags that were split in two halves; others have no duplicate, and are
         unanswerable.
-      duplicates: pairs of tags known to mean the same, without `_1` and `_2`.
-      systems: prefixes of the tag systems, for metrics by system.
+      truth: its duplicates are pairs of tags known to mean the same, halves or whole tags.
       config: see there.
 
     Returns:
       Result with the tables `suspected` (tag, other, similarity: of the nearest of their
       halves) and `listed` (tag, duplicate, rank, similarity).
+
+    >>> tags = ["rnb_1", "rnb_2", "r&b_1", "r&b_2"]
+    >>> matrix = [[1, 0.9, 0.8, 0.7], [0.9, 1, 0.7, 0.7], [0.8, 0.7, 1, 0.9], [0.7, 0.7, 0.9, 1]]
+    >>> result = deduplicate(Similarity(tags, matrix))
+    >>> result.metrics["hr@1"]["mean"], result.tables["suspected"].rows
+    (1.0, (('r&b', 'rnb', 0.8),))
+
+    Reference: Hennequin, Royo-Letelier, Moussallam, ISMIR 2018,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
-    index = {tag: i for i, tag in enumerate(similarity.tags)}
-    everything = np.arange(len(index))
-    queries = []
-    for tag, i in index.items():
-        other = index.get(tags.partner(tag) or "")
-        relevant = np.array([] if other is None else [other], dtype=np.int64)
-        queries.append(ranking.Query(i, everything, relevant))
-    ranked = ranking.rank(similarity, queries, config.listed)
-    apart = {}
-    if len(systems) > 1:
-        for system in systems:
-            members = {tag for tag in index if tags.system_of(tag, systems) == system}
-            apart[system] = _summary(ranked, members)
-    extra, tables, told = _listed(similarity, duplicates)
-    if len(ranked.unanswerable) == len(queries):
-        told = (
-            "No tag ends in _1 or _2, so there is nothing to score (launch.split "
-            "--experiment=deduplication makes such); the suspected duplicates stand in the lists.",
-            *told,
-        )
-    elif ranked.unanswerable:
-        told = (
-            "Tags without other half (_1 and _2), left out "
-            f"({len(ranked.unanswerable)}): {some(ranked.unanswerable)}.",
-            *told,
-        )
+    vocabulary = similarity.vocabulary
+    members = {system: np.array(vocabulary.members(system)) for system in vocabulary.systems}
+    within = ranking.rank(similarity, _queries(vocabulary, members), config.listed)
+    extra, tables, notes = _listed(similarity, truth.duplicates)
+    if len(vocabulary.systems) > 1:
+        everything = dict.fromkeys(members, np.arange(len(vocabulary)))
+        among_all = ranking.rank(similarity, _queries(vocabulary, everything), 1)
+        extra["among_all"] = _summary(vocabulary, among_all)
+        notes = ("Each tag is ranked among the tags of its own tag system.", *notes)
     return TaskResult(
-        metrics=_summary(ranked),
-        systems=apart,
-        unanswerable=ranked.unanswerable,
-        ranked=ranked.ranked,
-        errors=ranked.errors(),
+        metrics=_summary(vocabulary, within),
+        systems=ranking.by_system(vocabulary, lambda tags: _summary(vocabulary, within, tags)),
+        unanswerable=within.unanswerable,
+        ranked=within.ranked,
+        errors=within.errors(),
         tables={"suspected": suspected(similarity, config.pairs), **tables},
         extra=extra,
-        notes=told,
+        notes=(*_left_out(within), *notes),
     )
 
 
-def suspected(similarity: Similarity, pairs: int) -> Table:
-    """The most similar pairs of tags, halves taken together: `tag, other, similarity`.
+def _queries(vocabulary: Vocabulary, candidates: dict[str, np.ndarray]) -> list[ranking.Query]:
+    """A query a tag: its other half among the candidates of its system."""
+    queries = []
+    for place, (tag, system) in enumerate(zip(vocabulary.tags, vocabulary.system, strict=True)):
+        other = vocabulary.partner(tag)
+        relevant = [] if other is None else [vocabulary.index[other]]
+        queries.append(ranking.Query(place, candidates[system], np.array(relevant, dtype=np.int64)))
+    return queries
+
+
+def _left_out(ranked: ranking.Ranking) -> tuple[str, ...]:
+    """Says which tags have no other half."""
+    if not ranked.answered:
+        return (
+            "No tag was split in two (_1 and _2), so there is nothing to score (launch.split "
+            "--experiment=deduplication makes such); the suspected duplicates stand in the lists.",
+        )
+    if not ranked.unanswerable:
+        return ()
+    return (
+        "Tags without other half (_1 and _2), left out "
+        f"({len(ranked.unanswerable)}): {some(ranked.unanswerable)}.",
+    )
+
+
+def suspected(similarity: Similarity, pairs: int) -> TaskTable:
+    """The most similar pairs of tags of a system, halves taken together: `tag, other, similarity`.
 
     A pair's similarity is the highest of its (up to four) pairs of halves; ties go by name.
     """
-    bases = [tags.split_duplicate(tag)[0] for tag in similarity.tags]
-    if not bases:
-        return Table(("tag", "other", "similarity"), ())
-    names, group, sizes = np.unique(bases, return_inverse=True, return_counts=True)
+    vocabulary = similarity.vocabulary
+    if not vocabulary.tags:
+        return TaskTable(("tag", "other", "similarity"), ())
+    names, group, sizes = np.unique(vocabulary.whole, return_inverse=True, return_counts=True)
+    system = np.array([vocabulary.systems.index(system) for system in vocabulary.system])
     # A pair of tags comes once for each pair of their halves.
-    scores, pairs_of = _highest(similarity.matrix, group, pairs * int(sizes.max()) ** 2)
+    count = pairs * int(sizes.max()) ** 2
+    scores, pairs_of = _highest(similarity.matrix, group, system, count)
     best: dict[tuple[str, str], float] = {}
     for score, number in zip(scores.tolist(), pairs_of.tolist(), strict=True):
         one, other = divmod(number, len(names))
         pair = (str(names[one]), str(names[other]))
         best[pair] = max(best.get(pair, -np.inf), score)
     rows = sorted(((*pair, score) for pair, score in best.items()), key=lambda r: (-r[2], r[:2]))
-    return Table(("tag", "other", "similarity"), tuple(rows[:pairs]))
+    return TaskTable(("tag", "other", "similarity"), tuple(rows[:pairs]))
 
 
-def _highest(matrix, group, count: int):
-    """The `count` highest cells above the diagonal and across groups, ties by pair of groups.
+def _highest(matrix, group, system, count: int):
+    """The highest cells above the diagonal, across groups and within a system.
+
+    There are `count` of them, or fewer; ties go by pair of groups.
 
     Returns:
-      Their scores, and their pairs of groups a < b as a * groups + b, both of `count` or fewer.
+      Their scores, and their pairs of groups a < b as a * groups + b.
     """
     scores, pairs = np.empty(0), np.empty(0, dtype=np.int64)
     everything, groups = np.arange(len(matrix)), int(group.max()) + 1
@@ -134,6 +140,7 @@ def _highest(matrix, group, count: int):
         mine = everything[start : start + _ROWS]
         block = matrix[start : start + _ROWS]
         valid = (mine[:, None] < everything) & (group[mine][:, None] != group) & ~np.isnan(block)
+        valid &= system[mine][:, None] == system
         if len(scores) == count:
             valid &= block >= scores.min()
         row, column = np.nonzero(valid)
@@ -150,38 +157,42 @@ def _highest(matrix, group, count: int):
     return scores, pairs
 
 
-def _summary(ranked: ranking.Ranking, among: set[str] | None = None) -> dict:
+def _summary(
+    vocabulary: Vocabulary, ranked: ranking.Ranking, among: set[str] | None = None
+) -> dict[str, metrics.Summary]:
+    pairs = [vocabulary.whole[vocabulary.index[tag]] for tag in ranked.answered]
     keep = [among is None or tag in among for tag in ranked.answered]
     printed = metrics.interval(metrics.self_included(ranked.first_rank[keep]))
-    return {**ranked.summary(among), "map_self_included": printed}
+    return {**ranked.summary(among, pairs), "map_self_included": printed}
 
 
 def _listed(similarity: Similarity, duplicates: Sequence[tuple[str, str]]):
     """Ranks of known duplicates: extra values, tables and notes."""
     if not duplicates:
         return {}, {}, ()
+    vocabulary = similarity.vocabulary
     halves: dict[str, list[int]] = {}
-    for i, tag in enumerate(similarity.tags):
-        for name in {tag, tags.split_duplicate(tag)[0]}:
-            halves.setdefault(name, []).append(i)
-    absent = [pair for pair in duplicates if not all(tag in halves for tag in pair)]
-    queries = []
+    for place, (tag, whole) in enumerate(zip(vocabulary.tags, vocabulary.whole, strict=True)):
+        for name in {tag, whole}:
+            halves.setdefault(name, []).append(place)
+    system = np.array(vocabulary.system)
+    queries, pairs, absent = [], [], []
     for pair in duplicates:
-        if pair in absent:
+        if not all(tag in halves for tag in pair):
+            absent.append("/".join(pair))
             continue
         for tag, other in (pair, pair[::-1]):
-            candidates = np.setdiff1d(np.arange(len(similarity.tags)), halves[tag])
             relevant = np.array(halves[other], dtype=np.int64)
-            queries += [ranking.Query(i, candidates, relevant) for i in halves[tag]]
+            candidates = np.flatnonzero(system == system[relevant[0]])
+            candidates = np.setdiff1d(candidates, halves[tag])
+            queries += [ranking.Query(place, candidates, relevant) for place in halves[tag]]
+            pairs += len(halves[tag]) * ["\0".join(pair)]
     ranked = ranking.rank(similarity, queries, 1)
     columns = [ranking.OUTCOME.index(c) for c in ("query", "truth", "truth_rank")]
     columns.append(ranking.OUTCOME.index("truth_similarity"))
     rows = tuple(tuple(row[c] for c in columns) for row in ranked.outcomes.rows)
-    told: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if absent:
-        told = (
-            f"Known duplicates not among the tags, left out ({len(absent)}): "
-            f"{some(['/'.join(pair) for pair in absent])}.",
-        )
-    table = Table(("tag", "duplicate", "rank", "similarity"), rows)
-    return {"listed": ranked.summary()}, {"listed": table}, told
+        notes = (f"Known duplicates not among the tags, left out ({len(absent)}): {some(absent)}.",)
+    table = TaskTable(("tag", "duplicate", "rank", "similarity"), rows)
+    return {"listed": ranked.summary(pairs=pairs)}, {"listed": table}, notes

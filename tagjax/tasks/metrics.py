@@ -13,16 +13,19 @@ Conventions
   the tasks leave it out, and list and count it as unanswerable. A single candidate that is
   relevant has rank 1.
 - A mean has the interval 1.96 sigma / sqrt(n) (95 %, sigma with ddof 0, as in the paper's
-  tables). Values are fractions. The mean of no query is None.
+  tables). A hit rate has Wilson's interval, too, which also holds where every query is a hit.
+  Values are fractions. The mean of no query is None.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Summary = dict[str, Any]  # {"mean": float | None, "ci95": float | None, "n": int}
+Summary = dict[str, Any]
+"""{"mean": float | None, "ci95": float | None, "n": int}, of a hit rate also "wilson95"."""
 
 _FEW = 16  # relevant candidates up to which counting is quicker than sorting
 
@@ -43,17 +46,17 @@ def score_query(scores: npt.NDArray[np.float64], relevant: npt.NDArray) -> tuple
     """
     if len(relevant) == 0:
         raise ValueError("a query without relevant candidate has no rank")
-    own = np.sort(scores[relevant])
-    own = own[~np.isnan(own)]
-    if len(own) == 0:
+    found = np.sort(scores[relevant])
+    found = found[~np.isnan(found)]
+    if len(found) == 0:
         return np.inf, 0.0
-    if len(own) <= _FEW:
-        above = np.array([np.count_nonzero(scores >= score) for score in own])
+    if len(found) <= _FEW:
+        above = np.array([np.count_nonzero(scores >= score) for score in found])
     else:
         finite = np.sort(scores[~np.isnan(scores)])
-        above = len(finite) - np.searchsorted(finite, own, side="left")
-    found = len(own) - np.searchsorted(own, own, side="left")
-    return float(1 + above[-1] - found[-1]), float((found / above).sum() / len(relevant))
+        above = len(finite) - np.searchsorted(finite, found, side="left")
+    among = len(found) - np.searchsorted(found, found, side="left")
+    return float(1 + above[-1] - among[-1]), float((among / above).sum() / len(relevant))
 
 
 def self_included(first_rank: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -74,8 +77,47 @@ def interval(values: npt.ArrayLike) -> Summary:
     return {"mean": float(values.mean()), "ci95": float(ci95), "n": n}
 
 
+def wilson95(hits: float, n: int) -> list[float] | None:
+    """Wilson's 95 % interval [low, high] of a hit rate; None where there is no query.
+
+    Args:
+      hits: of the n queries; where that is no whole number, the interval holds for both beside.
+      n: independent queries.
+
+    >>> [round(end, 3) for end in wilson95(39, 39)]
+    [0.91, 1.0]
+
+    Reference: Wilson, 1927, https://doi.org/10.1080/01621459.1927.10502953
+    """
+    import scipy.stats  # It takes a second to import; whoever only ranks need not wait for it.
+
+    if n == 0:
+        return None
+    ends = (math.floor(round(hits, 6)), math.ceil(round(hits, 6)))
+    low, high = (scipy.stats.binomtest(k, n).proportion_ci(method="wilson") for k in ends)
+    return [float(low.low), float(high.high)]
+
+
+def hit_rate(hits: npt.ArrayLike, pairs: npt.ArrayLike | None = None) -> Summary:
+    """The share of hits: `interval`, and Wilson's interval as "wilson95".
+
+    Args:
+      hits: bool [n].
+      pairs: [n], for each query the pair that it is one side of. What is true of one side is
+        mostly true of the other, so `wilson95` counts a pair once; "pairs" is their number.
+    """
+    found = interval(hits)
+    if pairs is None:
+        return {**found, "wilson95": wilson95(int(np.count_nonzero(hits)), found["n"])}
+    number = len(np.unique(pairs))
+    return {**found, "wilson95": wilson95((found["mean"] or 0) * number, number), "pairs": number}
+
+
 def summarise(
-    first_rank: npt.ArrayLike, precision: npt.ArrayLike, ks: Sequence[int] = (1, 2)
+    first_rank: npt.ArrayLike,
+    precision: npt.ArrayLike,
+    ks: Sequence[int] = (1, 2),
+    pairs: npt.ArrayLike | None = None,
 ) -> dict[str, Summary]:
     """Hit rates, MAP and MRR of n queries.
 
@@ -83,10 +125,14 @@ def summarise(
       first_rank: [n], and
       precision: [n], as `score_query` gives them.
       ks: of the hit rates.
+      pairs: see `hit_rate`.
 
     Returns:
-      {"hr@1", "hr@2", "map", "mrr"}: see `interval`.
+      {"hr@1", "hr@2", "map", "mrr"}: see `hit_rate` and `interval`.
+
+    >>> summarise([1, 1, 2, 4], [1, 1, 1 / 2, 1 / 4])["hr@1"]["mean"]
+    0.5
     """
     rank = np.asarray(first_rank, dtype=np.float64)
-    hits = {f"hr@{k}": interval(rank <= k) for k in ks}
+    hits = {f"hr@{k}": hit_rate(rank <= k, pairs) for k in ks}
     return {**hits, "map": interval(precision), "mrr": interval(1 / rank)}

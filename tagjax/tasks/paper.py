@@ -6,9 +6,9 @@ are; nothing here is computed.
 """
 
 import dataclasses
-from collections.abc import Mapping
-
-from tagjax.vocabulary import tags
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Mapping
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +22,23 @@ class Printed:
         return f"{self.mean:.1f} ± {self.ci95:.1f}"
 
 
-STYLES = 235
-"""Discogs styles of the paper's tag systems (section 2.1.1)."""
+# SHA-256 of the names of tags of each released experiment: those in the header of its
+# fc_tag_similarity.csv (250, 500 and 461), folded to ASCII, sorted, a line break between two.
+RELEASED: Mapping[str, str] = {
+    "taxonomy": "bb6aaaa8c20512e54093d672007e47fd96860c6306899ee762d6ba4fa90fb9ee",
+    "deduplication": "d5d0319d1df214e1e93134bac812853c432b725f11ab83c7b510f35fc2e1d13c",
+    "translation": "350313482871b193c83523325988fa2db63728448e651edac8531ccf2586f8d3",
+}
+
+
+def is_release(task: str, tags: Iterable[str]) -> bool:
+    """Whether tags are exactly those of a task's released experiment, in any order.
+
+    Letters that are not ASCII may be lost, as they are in most of the released files.
+    """
+    folded = (unicodedata.normalize("NFC", tag).encode("ascii", "ignore") for tag in tags)
+    return hashlib.sha256(b"\n".join(sorted(folded))).hexdigest() == RELEASED[task]
+
 
 Figures = Mapping[str, Mapping[str, Printed]]  # {embedding: {key of metrics.json: figure}}
 Pairs = tuple[tuple[str, str], ...]
@@ -118,7 +133,7 @@ def rank_in_table_4(embedding: str, source: str, target: str) -> int | None:
     Returns:
       From 1 (the most similar) to 10, or None if it is not printed.
     """
-    pair = (tags.strip(source, ("mumu:", "")), target)
+    pair = (source.removeprefix("mumu:"), target)
     for rank, (printed, other) in enumerate(TABLE_4.get(embedding, ()), start=1):
         if pair == (printed, ABBREVIATED.get(other, other)):
             return rank

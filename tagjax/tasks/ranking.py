@@ -2,14 +2,15 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from tagjax.similarity.tables import Similarity
+from tagjax.similarity.matrix import Similarity
 from tagjax.tasks import metrics
-from tagjax.tasks.results import Table
+from tagjax.tasks.results import TaskTable
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 RANKED = ("query", "rank", "candidate", "similarity", "relevant")
 OUTCOME = (
@@ -57,18 +58,38 @@ class Ranking:
     first_rank: npt.NDArray[np.float64]
     precision: npt.NDArray[np.float64]
     unanswerable: tuple[str, ...]
-    ranked: Table
-    outcomes: Table
+    ranked: TaskTable
+    outcomes: TaskTable
 
-    def summary(self, among: set[str] | None = None) -> dict[str, metrics.Summary]:
-        """HR@1, HR@2, MAP and MRR of all answered queries, or of those `among` some tags."""
+    def summary(
+        self, among: set[str] | None = None, pairs: Sequence[str] | None = None
+    ) -> dict[str, metrics.Summary]:
+        """HR@1, HR@2, MAP and MRR of all answered queries, or of those `among` some tags.
+
+        Args:
+          among: tags.
+          pairs: for each answered query what it is half of; see `metrics.hit_rate`.
+        """
         keep = np.array([among is None or tag in among for tag in self.answered], dtype=bool)
-        return metrics.summarise(self.first_rank[keep], self.precision[keep])
+        kept = None if pairs is None else np.array(pairs, dtype=np.str_)[keep]
+        return metrics.summarise(self.first_rank[keep], self.precision[keep], pairs=kept)
 
-    def errors(self) -> Table:
+    def errors(self) -> TaskTable:
         """The outcomes whose first match is not the truth."""
         rank = OUTCOME.index("truth_rank")
-        return Table(OUTCOME, tuple(row for row in self.outcomes.rows if row[rank] != 1))
+        return TaskTable(OUTCOME, tuple(row for row in self.outcomes.rows if row[rank] != 1))
+
+
+def by_system(
+    vocabulary: Vocabulary, summary: Callable[[set[str]], dict[str, metrics.Summary]]
+) -> dict[str, dict[str, metrics.Summary]]:
+    """{tag system: summary of its tags}, where there are several systems."""
+    if len(vocabulary.systems) < 2:
+        return {}
+    return {
+        system: summary({vocabulary.tags[place] for place in vocabulary.members(system)})
+        for system in vocabulary.systems
+    }
 
 
 def rank(similarity: Similarity, queries: Sequence[Query], listed: int) -> Ranking:
@@ -107,8 +128,8 @@ def rank(similarity: Similarity, queries: Sequence[Query], listed: int) -> Ranki
         ranks.append(first)
         precisions.append(precision)
         found = nearest[0] if not np.isnan(scores[nearest[0]]) else None
-        own = scores[query.relevant]
-        order = np.lexsort((by_name[query.relevant], np.where(np.isnan(own), np.inf, -own)))
+        right = scores[query.relevant]
+        order = np.lexsort((by_name[query.relevant], np.where(np.isnan(right), np.inf, -right)))
         truth = query.relevant[order[0]]
         hit = bool(np.isfinite(first))
         outcomes.append(
@@ -127,8 +148,8 @@ def rank(similarity: Similarity, queries: Sequence[Query], listed: int) -> Ranki
         np.array(ranks, dtype=np.float64),
         np.array(precisions, dtype=np.float64),
         tuple(unanswerable),
-        Table(RANKED, tuple(ranked)),
-        Table(OUTCOME, tuple(outcomes)),
+        TaskTable(RANKED, tuple(ranked)),
+        TaskTable(OUTCOME, tuple(outcomes)),
     )
 
 

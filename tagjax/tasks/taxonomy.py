@@ -6,87 +6,76 @@ genre in the taxonomy is unanswerable; it is listed in the table `without_parent
 that no style has, which remains a candidate, in `without_style`.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from tagjax.similarity.tables import Similarity
+from tagjax.similarity.matrix import Similarity
 from tagjax.tasks import ranking
-from tagjax.tasks.results import Config, Table, TaskResult, some
-from tagjax.vocabulary import tags, taxonomy
+from tagjax.tasks.results import TaskConfig, TaskResult, TaskTable, some
+from tagjax.vocabulary import taxonomy
+from tagjax.vocabulary.truth import Truth
 
 
-def evaluate(
+def learn_taxonomy(
     similarity: Similarity,
-    truth: taxonomy.Taxonomy,
-    systems: Sequence[str] = ("",),
-    config: Config = Config(),  # noqa: B008 (frozen)
+    truth: Truth = Truth(),  # noqa: B008 (frozen)
+    config: TaskConfig = TaskConfig(),  # noqa: B008 (frozen)
 ) -> TaskResult:
     """Ranks the genres for every style.
 
     Args:
-      similarity: of styles and genres of one or more tag systems.
-      truth: the taxonomy; see `taxonomy.place` for how its names match.
-      systems: prefixes of the tag systems; with several, the metrics pool their styles, and
-        `systems` of the result has them apart.
+      similarity: of styles and genres of one or more tag systems; with several, the metrics pool
+        their styles, and `systems` of the result has them apart.
+      truth: its taxonomy, or where it has none Discogs's; see `taxonomy.place` for how its names
+        match, and for what is a genre.
       config: see there.
 
     Returns:
       Result with the tables `without_parent` (style) and `without_style` (genre).
+
+    >>> truth = Truth(taxonomy.Taxonomy.of([("dub", "reggae"), ("house", "electronic")]))
+    >>> tags = ["dub", "house", "reggae", "electronic"]
+    >>> matrix = [[1, 0.2, 0.9, 0.3], [0.2, 1, 0.1, 0.8], [0.9, 0.1, 1, 0], [0.3, 0.8, 0, 1]]
+    >>> learn_taxonomy(Similarity(tags, matrix), truth).metrics["hr@1"]["mean"]
+    1.0
+
+    Reference: Hennequin, Royo-Letelier, Moussallam, ISMIR 2018,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
-    placement = taxonomy.place(truth, similarity.tags, systems)
-    index = {tag: i for i, tag in enumerate(similarity.tags)}
-    home = {tag: tags.system_of(tag, systems) for tag in similarity.tags}
-    genres = {
-        system: np.array(
-            [i for tag, i in index.items() if home[tag] == system and tags.is_genre(tag, systems)],
-            dtype=np.int64,
-        )
-        for system in systems
-    }
+    vocabulary = similarity.vocabulary
+    placement = taxonomy.place(truth.taxonomy or taxonomy.discogs(), vocabulary)
+    index = vocabulary.index
+    part = {tag: (vocabulary.system[i], vocabulary.half[i]) for tag, i in index.items()}
+    genres: dict[tuple[str, int], list[int]] = {}
+    for genre in placement.genres:
+        genres.setdefault(part[genre], []).append(index[genre])
+    candidates = {key: np.array(places, dtype=np.int64) for key, places in genres.items()}
     queries = [
         ranking.Query(
-            index[tag],
-            genres[home[tag]],
-            np.array([index[genre] for genre in placement.parents.get(tag, ())], dtype=np.int64),
+            index[style],
+            candidates.get(part[style], np.empty(0, dtype=np.int64)),
+            np.array([index[g] for g in placement.parents.get(style, ())], dtype=np.int64),
         )
-        for tag in similarity.tags
-        if not tags.is_genre(tag, systems)
+        for style in placement.styles
     ]
     ranked = ranking.rank(similarity, queries, config.listed)
-    apart = {}
-    if len(systems) > 1:
-        for system in systems:
-            apart[system] = ranked.summary({tag for tag in home if home[tag] == system})
     return TaskResult(
         metrics=ranked.summary(),
-        systems=apart,
+        systems=ranking.by_system(vocabulary, ranked.summary),
         unanswerable=ranked.unanswerable,
         ranked=ranked.ranked,
         errors=ranked.errors(),
         tables={
-            "without_parent": Table(("style",), tuple((tag,) for tag in placement.orphans)),
-            "without_style": Table(("genre",), tuple((tag,) for tag in placement.childless)),
+            "without_parent": TaskTable(("style",), tuple((tag,) for tag in placement.orphans)),
+            "without_style": TaskTable(("genre",), tuple((tag,) for tag in placement.childless)),
         },
         notes=_notes(placement),
     )
 
 
 def _notes(placement: taxonomy.Placement) -> tuple[str, ...]:
-    told = []
-    if placement.orphans:
-        told.append(
-            f"Styles without genre in the taxonomy, left out ({len(placement.orphans)}): "
-            f"{some(placement.orphans)}."
-        )
-    if placement.childless:
-        told.append(
-            f"Genres without style, which remain candidates ({len(placement.childless)}): "
-            f"{some(placement.childless)}."
-        )
-    if placement.absent:
-        told.append(
-            f"Genres of the taxonomy that are no tags here ({len(placement.absent)}): "
-            f"{some(placement.absent)}."
-        )
-    return tuple(told)
+    listed = {
+        "Styles without genre in the taxonomy, left out": placement.orphans,
+        "Genres without style, which remain candidates": placement.childless,
+        "Genres of the taxonomy that are no tags here": placement.absent,
+    }
+    return tuple(f"{what} ({len(t)}): {some(t)}." for what, t in listed.items() if t)

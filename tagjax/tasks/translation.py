@@ -14,131 +14,120 @@ Tables of the result, pairs of `source, target, similarity` but for the last:
 - `without_translation` (source): the source tags without a relevant one, left out.
 """
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, read_table
-from tagjax.similarity.tables import Similarity
+from tagjax.similarity.matrix import Similarity
 from tagjax.tasks import ranking
-from tagjax.tasks.results import RELATIONS, Config, Table, TaskResult, some
+from tagjax.tasks.results import TaskConfig, TaskResult, TaskTable, some
 from tagjax.vocabulary import tags
+from tagjax.vocabulary.translation import Relation
+from tagjax.vocabulary.truth import Truth
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 PAIR = ("source", "target", "similarity")
+_BY_NAME: tuple[str, ...] = (
+    "Without a table of truth, tags of the same name count as translations.",
+)
 
 
-@dataclasses.dataclass(frozen=True)
-class Relation:
-    """What a target tag is to a source tag: one of `RELATIONS`."""
-
-    source: str
-    target: str
-    relation: str = "exact"
-
-
-def read_translation(path: PathLike) -> tuple[Relation, ...]:
-    """Reads a CSV file `source,target,relation` with full names of tags.
-
-    Raises:
-      InputError: as `files.read_table`; an empty tag, or an unknown relation.
-    """
-    table = read_table(path, ["source", "target", "relation"])
-    found = []
-    rows = zip(table["source"], table["target"], table["relation"], strict=True)
-    for row, (source, target, relation) in enumerate(rows, start=2):
-        if not source.strip() or not target.strip():
-            raise InputError(f"{path}:{row}: empty tag; name both or take the row out")
-        if relation not in RELATIONS:
-            raise InputError(
-                f"{path}:{row}: unknown relation {relation!r}; choose from {', '.join(RELATIONS)}"
-            )
-        found.append(Relation(source, target, relation))
-    return tuple(found)
-
-
-def evaluate(
+def translate(
     similarity: Similarity,
-    truth: Sequence[Relation] | None = None,
-    systems: Sequence[str] = ("", "mumu:"),
+    truth: Truth = Truth(),  # noqa: B008 (frozen)
+    config: TaskConfig = TaskConfig(),  # noqa: B008 (frozen)
     cooccurrence: Similarity | None = None,
-    config: Config = Config(),  # noqa: B008 (frozen)
 ) -> TaskResult:
     """Ranks the target system's tags for every tag of the source system.
 
     Args:
       similarity: of both systems' tags.
-      truth: relations of source to target tags; None: string matching.
-      systems: prefixes of the tag systems.
-      cooccurrence: the similarity of f_dist, of the same tags, to compare with.
+      truth: its translation says which target tags are right; None: string matching.
       config: `source` and `target` name the systems; by default those of the first relation
         whose tags are both there, or else the second and the first.
+      cooccurrence: the similarity of f_dist, of the same tags, to compare with.
 
     Raises:
       InputError: fewer than two systems, or source or target not among them.
+
+    >>> tags = ["bop", "dub", "x:bebop", "x:ska"]
+    >>> matrix = [[1, 0, 0.9, 0.1], [0, 1, 0.2, 0.7], [0.9, 0.2, 1, 0], [0.1, 0.7, 0, 1]]
+    >>> truth = Truth(translation=(Relation("x:bebop", "bop"),))
+    >>> translate(Similarity(tags, matrix), truth).to_frame()["candidate"][0]
+    'bop'
+
+    Reference: Hennequin, Royo-Letelier, Moussallam, ISMIR 2018,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
-    known = set(similarity.tags)
-    told_of = [one for one in truth or () if {one.source, one.target} <= known]
-    if len(systems) < 2:
-        raise InputError(_one_system(similarity.tags, systems[0]))
-    source, target = _direction(told_of, systems, config)
-    home = np.array([tags.system_of(tag, systems) for tag in similarity.tags])
-    sources, targets = np.flatnonzero(home == source), np.flatnonzero(home == target)
-    agreeing = _same_names(similarity.tags, sources, targets, systems)
-    told: tuple[str, ...] = ()
-    if truth is None:
-        relevant = agreeing
-        told = ("Without a table of truth, tags of the same name count as translations.",)
-    else:
-        relevant, told = _related(truth, similarity.tags, config.relations)
-    among = set(targets.tolist())
+    vocabulary, relations = similarity.vocabulary, truth.translation
+    if len(vocabulary.systems) < 2:
+        raise InputError(_one_system(vocabulary))
+    source, target = _direction(vocabulary, relations or (), config)
+    sources, targets = vocabulary.members(source), vocabulary.members(target)
+    agreeing = _same_names(vocabulary, sources, targets)
+    relevant, notes = agreeing, _BY_NAME
+    if relations is not None:
+        relevant, notes = _related(vocabulary, relations, config.relations)
+    candidates, among = np.array(targets, dtype=np.int64), set(targets)
     queries = [
-        ranking.Query(i, targets, np.array(sorted(among & relevant.get(i, set())), dtype=np.int64))
-        for i in sources.tolist()
+        ranking.Query(i, candidates, np.array(sorted(among & relevant.get(i, set())), np.int64))
+        for i in sources
     ]
     ranked = ranking.rank(similarity, queries, config.listed)
     if ranked.unanswerable:
-        told += (
+        notes += (
             f"Source tags without translation, left out ({len(ranked.unanswerable)}): "
             f"{some(ranked.unanswerable)} (all in *_without_translation.csv).",
         )
-    cross = similarity.matrix[np.ix_(sources, targets)]
-    names = ([similarity.tags[i] for i in sources], [similarity.tags[i] for i in targets])
-    agree = np.zeros(cross.shape, dtype=bool)
-    row_of = {i: row for row, i in enumerate(sources.tolist())}
-    column_of = {i: column for column, i in enumerate(targets.tolist())}
-    for i, several in agreeing.items():
-        agree[row_of[i], [column_of[j] for j in several]] = True
-    tables = {
-        "nearest": nearest(cross, agree, names, config.top),
-        "same_name": _same(cross, agree, names),
-        "without_translation": Table(("source",), tuple((tag,) for tag in ranked.unanswerable)),
-    }
-    extra: dict = {"truth": "string_match" if truth is None else "table"}
-    if cooccurrence is not None:
-        order = cooccurrence.reordered(similarity.tags)
-        other = order.matrix[np.ix_(sources, targets)]
-        extra["agreement"] = spearman(cross, other, config.correlated)
-        tables["one_sided"] = one_sided(cross, other, names, config.depth)
+    tables, extra = _pairs(similarity, (sources, targets), agreeing, config, cooccurrence)
+    without = tuple((tag,) for tag in ranked.unanswerable)
     return TaskResult(
         metrics=ranked.summary(),
         systems={},
         unanswerable=ranked.unanswerable,
         ranked=ranked.ranked,
         errors=ranked.errors(),
-        tables=tables,
-        extra=extra,
-        notes=told,
+        tables={**tables, "without_translation": TaskTable(("source",), without)},
+        extra={"truth": "string_match" if relations is None else "table", **extra},
+        notes=notes,
     )
+
+
+def _pairs(
+    similarity: Similarity,
+    places: tuple[Sequence[int], Sequence[int]],
+    agreeing: dict[int, set[int]],
+    config: TaskConfig,
+    cooccurrence: Similarity | None,
+) -> tuple[dict[str, TaskTable], dict[str, Any]]:
+    """Tables of pairs of source and target tags, and how far two similarities agree."""
+    sources, targets = places
+    square = np.ix_(sources, targets)
+    cross = similarity.matrix[square]
+    names = ([similarity.tags[i] for i in sources], [similarity.tags[i] for i in targets])
+    agree = np.zeros(cross.shape, dtype=bool)
+    column_of = {place: column for column, place in enumerate(targets)}
+    for row, place in enumerate(sources):
+        agree[row, [column_of[other] for other in agreeing.get(place, ())]] = True
+    tables = {
+        "nearest": nearest(cross, agree, names, config.top),
+        "same_name": _same(cross, agree, names),
+    }
+    if cooccurrence is None:
+        return tables, {}
+    other = cooccurrence.reordered(similarity.tags).matrix[square]
+    tables["one_sided"] = one_sided(cross, other, names, config.depth)
+    return tables, {"agreement": spearman(cross, other, config.correlated)}
 
 
 Matrix = npt.NDArray[np.float64]
 Names = tuple[Sequence[str], Sequence[str]]
 
 
-def nearest(cross: Matrix, agree: npt.NDArray[np.bool_], names: Names, top: int) -> Table:
+def nearest(cross: Matrix, agree: npt.NDArray[np.bool_], names: Names, top: int) -> TaskTable:
     """Table 4: every target's nearest source, unless their names agree; the `top` highest.
 
     Args:
@@ -157,30 +146,32 @@ def nearest(cross: Matrix, agree: npt.NDArray[np.bool_], names: Names, top: int)
         if not agree[row, column]:
             rows.append((names[0][row], target, float(scores[row])))
     rows.sort(key=lambda r: (-r[2], r[:2]))
-    return Table(PAIR, tuple(rows[:top]))
+    return TaskTable(PAIR, tuple(rows[:top]))
 
 
-def spearman(one: Matrix, other: Matrix, limit: int = 2_000_000) -> dict:
+def spearman(first: Matrix, second: Matrix, limit: int = 2_000_000) -> dict:
     """Spearman's rank correlation of two similarities over the pairs both have.
 
     Args:
-      one: float [S, T], and
-      other: the same.
+      first: float [S, T], and
+      second: the same.
       limit: of pairs; of more, so many are drawn (always the same).
 
     Returns:
       {"spearman": in [-1, 1], or None where one of them is constant, "pairs": their number}.
     """
-    both = np.flatnonzero(~(np.isnan(one) | np.isnan(other)))
+    both = np.flatnonzero(~(np.isnan(first) | np.isnan(second)))
     if len(both) > limit:
         both = np.random.default_rng(0).choice(both, limit, replace=False, shuffle=False)
-    x, y = _average_ranks(one.ravel()[both]), _average_ranks(other.ravel()[both])
-    x, y = x - x.mean() if len(x) else x, y - y.mean() if len(y) else y
-    scale = np.sqrt((x @ x) * (y @ y))
-    return {"spearman": float(x @ y / scale) if scale > 0 else None, "pairs": len(both)}
+    x, y = first.ravel()[both], second.ravel()[both]
+    if len(both) < 2 or (x == x[0]).all() or (y == y[0]).all():
+        return {"spearman": None, "pairs": len(both)}
+    import scipy.stats  # It takes a second to import; whoever only ranks need not wait for it.
+
+    return {"spearman": float(scipy.stats.spearmanr(x, y).statistic), "pairs": len(both)}
 
 
-def one_sided(audio: Matrix, cooccurrence: Matrix, names: Names, depth: int) -> Table:
+def one_sided(audio: Matrix, cooccurrence: Matrix, names: Names, depth: int) -> TaskTable:
     """Pairs that only one of two similarities finds.
 
     A similarity finds a pair if the target is the first for the source (tied with none), and
@@ -210,32 +201,36 @@ def one_sided(audio: Matrix, cooccurrence: Matrix, names: Names, depth: int) -> 
                 rows.append((source, names[1][column], finder, *cells[0], *cells[1]))
     rows.sort(key=lambda r: (r[2], -(r[3] if r[2] == "audio" else r[5]), r[:2]))
     header = ("source", "target", "found_by", "audio", "audio_rank")
-    return Table((*header, "cooccurrence", "cooccurrence_rank"), tuple(rows))
+    return TaskTable((*header, "cooccurrence", "cooccurrence_rank"), tuple(rows))
 
 
-def _one_system(names: Sequence[str], system: str) -> str:
-    """What to say where there is only one; a prefix that one tag carries is not detected."""
-    told = f"translation needs tags of two systems, but finds only {system or 'no prefix'!r}"
-    heads = [name[: name.find(":") + 1] for name in names]
-    single = next((head for head in heads if head not in ("", ":", tags.GENRE, system)), None)
-    if system or single is None:
-        return f"{told}; give the tags of one a prefix such as mumu:"
-    return f"{told}, as {single} is of a single tag; name them: --systems=,{single}"
+def _one_system(vocabulary: Vocabulary) -> str:
+    """What to say where there is only one system, which may be a mistake."""
+    system = vocabulary.systems[0]
+    problem = f"translation needs tags of two systems, but finds only {system or 'no prefix'!r}"
+    heads = [tag[: tag.find(":") + 1] for tag in vocabulary.tags]
+    head = next((head for head in heads if head not in ("", ":", tags.GENRE, system)), None)
+    if system or head is None:
+        return f"{problem}; give the tags of one a prefix such as mumu:"
+    single = f", as {head} is of a single tag" if heads.count(head) == 1 else ""
+    return f"{problem}{single}; name them: --systems=,{head}"
 
 
 def _direction(
-    truth: Sequence[Relation], systems: Sequence[str], config: Config
+    vocabulary: Vocabulary, relations: Sequence[Relation], config: TaskConfig
 ) -> tuple[str, str]:
+    systems = vocabulary.systems
     for system in (config.source, config.target):
         if system is not None and system not in systems:
             raise InputError(
                 f"no tag system {system!r}; choose from {', '.join(map(repr, systems))}"
             )
     source, target = config.source, config.target
-    if truth and source is None:
-        source = tags.system_of(truth[0].source, systems)
-    if truth and target is None:
-        target = tags.system_of(truth[0].target, systems)
+    known = [r for r in relations if {r.source, r.target} <= vocabulary.index.keys()]
+    if known and source is None:
+        source = vocabulary.system_of(known[0].source)
+    if known and target is None:
+        target = vocabulary.system_of(known[0].target)
     if source is None:
         source = next(system for system in (systems[1], systems[0]) if system != target)
     if target is None:
@@ -245,52 +240,50 @@ def _direction(
     return source, target
 
 
-def _related(truth: Sequence[Relation], names: Sequence[str], relations: Sequence[str]):
+def _related(
+    vocabulary: Vocabulary, truth: Sequence[Relation], relations: Collection[str]
+) -> tuple[dict[int, set[int]], tuple[str, ...]]:
     """{source index: target indices} of the relations that count, and notes."""
-    index = {tag: i for i, tag in enumerate(names)}
-    counted = [relation for relation in truth if relation.relation in relations]
+    index = vocabulary.index
     found: dict[int, set[int]] = {}
     absent: dict[str, None] = {}
-    for relation in counted:
+    for relation in truth:
+        if relation.relation not in relations:
+            continue
         pair = (relation.source, relation.target)
         if all(tag in index for tag in pair):
             found.setdefault(index[pair[0]], set()).add(index[pair[1]])
         absent |= {tag: None for tag in pair if tag not in index}
     if not absent:
         return found, ()
-    told = f"Tags of the table of truth not among the tags ({len(absent)}): {some(list(absent))}."
-    return found, (told,)
+    listed = some(list(absent))
+    return found, (f"Tags of the table of truth not among the tags ({len(absent)}): {listed}.",)
 
 
-def _same_names(names: Sequence[str], sources, targets, systems) -> dict[int, set[int]]:
+def _same_names(
+    vocabulary: Vocabulary, sources: Sequence[int], targets: Sequence[int]
+) -> dict[int, set[int]]:
     """{source index: indices of the target tags whose names agree with it}."""
+    normal = [tags.normalise(name) for name in vocabulary.names]
     exact: dict[str, set[int]] = {}
     lossy: dict[str, set[int]] = {}
-    for j in targets.tolist():
-        name = tags.normalise(names[j], systems)
-        exact.setdefault(name, set()).add(j)
-        for spelling in tags.spellings(name):
+    for j in targets:
+        exact.setdefault(normal[j], set()).add(j)
+        for spelling in tags.spellings(normal[j]):
             lossy.setdefault(spelling, set()).add(j)
     found = {}
-    for i in sources.tolist():
-        name = tags.normalise(names[i], systems)
-        agreeing = set(lossy.get(name, ()))
-        for spelling in tags.spellings(name):
+    for i in sources:
+        agreeing = set(lossy.get(normal[i], ()))
+        for spelling in tags.spellings(normal[i]):
             agreeing |= exact.get(spelling, set())
-        if name and agreeing:
+        if normal[i] and agreeing:
             found[i] = agreeing
     return found
 
 
-def _same(cross: Matrix, agree: npt.NDArray[np.bool_], names: Names) -> Table:
+def _same(cross: Matrix, agree: npt.NDArray[np.bool_], names: Names) -> TaskTable:
     rows = [
         (names[0][row], names[1][column], float(cross[row, column]))
         for row, column in np.argwhere(agree & ~np.isnan(cross)).tolist()
     ]
-    return Table(PAIR, tuple(sorted(rows, key=lambda r: (r[2], r[:2]))))
-
-
-def _average_ranks(values: Matrix) -> Matrix:
-    """Ranks from 1, ties sharing their average."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    return TaskTable(PAIR, tuple(sorted(rows, key=lambda r: (r[2], r[:2]))))

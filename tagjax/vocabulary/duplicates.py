@@ -21,7 +21,7 @@ def read_duplicates(path: PathLike, systems: Sequence[str] = ("",)) -> tuple[tup
     Raises:
       InputError: as `read_pairs`; an unknown system.
     """
-    table, pairs = read_pairs(path, COLUMNS, symmetric=True)
+    table, pairs = read_pairs(path, COLUMNS, symmetric=True, within="system")
     prefixes = []
     for row, system in enumerate(table.get("system", [""] * len(pairs))):
         prefix = next((p for p in (system, f"{system}:") if p in systems or not p), None)

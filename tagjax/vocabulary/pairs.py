@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, Table, read_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import Table, read_table
+from tagjax.base.text import clean, cleaned
 
 
 def read_pairs(
@@ -11,21 +13,23 @@ def read_pairs(
     columns: Sequence[str],
     required: Sequence[str] = (),
     symmetric: bool = False,
-    own: bool = False,
+    reflexive: bool = False,
+    within: str = "",
 ) -> tuple[Table, list[tuple[str, str]]]:
     """Reads a CSV file and the pairs of tags in two of its columns.
 
-    White space around a tag is dropped.
+    Tags are cleaned (`base.text`).
 
     Args:
       path: the file.
       columns: the two columns with tags.
       required: further columns that must be there and filled.
       symmetric: whether (b, a) repeats (a, b).
-      own: whether a name may stand beside itself (Discogs has a genre and a style `Reggae`).
+      reflexive: whether a name may stand beside itself (Discogs has a genre and a style `Reggae`).
+      within: a column that there may be; equal pairs with different cells in it are not the same.
 
     Raises:
-      InputError: as `files.read_table`; no row, an empty cell, a tag paired with itself, or a
+      InputError: as `tables.read_table`; no row, an empty cell, a tag paired with itself, or a
         pair that occurs twice.
     """
     table = read_table(path, (*columns, *required))
@@ -33,15 +37,16 @@ def read_pairs(
         raise InputError(f"{path}: no row under the header; add some, or leave the table out")
     for name in (*columns, *required):
         for row, cell in enumerate(table[name]):
-            if not cell.strip():
+            if not clean(cell):
                 raise InputError(f"{table.at(row)}: empty {name}; fill it in, or drop the row")
-    first, second = ([cell.strip() for cell in table[name]] for name in columns)
+    first, second = (cleaned(table[name]) for name in columns)
     pairs = list(zip(first, second, strict=True))
     seen: dict[tuple[str, ...], int] = {}
-    for row, pair in enumerate(pairs):
-        if pair[0] == pair[1] and not own:
+    groups = table.get(within, [""] * len(pairs))
+    for row, (pair, group) in enumerate(zip(pairs, groups, strict=True)):
+        if pair[0] == pair[1] and not reflexive:
             raise InputError(f"{table.at(row)}: {pair[0]!r} is paired with itself; drop the row")
-        earlier = seen.setdefault(tuple(sorted(pair)) if symmetric else pair, row)
+        earlier = seen.setdefault((group, *(sorted(pair) if symmetric else pair)), row)
         if earlier != row:
             raise InputError(
                 f"{table.at(row)}: the pair {', '.join(pair)} is already in row "

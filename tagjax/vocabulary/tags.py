@@ -60,36 +60,28 @@ def split_duplicate(tag: str) -> tuple[str, int]:
     return (match[1], int(match[2])) if match else (tag, 0)
 
 
-def partner(tag: str) -> str | None:
-    """The other half of an artificial duplicate: `rock_1` to `rock_2`; None for other tags."""
-    base, number = split_duplicate(tag)
-    return f"{base}_{3 - number}" if number else None
+def normalise(name: str) -> str:
+    """The name in which string matching compares tags (section 4), of a name without prefix.
 
+    Lower case, `&` as `and`, and nothing but letters and digits.
 
-def normalise(tag: str, systems: Sequence[str] = ("",)) -> str:
-    """The name in which string matching compares tags (section 4).
-
-    Lower case, without prefixes, `&` as `and`, and nothing but letters and digits:
-    `mumu:R&B` and `genre:r and b` both become `randb`.
+    >>> normalise("R&B"), normalise("genre:r and b")
+    ('randb', 'randb')
     """
-    name = unicodedata.normalize("NFC", strip(tag, systems).removeprefix(GENRE)).lower()
+    name = unicodedata.normalize("NFC", name.removeprefix(GENRE)).lower()
     return "".join(letter for letter in name.replace("&", "and") if letter.isalnum())
 
 
 def spellings(name: str) -> tuple[str, ...]:
     """A normalised name as it may have survived a file that lost its non-ASCII letters.
 
-    The name itself, then without accents, then without the letters that had them:
-    (`musiqueconcrète`, `musiqueconcrete`, `musiqueconcrte`).
+    The name itself, then without accents, then without the letters that had them.
+
+    >>> spellings("musiqueconcrète")
+    ('musiqueconcrète', 'musiqueconcrete', 'musiqueconcrte')
     """
     if name.isascii():
         return (name,) if name else ()
     folded = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     lost = name.encode("ascii", "ignore").decode()
     return tuple(dict.fromkeys(spelling for spelling in (name, folded, lost) if spelling))
-
-
-def same_name(one: str, other: str, systems: Sequence[str] = ("",)) -> bool:
-    """Whether two tags agree as strings, lost non-ASCII letters forgiven on either side."""
-    first, second = normalise(one, systems), normalise(other, systems)
-    return first in spellings(second) or second in spellings(first)

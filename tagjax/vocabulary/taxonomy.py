@@ -9,6 +9,7 @@ from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike
 from tagjax.vocabulary import tags as names
 from tagjax.vocabulary.pairs import read_pairs
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 COLUMNS = ("style", "genre")
 
@@ -48,12 +49,16 @@ class Placement:
 
     Attributes:
       parents: {style tag: its genre tags}, for every style with at least one.
+      genres: the tags that are genres, in the order of the vocabulary.
+      styles: the tags that are styles; in a taxonomy of several levels, one may be a genre, too.
       orphans: style tags that the taxonomy does not name, or none of whose genres is a tag.
       childless: genre tags that no style tag belongs to.
       absent: genres that the taxonomy gives to one of the style tags and that are no tags.
     """
 
     parents: Mapping[str, tuple[str, ...]]
+    genres: tuple[str, ...]
+    styles: tuple[str, ...]
     orphans: tuple[str, ...]
     childless: tuple[str, ...]
     absent: tuple[str, ...]
@@ -69,7 +74,7 @@ def read_taxonomy(path: PathLike, prefix: str = "") -> Taxonomy:
     Raises:
       InputError: as `pairs.read_pairs`; or the rows go in a circle.
     """
-    table, pairs = read_pairs(path, COLUMNS, own=True)
+    table, pairs = read_pairs(path, COLUMNS, reflexive=True)
     graph: dict[str, set[str]] = {}
     for style, genre in pairs:
         graph.setdefault(style, set()).update({genre} - {style})
@@ -92,61 +97,107 @@ def discogs() -> Taxonomy:
         return read_taxonomy(path)
 
 
-def place(taxonomy: Taxonomy, tags: Sequence[str], systems: Sequence[str] = ("",)) -> Placement:
+def place(taxonomy: Taxonomy, vocabulary: Vocabulary) -> Placement:
     """Finds the styles and genres of a taxonomy among tags.
 
     A name matches a tag of the same spelling but for case, else of the same normalised name
     (`tags.normalise`), else of the same with its non-ASCII letters lost. A style and its
     genres are of one tag system: that of the style's prefix; a style without prefix is of the
-    system "", or, where there is none, of every system.
+    system "", or, where there is none, of every system. Halves of tags that were split are placed
+    among tags of the same half.
+
+    What the taxonomy names in its column of genres is a genre: of `reggae` and `genre:reggae`, the
+    latter. Beyond that a tag is a genre if it is marked so (`genre:`), and the taxonomy has it
+    not as a style.
 
     Args:
       taxonomy: its names with or without prefixes of system and `genre:`.
-      tags: of a similarity.
-      systems: their prefixes.
+      vocabulary: the tags.
+
+    >>> truth = Taxonomy.of([("Dub", "Reggae"), ("Ska", "Reggae")])
+    >>> place(truth, Vocabulary.of(["dub", "reggae", "rock"])).parents
+    {'dub': ('reggae',)}
     """
-    prefixes = tuple(dict.fromkeys([*systems, ""]))
-    home = {name: names.system_of(name, prefixes) for name in (*tags, *taxonomy.parents)}
-    genres = [tag for tag in tags if names.is_genre(tag, systems)]
-    styles = [tag for tag in tags if not names.is_genre(tag, systems)]
+    split = {name: vocabulary.split(name) for pair in taxonomy.pairs() for name in pair}
+    groups: dict[tuple[str, int], dict[str, str]] = {}
+    columns = (vocabulary.tags, vocabulary.names, vocabulary.system, vocabulary.half)
+    for tag, name, system, half in zip(*columns, strict=True):
+        groups.setdefault((system, half), {})[tag] = name
     parents: dict[str, tuple[str, ...]] = {}
+    genres: set[str] = set()
     absent: set[str] = set()
-    for system in systems:
-        known = _Names([tag for tag in genres if home[tag] == system], prefixes)
-        fitting = (system,) if "" in systems else (system, "")
-        given = _Names([name for name in taxonomy.parents if home[name] in fitting], prefixes)
-        for style in (tag for tag in styles if home[tag] == system):
-            found: set[str] = set()
-            for genre in {g for name in given.like(style) for g in taxonomy.parents[name]}:
-                matching = known.like(genre)
-                found |= matching
-                if not matching:
-                    absent.add(genre)
-            if found:
-                parents[style] = tuple(sorted(found))
-    used = {genre for several in parents.values() for genre in several}
+    for (system, _), members in groups.items():
+        fitting = (system,) if "" in vocabulary.systems else (system, "")
+        pairs = [pair for pair in taxonomy.pairs() if split[pair[0]][0] in fitting]
+        found = _place(pairs, {name: bare for name, (_, bare) in split.items()}, members)
+        parents |= found[0]
+        genres |= found[1]
+        absent |= found[2]
+    styles = [tag for tag in vocabulary.tags if tag in parents or tag not in genres]
+    used = {genre for found_genres in parents.values() for genre in found_genres}
     return Placement(
         {style: parents[style] for style in styles if style in parents},
+        tuple(tag for tag in vocabulary.tags if tag in genres),
+        tuple(styles),
         tuple(style for style in styles if style not in parents),
-        tuple(genre for genre in genres if genre not in used),
+        tuple(tag for tag in vocabulary.tags if tag in genres - used),
         tuple(sorted(absent)),
     )
+
+
+def _place(
+    pairs: Sequence[tuple[str, str]], bare: Mapping[str, str], members: Mapping[str, str]
+) -> tuple[dict[str, tuple[str, ...]], set[str], set[str]]:
+    """Parents, genres and absent genres of the tags of one system and half.
+
+    Args:
+      pairs: (style, genre) of the taxonomy, as far as they are of the system.
+      bare: {name in the taxonomy: without prefix of the system}.
+      members: {tag: name}.
+    """
+    marked, plain = _by_mark(members)
+    meant = {genre: marked.like(bare[genre]) or plain.like(bare[genre]) for _, genre in pairs}
+    genres_of: dict[str, set[str]] = {}
+    for style, genre in pairs:
+        genres_of.setdefault(style, set()).add(genre)
+    marked_styles, plain_styles = _by_mark({style: bare[style] for style in genres_of})
+    parents: dict[str, tuple[str, ...]] = {}
+    genres = {tag for tags_meant in meant.values() for tag in tags_meant}
+    absent: set[str] = set()
+    for tag, name in members.items():
+        if name.startswith(names.GENRE):
+            styles = marked_styles.like(name)
+            if not styles:
+                genres.add(tag)
+        else:
+            styles = plain_styles.like(name) or marked_styles.like(name)
+        wanted = {genre for style in styles for genre in genres_of[style]}
+        absent |= {genre for genre in wanted if not meant[genre]}
+        if found := {one for genre in wanted for one in meant[genre]} - {tag}:
+            parents[tag] = tuple(sorted(found))
+    return parents, genres, absent
+
+
+def _by_mark(bare: Mapping[str, str]) -> tuple["_Names", "_Names"]:
+    """{member: name} in two: those marked as genres, and the others."""
+    marked = {member: name for member, name in bare.items() if name.startswith(names.GENRE)}
+    return _Names(marked), _Names({m: name for m, name in bare.items() if m not in marked})
 
 
 class _Names:
     """Names to be found by spelling, by normalised name, or with letters lost."""
 
-    def __init__(self, members: Iterable[str], prefixes: Sequence[str]):
-        self._prefixes = prefixes
+    def __init__(self, members: Mapping[str, str]):
+        """Of {member: its name without prefix}."""
         self._levels: tuple[dict[str, set[str]], ...] = ({}, {}, {})
-        for member in members:
-            for level, keys in zip(self._levels, self._keys(member), strict=True):
+        for member, name in members.items():
+            for level, keys in zip(self._levels, self._keys(name), strict=True):
                 for key in keys:
                     level.setdefault(key, set()).add(member)
 
     def _keys(self, name: str) -> tuple[tuple[str, ...], ...]:
-        plain = names.strip(name, self._prefixes).removeprefix(names.GENRE).strip().lower()
-        normal = names.normalise(name, self._prefixes)
+        normal = names.normalise(name)
+        plain = name.removeprefix(names.GENRE).strip().lower()
         return (plain,), (normal,) if normal else (), names.spellings(normal)
 
     def like(self, name: str) -> set[str]:

@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, read_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import read_table
 from tagjax.vocabulary.pairs import read_pairs
 
 COLUMNS = ("source", "target", "relation")
@@ -56,7 +57,9 @@ def read_translation(path: PathLike, systems: Sequence[str] = ()) -> tuple[Relat
                     f"{path}:1: column {name!r} is of the tag system {prefix!r}, but the "
                     f"prefixes are {', '.join(map(repr, systems)) or 'none'}"
                 )
-    table, pairs = read_pairs(path, columns, ("relation",))
+    # Without prefixes, tags of the same name are still of two systems.
+    reflexive = prefixes[0] != prefixes[1]
+    table, pairs = read_pairs(path, columns, ("relation",), reflexive=reflexive)
     relations = [cell.strip() for cell in table["relation"]]
     for row, relation in enumerate(relations):
         if relation not in RELATIONS:

@@ -9,7 +9,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, write_table
+from tagjax.base.files import PathLike
+from tagjax.base.tables import write_table
 from tagjax.vocabulary import duplicates, taxonomy, translation
 from tagjax.vocabulary.taxonomy import Taxonomy
 from tagjax.vocabulary.translation import Relation

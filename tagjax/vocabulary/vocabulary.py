@@ -16,6 +16,12 @@ from typing import Any
 from tagjax.base.errors import InputError
 from tagjax.vocabulary.tags import GENRE
 
+TAG_SEPARATOR = "|"
+"""Stands between the tags of a track in our tables."""
+
+EXPERIMENTS = ("taxonomy", "translation", "deduplication")
+"""What a data set may be made for."""
+
 _HALF = re.compile(r"(.+)_([12])", re.DOTALL)
 
 
@@ -159,7 +165,7 @@ class Vocabulary:
 
     def members(self, system: str) -> list[int]:
         """Places of the tags of a system."""
-        return [place for place, own in enumerate(self.system) if own == system]
+        return [place for place, its_system in enumerate(self.system) if its_system == system]
 
     def partner(self, tag: str) -> str | None:
         """The other half of a tag that was split; None if there is none among the tags."""
@@ -181,6 +187,27 @@ class Vocabulary:
             system=tuple(self.system[place] for place in places),
             half=tuple(self.half[place] for place in places),
         )
+
+    def regrouped(self, systems: Sequence[str]) -> "Vocabulary":
+        """The same tags, of the tag systems with these prefixes; of none: one without prefix.
+
+        Raises:
+          InputError: a tag begins with none of the prefixes.
+
+        >>> Vocabulary.guess(["Jazz: Bop", "Jazz: Cool"]).regrouped([]).names
+        ('Jazz: Bop', 'Jazz: Cool')
+        """
+        return dataclasses.replace(Vocabulary.of(self.tags, systems or ("",)), half=self.half)
+
+    def split(self, name: str) -> tuple[str, str]:
+        """The prefix that a name in a table of truth carries, and the name without it.
+
+        >>> Vocabulary.of(["a:dub", "b:dub"], ["a:", "b:"]).split("a:ska")
+        ('a:', 'ska')
+        """
+        fitting = [system for system in self.systems if name.startswith(system)]
+        system = max(fitting, key=len, default="")
+        return system, name[len(system) :]
 
     def extended(self, other: "Vocabulary") -> "Vocabulary":
         """With the tags of another one that it does not have, behind its own."""

@@ -117,7 +117,7 @@ class _SyntheticConformance(_Conformance):
             pytest.skip("the base of the others")
         config = small_configs()[cls.CONFIG]
         cls.BUILDER_CONFIG_NAMES_TO_TEST = [config]
-        parts = synthetic_builder(config, "/nowhere")._source.parts
+        parts = synthetic_builder(config, "/nowhere").excerpts.parts
         cls.SPLITS = {name: len(part) for name, part in parts.items()}
         super().setUpClass()
 

@@ -1,7 +1,8 @@
 """Coverage-guided fuzzing of every parser: python fuzz_parsers.py [SECONDS] [PARSER].
 
 Needs atheris (pip install -e .[fuzz]). Starts from the valid files of parsers.py; whatever is
-neither read nor refused in one line ends it with exit code 1 and the input in `crash-*`.
+neither read nor refused in one line ends it with exit code 1, and the input is kept in a folder
+for temporary files, which the last lines name.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import tempfile
 
 import atheris
 
-with atheris.instrument_imports(include=["tagjax", "csv", "json", "zipfile"]):
+with atheris.instrument_imports(include=["tagjax", "csv", "json", "zipfile", "gzip"]):
     import parsers
 
     from tagjax.manifest import lists  # noqa: F401 (instrumented)
@@ -47,6 +48,7 @@ def main() -> None:
             str(corpus),
             f"-max_total_time={seconds}",
             f"-dict={tokens / 'words'}",
+            f"-artifact_prefix={tokens}/",
             "-max_len=20000",
             "-rss_limit_mb=2048",
             "-timeout=30",

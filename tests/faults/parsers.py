@@ -1,8 +1,11 @@
 """Every reader of text that is not ours, with valid files; and what makes them hostile."""
 
+import bz2
 import dataclasses
+import gzip
 import io
 import json
+import lzma
 import pathlib
 import warnings
 import zipfile
@@ -11,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from tagjax import tasks
 from tagjax.base import files
 from tagjax.base.errors import InputError
+from tagjax.base.tables import read_table
 from tagjax.catalogue import annotations
 from tagjax.catalogue.sources import audioset, discogs, fma, mumu
 from tagjax.catalogue.sources.records import tags_of
@@ -22,6 +25,8 @@ from tagjax.previews import ids, ledger
 from tagjax.run import predictions
 from tagjax.similarity import tables as similarity
 from tagjax.vocabulary import taxonomy
+from tagjax.vocabulary.duplicates import read_duplicates
+from tagjax.vocabulary.translation import read_translation
 
 FIXTURES = (
     pathlib.Path(__file__).resolve().parents[1] / "tagjax" / "catalogue" / "sources" / "fixtures"
@@ -119,12 +124,20 @@ PARSERS: Mapping[str, Parser] = {
         lists.read_manifest,
     ),
     "similarity": _one(_SQUARE, similarity.read_similarity),
-    "zipped similarity": _one(_zipped(_SQUARE), similarity.read_similarity, "a.csv.zip"),
+    **{
+        f"{form} of a similarity": _one(pack(_SQUARE), similarity.read_similarity, "a.csv.zip")
+        for form, pack in {
+            "zip": _zipped,
+            "gzip": gzip.compress,
+            "xz": lzma.compress,
+            "bzip2": bz2.compress,
+        }.items()
+    },
     "embedding": _one(_VECTORS, similarity.read_embedding),
     "taxonomy": _one(_TRUTH, taxonomy.read_taxonomy),
-    "translation": _one(_TRANSLATION, tasks.read_translation),
-    "duplicates": _one(_DUPLICATES, tasks.read_duplicates),
-    "table": _one(_CATALOGUE, lambda path: files.read_table(path, ("track_id",))),
+    "translation": _one(_TRANSLATION, read_translation),
+    "duplicates": _one(_DUPLICATES, read_duplicates),
+    "table": _one(_CATALOGUE, lambda path: read_table(path, ("track_id",))),
     "json": _one(json.dumps(_RECORD).encode(), files.read_json, "a.json"),
     "predictions": Parser(
         {
@@ -177,6 +190,7 @@ TOKENS = tuple(
         *("a" * 200_000, "[" * 3000, "{" * 3000, "null", "true", "[]", "{}", "1" * 400, "é", "ü"),
         *("<!DOCTYPE x [<!ENTITY a 'b'>]>&a;", "<release>", "</release>", "&#0;", "]]>", "<!--"),
         *(b"\xff", b"\xff\xfe", b"\x00\x01", b"\xc3", b"\xf0\x9f", b"\x93NUMPY", b"PK\x03\x04"),
+        *(b"PK\x05\x06", b"\x1f\x8b\x08", b"\xfd7zXZ\x00", b"BZh91AY&SY"),
     ]
 )
 KINDS = (

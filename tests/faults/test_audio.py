@@ -16,7 +16,7 @@ import soundfile
 import tensorflow_datasets as tfds
 
 import datasets
-from tagjax.base import files
+from tagjax.base.tables import read_table, write_table
 from tagjax.examples import build
 from tagjax.examples.workers import BuildConfig
 
@@ -276,7 +276,7 @@ def test_a_build_of_them_lists_every_file_that_it_refuses(valid, tmp_path, trial
         (audio / names[-1]).write_bytes(data)
     rows = [(f"{k}", "rock", "0", "5", name) for k, name in enumerate(names)]
     header = ("sng_id", "label", "seg_start", "seg_duration", "path")
-    files.write_table(tmp_path / "manifest" / "train.csv", header, rows)
+    write_table(tmp_path / "manifest" / "train.csv", header, rows)
     made = datasets.make_builder(
         "catalogue_split/strangers",
         str(tmp_path / "data"),
@@ -285,7 +285,7 @@ def test_a_build_of_them_lists_every_file_that_it_refuses(valid, tmp_path, trial
         BuildConfig(workers=2, skip_missing=True),
     )
     build.prepare(made)
-    skipped = files.read_table(f"{made.data_dir}/skipped.csv", ())
+    skipped = read_table(f"{made.data_dir}/skipped.csv", ())
     examples = list(tfds.builder_from_directory(made.data_dir).as_data_source("train"))
     assert all(np.isfinite(example["mel"]).all() for example in examples)
     written = {example["sng_id"].decode() for example in examples}

@@ -18,8 +18,8 @@ import soundfile
 import tensorflow_datasets as tfds
 
 import datasets
-from tagjax.base import files
 from tagjax.base.errors import InputError
+from tagjax.base.tables import write_table
 from tagjax.examples import build, journal, workers
 from tagjax.examples.workers import BuildConfig
 
@@ -35,7 +35,7 @@ def catalogue(tmp_path_factory):
     (root / "audio").mkdir()
     for part, tracks in PARTS.items():
         rows = [(f"{k}", "rock" if k % 2 else "soul", "0.5", "2", f"{k}.flac") for k in tracks]
-        files.write_table(root / "manifest" / f"{part}.csv", HEADER, rows)
+        write_table(root / "manifest" / f"{part}.csv", HEADER, rows)
         for k in tracks:
             noise = np.random.default_rng(k).normal(0, 0.1, 3 * 22050)
             soundfile.write(root / "audio" / f"{k}.flac", noise, 22050)
@@ -208,7 +208,7 @@ def test_a_full_disk_where_nothing_is_buffered_is_one_line(catalogue):
     code = """
 import sys
 from launch import program
-from tagjax.base import files
+from tagjax.base.tables import write_table
 def main():
     with open("/dev/full", "w") as file:
         file.write("x")

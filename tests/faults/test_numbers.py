@@ -12,13 +12,14 @@ from tagjax import tasks
 from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.manifest.lists import Excerpts, Manifest
-from tagjax.report import describe, page
+from tagjax.report import describe, page, results, text
 from tagjax.run import predictions
 from tagjax.similarity import embeddings
 from tagjax.similarity import run as runs
-from tagjax.similarity.tables import Similarity, read_similarity, similarity_path, write_similarity
-from tagjax.tasks import evaluation
-from tagjax.vocabulary import taxonomy
+from tagjax.similarity.matrix import Similarity
+from tagjax.similarity.tables import read_similarity, similarity_path, write_similarity
+from tagjax.vocabulary.truth import from_rows
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 TAGS = (
     *("a:emo", "a:genre:electronic", "a:genre:rock", "a:house", "a:punk_1", "a:punk_2"),
@@ -90,7 +91,7 @@ CASES = {
 def run_of(folder, made):
     """A finished run with these predictions."""
     probabilities, occurrences, kernel, labels = made
-    metadata = {"experiment": "taxonomy", "systems": ["a:", "b:"], "truth": TRUTH}
+    metadata = {"experiment": "deduplication", "systems": ["a:", "b:"], "truth": TRUTH}
     files.write_json(folder / "config.json", {"dataset": "x", "metadata": metadata})
     np.save(folder / "fw_kernel.npy", kernel)
     with predictions.writing(folder / "predictions", TAGS, len(labels)) as writer:
@@ -98,17 +99,16 @@ def run_of(folder, made):
             tags = "|".join(tag for tag, there in zip(TAGS, own, strict=True) if there)
             number = f"{len(writer.excerpts)}"
             writer.add(row, (number, TAGS[label], "test", f"r{number}", "", tags))
-    return runs.read(folder)
+    return runs.load_run(folder)
 
 
 def score(task, similarities, folder):
     """Results and lists alone, without figures."""
-    truth = taxonomy.Taxonomy({style: frozenset({genre}) for style, genre in TRUTH["taxonomy"]})
-    results = tasks.run(task, similarities, ["a:", "b:"], taxonomy=truth)
-    tasks.write_results(folder, task, results)
+    evaluation = tasks.evaluate(task, similarities, from_rows(TRUTH))
+    results.write_results(folder, evaluation)
     for name, one in similarities.items():
         write_similarity(similarity_path(folder, name), one)
-    return results
+    return evaluation
 
 
 @pytest.mark.parametrize("task", tasks.TASKS)
@@ -120,42 +120,42 @@ def test_every_embedding_and_task_is_defined_or_refused(case, task, tmp_path, tr
     made = CASES[case](np.random.default_rng(0))
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)  # No division by zero on the way.
-        source = evaluation.from_run(run_of(tmp_path / "run", made), "all")
-        for name, one in source.similarities.items():
-            vectors = np.asarray(source.embedding(name), np.float64)
+        run = run_of(tmp_path / "run", made)
+        similarities = run.similarities()
+        for name, one in similarities.items():
+            vectors = np.asarray(run.embedding(name), np.float64)
             assert np.isfinite(vectors).all()
             empty = ~vectors.any(axis=0)
             assert np.array_equal(np.isnan(np.diagonal(one.matrix)), empty), name
             assert np.isfinite(one.matrix[np.ix_(~empty, ~empty)]).all()
             assert (np.abs(one.matrix[np.ix_(~empty, ~empty)]) <= 1 + 1e-9).all()
-        said: list[str] = []
         if drawn:
-            truth, mapped = evaluation.Truth(), embeddings.NAMES
-            results = evaluation.evaluate(
-                task, source, truth, tmp_path, echo=said.append, mapped=mapped
+            evaluation = tasks.evaluate(task, similarities, run.truth)
+            results.write_evaluation(
+                tmp_path, evaluation, run.path, run.embedding, mapped=embeddings.NAMES
             )
         else:
-            results = score(task, source.similarities, tmp_path)
-    assert list(results) == list(embeddings.NAMES)
-    for result in results.values():
+            evaluation = score(task, similarities, tmp_path)
+    assert list(evaluation.results) == list(embeddings.NAMES)
+    for result in evaluation.results.values():
         for summary in result.metrics.values():
             assert (summary["mean"] is None) == (summary["n"] == 0)
             assert summary["mean"] is None or 0 <= summary["mean"] <= 1
-    text = (tmp_path / "metrics.json").read_text()
-    record = json.loads(text, parse_constant=pytest.fail)
-    assert record.items() >= tasks.to_json(task, results).items()
+    written = (tmp_path / "metrics.json").read_text()
+    record = json.loads(written, parse_constant=pytest.fail)
+    assert record.items() >= evaluation.record().items()
     for path in tmp_path.glob("f*_*.csv"):
         with path.open(newline="", encoding="utf-8") as file:
             cells = {cell.lower() for row in csv.reader(file) for cell in row}
         assert not cells & {"nan", "inf", "-inf"}, path.name
-    for name, one in source.similarities.items():
+    for name, one in similarities.items():
         back = read_similarity(similarity_path(tmp_path, name))
         # Of a tag that is alone in having data, which is like nothing but itself, nothing is kept.
         alone = np.isfinite(one.matrix).sum() == 1
         np.testing.assert_array_equal(back.matrix, one.matrix * (np.nan if alone else 1))
     if not drawn:
         return
-    assert not any("nan" in line.lower().split() for line in said)
+    assert "nan" not in text.format_evaluation(evaluation).lower().split()
     assert (tmp_path / "fw_fc_fm_fdist_map.png").exists()
     assert "NaN" not in (tmp_path / "report.html").read_text().rpartition("</script>")[2]
 
@@ -163,8 +163,9 @@ def test_every_embedding_and_task_is_defined_or_refused(case, task, tmp_path, tr
 @pytest.mark.parametrize("task", tasks.TASKS)
 def test_a_similarity_without_any_data_finds_nothing(task, tmp_path):
     """Every query that has a truth is a miss; the paper's own list begins with the tag itself."""
-    one = Similarity(TAGS, np.full((N, N), np.nan))
-    metrics = score(task, {"fc": one}, tmp_path)["fc"].metrics
+    vocabulary = Vocabulary.of(TAGS, ("a:", "b:"), halves=True)
+    one = Similarity(vocabulary, np.full((N, N), np.nan))
+    metrics = score(task, {"fc": one}, tmp_path).results["fc"].metrics
     assert metrics["hr@1"]["n"] > 0
     for name, summary in metrics.items():
         assert summary["mean"] == (0.5 if name == "map_self_included" else 0.0), name
@@ -173,10 +174,10 @@ def test_a_similarity_without_any_data_finds_nothing(task, tmp_path):
 def test_a_run_without_a_predicted_track_is_refused_or_has_no_data(tmp_path):
     made = _whole(np.random.default_rng(0))
     run = run_of(tmp_path, tuple(one[:1] if k != 2 else one for k, one in enumerate(made)))
-    for one in runs.similarities(run).values():
+    for one in run.similarities().values():
         assert not np.isinf(one.matrix).any()
     with pytest.raises(InputError, match="is among"):
-        runs.with_new_tags(run, {"unknown": ("x",)})
+        run.with_new_tags({"unknown": ("x",)})
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,7 @@ def test_a_split_of_a_single_class_is_described(tmp_path, labels, trials):
     parts = {"train": part, "test": Excerpts((), (), np.zeros(0), np.zeros(0), (), tags=())}
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        made = describe.describe(Manifest(parts))
+        made = describe.describe(Manifest(parts, Vocabulary.of(sorted({*labels}))))
         paths = list(page.write_description(tmp_path, made, describe.genres(made), "Mine"))
     assert (tmp_path / "report.html") in paths
     for path in tmp_path.glob("*.csv"):

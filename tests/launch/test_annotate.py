@@ -35,7 +35,7 @@ def music(tmp_path_factory):
         file["artist"] = f"Artist {k // 2}"
         file["album"] = "Songs, all"
         file["title"] = f"Song {k}"
-        file["genre"] = ["Rock; Punk", "Jazz, Bop", "Drum & Bass"][k // 2 % 3]
+        file["genre"] = ["Rock; Punk; Other", "Jazz, Bop", "Drum & Bass"][k // 2 % 3]
         if k == 23:
             del file["genre"]
         if k == 22:
@@ -54,6 +54,12 @@ def test_from_a_source_to_a_manifest(source, music, tmp_path):
     assert done.returncode == 0, done.stderr
     assert f"annotate {source}: 100%" in done.stderr
     assert f"written: {out}" in done.stdout
+    tables = [
+        name for name in ("annotations", "tracks", "taxonomy") if (out / f"{name}.csv").exists()
+    ]
+    flags = " ".join(f"--{name}={out}/{name}.csv" for name in tables)
+    command = f"next: python -m launch.split {flags} --out=data/manifests/out"
+    assert done.stdout.splitlines()[-1] == command
     names = {path.name for path in out.iterdir()}
     assert {"annotations.csv", "rejected.csv"} <= names
     assert ("tracks.csv" in names) == (source in ("fma", "library"))
@@ -62,6 +68,9 @@ def test_from_a_source_to_a_manifest(source, music, tmp_path):
         rejected = list(csv.DictReader(file))
     assert rejected
     assert f"left out: {len(rejected)} rows" in done.stdout
+    with (out / "annotations.csv").open(newline="") as file:
+        kind = "album" if source in ("discogs", "mumu") else "track"
+        assert {row["annotates"] for row in csv.DictReader(file)} == {kind}
     flags = [f"--annotations={out}/annotations.csv", "--folds=3", "--seg_duration=1"]
     flags += [f"--tracks={out}/tracks.csv"] * ("tracks.csv" in names)
     flags += [f"--taxonomy={out}/taxonomy.csv"] * ("taxonomy.csv" in names)
@@ -93,9 +102,9 @@ def test_masters_in_gzip_and_the_same_command_again(tmp_path):
         texts.append({path.name: path.read_bytes() for path in (tmp_path / "a" / "b").iterdir()})
     assert texts[0] == texts[1]
     header, first, *rest = texts[0]["annotations.csv"].decode().splitlines()
-    assert header == "track_id,artist_id,album_id,tags,artist,title"
+    assert header == "track_id,artist_id,album_id,tags,annotates,artist,title"
     assert first == (
-        "5000,100,5000,genre:Rock|Post Rock|Shoegaze,Lantern Choir,Second Light & Lantern"
+        "5000,100,5000,genre:Rock|Post Rock|Shoegaze,album,Lantern Choir,Second Light & Lantern"
     )
     assert len(rest) == 11
     done = run("annotate", "--source=mumu", f"--input={INPUTS['mumu']}", flags[2])
@@ -117,7 +126,9 @@ def test_what_flags_choose(music, tmp_path):
 
     assert tags("fma", "--subset=small")[0] < tags("fma")[0]
     assert "genre:Dog" in tags("audioset", "--root=")[1]
-    assert "Rock; Punk" in tags("library", "--separator=,")[1]
+    assert "Rock; Punk; Other" in tags("library", "--separator=,")[1]
+    assert "Other" not in tags("library")[1]
+    assert "Other" in tags("library", "--keep_non_genres")[1]
     both = tags("library", "--separator=,", "--separator=;", "--whole=Jazz, Bop")[1]
     assert both == {"Rock", "Punk", "Jazz, Bop", "Drum & Bass"}
 
@@ -133,6 +144,10 @@ def test_what_flags_choose(music, tmp_path):
         (["--source=fma", "--input=x", "--out={0}/o", "--subset=tiny"], "--subset=tiny: one of"),
         (["--source=mumu", "--input=x", "--out={0}/o", "--subset=full"], "--subset: is not for"),
         (["--source=fma", "--input=x", "--out={0}/o", "--separator=,"], "--separator: is not for"),
+        (
+            ["--source=discogs", "--input=x", "--out={0}/o", "--keep_non_genres"],
+            "--keep_non_genres: is not for --source=discogs",
+        ),
     ],
 )
 def test_a_mistake_ends_in_one_line_and_exit_code_2(tmp_path, flags, message):

@@ -11,15 +11,14 @@ from typing import Any
 
 from tagjax.base.files import PathLike
 from tagjax.catalogue.sources import audioset, discogs, fma, library, mumu
-from tagjax.catalogue.sources.records import Annotation, Outside, Progress, Rejected, Row
-from tagjax.catalogue.sources.writing import Counts, report, write
+from tagjax.catalogue.sources.records import Progress, Row
+from tagjax.catalogue.sources.writing import Counts, Form, report, write
 
-__all__ = ["SOURCES", "Annotation", "Counts", "Outside", "Progress", "Rejected", "Row", "Source"]
-__all__ += ["annotate", "report", "write"]
+__all__ = ["SOURCES", "CatalogueSource", "Counts", "annotate", "report"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class CatalogueSource:
     """One form of catalogue.
 
     Attributes:
@@ -28,6 +27,7 @@ class Source:
       size: of an input, in `unit`.
       read: the rows of an input, streamed.
       taxonomy: (style, genre) pairs of an input, None where it has no hierarchy.
+      annotates: what its tags are said of, "album" or "track".
       columns: further columns of annotations.csv that it knows.
       files: whether it knows where the audio is.
       unit: of `size` and of progress.
@@ -38,45 +38,50 @@ class Source:
     size: Callable[[PathLike], int]
     read: Callable[[PathLike, Any, Progress], Iterator[Row]]
     taxonomy: Callable[[PathLike, Any], Iterable[tuple[str, str]]] | None = None
+    annotates: str = "track"
     columns: tuple[str, ...] = ("artist", "title")
     files: bool = False
     unit: str = "B"
 
 
-SOURCES: Mapping[str, Source] = {
-    "discogs": Source(
+SOURCES: Mapping[str, CatalogueSource] = {
+    "discogs": CatalogueSource(
         "a Discogs dump, discogs_*_releases.xml.gz or _masters.xml.gz",
         discogs.Config,
         discogs.size,
         discogs.read,
+        annotates="album",
     ),
-    "mumu": Source(
-        "MuMu's folder, or its MuMu_dataset_multi-label.csv", mumu.Config, mumu.size, mumu.read
+    "mumu": CatalogueSource(
+        "MuMu's folder, or its MuMu_dataset_multi-label.csv",
+        mumu.Config,
+        mumu.size,
+        mumu.read,
+        annotates="album",
     ),
-    "fma": Source(
+    "fma": CatalogueSource(
         "FMA's folder fma_metadata",
         fma.Config,
         fma.size,
         fma.read,
         fma.taxonomy,
-        ("artist", "title", "album"),
+        columns=("artist", "title", "album"),
         files=True,
     ),
-    "audioset": Source(
+    "audioset": CatalogueSource(
         "a folder with AudioSet's ontology.json and *_segments.csv",
         audioset.Config,
         audioset.size,
         audioset.read,
         audioset.taxonomy,
-        (),
+        columns=(),
     ),
-    "library": Source(
+    "library": CatalogueSource(
         "a folder of audio files with tags",
         library.Config,
         library.size,
         library.read,
-        None,
-        ("artist", "title", "album"),
+        columns=("artist", "title", "album"),
         files=True,
         unit=" files",
     ),
@@ -113,12 +118,11 @@ def annotate(
         key: list(value) if isinstance(value, tuple) else value
         for key, value in dataclasses.asdict(config).items()
     }
+    pairs = source.taxonomy(path, config) if source.taxonomy else ()
     return write(
         folder,
         source.read(path, config, progress),
-        source.columns,
-        source.files,
-        source.taxonomy(path, config) if source.taxonomy else (),
+        Form(source.annotates, source.columns, source.files, pairs),
         {"source": name, "input": str(path), "config": fields},
         strict,
         overwrite,

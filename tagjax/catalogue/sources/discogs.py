@@ -1,4 +1,4 @@
-"""Discogs data dumps: releases or masters, as XML or XML in gzip.
+"""Discogs data dumps: releases or masters, as XML, or XML in gzip, bzip2 or xz.
 
 `discogs_YYYYMMDD_releases.xml.gz` and `discogs_YYYYMMDD_masters.xml.gz` from
 https://data.discogs.com. Read from them, everything else being passed over:
@@ -17,20 +17,22 @@ https://data.discogs.com. Read from them, everything else being passed over:
 of the elements matters nor how they are broken into lines.
 """
 
-import contextlib
 import dataclasses
-import gzip
-import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
 from xml.parsers import expat
 
+from tagjax.base import text
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike
 from tagjax.catalogue.sources import reading
-from tagjax.catalogue.sources.records import Annotation, Progress, Rejected, Row
+from tagjax.catalogue.sources.records import Annotation, Noted, Progress, Rejected, Row
+from tagjax.catalogue.sources.xmlbytes import Mender
 
 _CHUNK = 1 << 18
+_NONE = text.NONE | {"0"}
+"""Dumps since 2018 write 0 for "no master"."""
+_NO_ARTISTS = {"355", "118760"}
+"""`Unknown Artist` and `No Artist`."""
 _ROOTS = {"releases": "release", "masters": "master"}
 _SECTIONS = ("artists", "title", "genres", "styles", "master_id")
 _FIELDS = {
@@ -60,49 +62,40 @@ def size(path: PathLike) -> int:
 def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
     """One row a release or master, in constant memory.
 
-    track_id is the id of the release; album_id its master, or itself where it has none, so
-    that the pressings of an album stay together; artist_id is its first artist: 194
-    (`Various`) is an artist like others, as it is in Discogs. The title is the release's. Of
-    releases with a status only `Accepted` ones are taken.
+    track_id is the id of the release. album_id is its master, so that the pressings of an album
+    stay together; where it has none, `r` and its own id, as masters have the same numbers.
+    artist_id is its first artist: 194 (`Various`) is an artist like others, as it is in Discogs,
+    but `Unknown Artist` is none. The title is the release's. Of releases with a status only
+    `Accepted` ones are taken. Characters that XML forbids are removed and listed.
 
     Args:
-      path: of the dump; gzip is recognised by its content.
+      path: of the dump; a packed one is recognised by its content.
       config: of no effect.
       progress: told of the bytes read on disk.
 
     Raises:
-      InputError: no such file, a gzip that is cut off or broken, XML that is malformed, cut off
-        or no dump of releases or masters; with the line of the XML.
+      InputError: no such file, one packed in another form, cut off or broken, XML that is
+        malformed, cut off or no dump of releases or masters; with the line of the XML.
     """
     del config
     reading.size([path])
-    handler = _Handler(str(path))
-    with open(path, "rb") as raw:
-        for chunk in _chunks(raw, handler, progress):
-            handler.feed(chunk)
+    handler, mender = _Handler(str(path)), Mender()
+    try:
+        for piece in reading.pieces(path, _CHUNK, progress):
+            handler.feed(mender.feed(piece))
             yield from handler.taken()
-        handler.close()
-        yield from handler.taken()
+            yield from _forbidden(path, mender)
+    except reading.BrokenError as error:
+        raise handler.error(str(error)) from None
+    handler.feed(mender.close())
+    handler.close()
+    yield from handler.taken()
+    yield from _forbidden(path, mender)
 
 
-def _chunks(raw: BinaryIO, handler: "_Handler", progress: Progress) -> Iterator[bytes]:
-    """The XML in pieces."""
-    packed = raw.read(2) == b"\x1f\x8b"
-    raw.seek(0)
-    told = 0
-    with gzip.GzipFile(fileobj=raw) if packed else contextlib.nullcontext(raw) as stream:
-        while True:
-            try:
-                chunk = stream.read(_CHUNK)
-            except EOFError:
-                raise handler.error("the gzip is cut off") from None
-            except (OSError, zlib.error) as error:
-                raise handler.error(f"the gzip is broken ({error})") from None
-            progress(raw.tell() - told)
-            told = raw.tell()
-            if not chunk:
-                return
-            yield chunk
+def _forbidden(path: PathLike, mender: Mender) -> Iterator[Row]:
+    for line, what in mender.found():
+        yield Noted(str(path), line, "characters that XML forbids, removed", repr(what))
 
 
 class _Handler:
@@ -209,14 +202,15 @@ class _Handler:
         number, status = self._attributes.get("id", ""), self._attributes.get("status")
         if status not in (None, "Accepted"):
             return Rejected(self._file, self._line, "not accepted", f"{number} is {status}")
+        artist, master = (text.known(first(name), _NONE) for name in ("artist_id", "master_id"))
         return Annotation(
             self._file,
             self._line,
             track_id=number,
-            artist_id=first("artist_id"),
+            artist_id="" if artist in _NO_ARTISTS else artist,
             genres=tuple(self._found.get("genre", ())),
             styles=tuple(self._found.get("style", ())),
-            album_id=first("master_id") or number,
+            album_id=master or f"{'r' * (self._record == 'release')}{number}",
             artist=first("artist"),
             title=first("title"),
         )

@@ -153,12 +153,12 @@ def _row(
     if unknown:
         return Rejected(file, line, "genre is not in genres.csv", ", ".join(unknown))
     above, below = tree.levels(genres)
-    album = cells.get(("album", "id"), "")
+    artist, album = cells["artist", "id"], cells.get(("album", "id"), "")
     return Annotation(
         file,
         line,
         track_id=number,
-        artist_id=cells["artist", "id"],
+        artist_id="" if artist.startswith("-") else artist,
         genres=above,
         styles=below,
         album_id="" if album.startswith("-") else album,

@@ -16,10 +16,11 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
+from tagjax.base import text
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike, read_json
 from tagjax.catalogue.sources import reading
-from tagjax.catalogue.sources.records import Annotation, Progress, Row, plain
+from tagjax.catalogue.sources.records import Annotation, Progress, Row
 
 LABELS = "MuMu_dataset_multi-label.csv"
 METADATA = "amazon_metadata_MuMu.json"
@@ -60,19 +61,19 @@ def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
     del config
     labels = _labels(path)
     names = _names(labels.with_name(METADATA))
-    known = False
+    checked = False
     for line, row in reading.table(labels, ("MSD_track_id", "artist_mbid", "genres"), progress):
-        if not known and not {"amazon_id", "album_mbid"} & row.keys():
+        if not checked and not {"amazon_id", "album_mbid"} & row.keys():
             raise InputError(f"{labels}:1: column 'amazon_id' is missing; found {', '.join(row)}")
-        known = True
-        amazon = row.get("amazon_id", "").strip()
+        checked = True
+        amazon = text.known(row.get("amazon_id", ""))
         artist, title = names.get(amazon, ("", ""))
         yield Annotation(
             str(labels),
             line,
             track_id=row["MSD_track_id"],
             artist_id=row["artist_mbid"],
-            styles=tuple(row["genres"].split(",")),
+            styles=tuple(map(text.known, row["genres"].split(","))),
             album_id=amazon or row.get("album_mbid", ""),
             artist=artist,
             title=title,
@@ -93,10 +94,10 @@ def _names(path: pathlib.Path) -> dict[str, tuple[str, str]]:
     if not isinstance(albums, list) or not all(isinstance(album, dict) for album in albums):
         raise InputError(f"{path}: expected a list of albums; it is optional, so take it away")
 
-    def text(album: dict[str, Any], name: str) -> str:
+    def cell(album: dict[str, Any], name: str) -> str:
         value = album.get(name)
-        return plain(value) if isinstance(value, str) else ""
+        return text.clean(value) if isinstance(value, str) else ""
 
     return {
-        text(album, "amazon_id"): (text(album, "artist"), text(album, "title")) for album in albums
+        cell(album, "amazon_id"): (cell(album, "artist"), cell(album, "title")) for album in albums
     }

@@ -1,15 +1,27 @@
-"""Large CSV files as streams of rows, every mistake with its line."""
+"""Large files as streams: packed ones, and CSV files as rows, every mistake with its line."""
 
+import bz2
 import csv
+import gzip
+import lzma
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO
 
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike
 from tagjax.catalogue.sources.records import Progress
 
 _STEP = 1 << 16
+_PACKED: dict[bytes, tuple[str, Callable[[BinaryIO], Any]]] = {
+    b"\x1f\x8b": ("gzip", lambda raw: gzip.GzipFile(fileobj=raw)),
+    b"BZh": ("bzip2", bz2.BZ2File),
+    b"\xfd7zXZ\0": ("xz", lzma.LZMAFile),
+}
+"""{first bytes: (form, what opens it)}."""
+_OTHER_PACKED = {b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7z", b"(\xb5/\xfd": "zstd", b"Rar!": "rar"}
 
 
 def size(paths: Sequence[PathLike]) -> int:
@@ -24,6 +36,45 @@ def size(paths: Sequence[PathLike]) -> int:
             raise InputError(f"{path}: no such file")
         total += os.path.getsize(path)
     return total
+
+
+class BrokenError(Exception):
+    """A packed file that is cut off or damaged; the message says which, and of what form."""
+
+
+def pieces(path: PathLike, size: int, progress: Progress) -> Iterator[bytes]:
+    """The content of a file in pieces; gzip, bzip2 and xz are unpacked, known by their content.
+
+    Args:
+      path: of the file.
+      size: bytes of a piece, at most.
+      progress: told of the bytes read on disk.
+
+    Raises:
+      InputError: packed in a form that is not read.
+      BrokenError: the packed file is cut off or damaged.
+    """
+    with open(path, "rb") as raw:
+        begin = raw.read(8)
+        raw.seek(0)
+        for sign, name in _OTHER_PACKED.items():
+            if begin.startswith(sign):
+                raise InputError(f"{path}: a {name} file; unpack it, or pack it with gzip or xz")
+        forms = (form for sign, form in _PACKED.items() if begin.startswith(sign))
+        form, opened = next(forms, ("file", lambda raw: raw))
+        stream, told = opened(raw), 0
+        while True:
+            try:
+                piece = stream.read(size)
+            except EOFError:
+                raise BrokenError(f"the {form} is cut off") from None
+            except (OSError, zlib.error, lzma.LZMAError) as error:
+                raise BrokenError(f"the {form} is broken ({error})") from None
+            progress(raw.tell() - told)
+            told = raw.tell()
+            if not piece:
+                return
+            yield piece
 
 
 def lines(path: PathLike, progress: Progress) -> Iterator[str]:

@@ -10,15 +10,19 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
-from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, Writer, harmless, read_json, write_json
+from tagjax.base import text
+from tagjax.base.errors import InputError, one_line
+from tagjax.base.files import PathLike, read_json, write_json
+from tagjax.base.tables import Writer, harmless
 from tagjax.catalogue.annotations import SEPARATOR
 from tagjax.catalogue.sources.records import (
     Annotation,
+    NoGenre,
+    Noted,
     Outside,
     Rejected,
     Row,
-    plain,
+    cleaned,
     tags_of,
     tidy,
     with_separators,
@@ -27,14 +31,32 @@ from tagjax.vocabulary.tags import GENRE
 
 RECORD = "annotations.json"
 TABLES = {
-    "annotations": ("track_id", "artist_id", "album_id", "tags"),
-    "tracks": ("track_id", "path", "duration_s"),
+    "annotations": ("track_id", "artist_id", "album_id", "tags", "annotates"),
+    "tracks": ("track_id", "path", "duration_s", "recording_id"),
     "taxonomy": ("style", "genre"),
     "rejected": ("file", "row", "reason"),
+    "non_genres": ("text", "reason", "times"),
 }
-"""Columns of the tables; `annotations` and `tracks` may have more behind them."""
+"""Columns of the tables; `annotations` may have more behind them."""
 
 _LARGEST_NUMBER = 1 << 28
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """Which tables a source fills, and how.
+
+    Attributes:
+      annotates: what its tags are said of: "album" or "track".
+      columns: further columns of annotations.csv: artist, title, album.
+      files: whether it knows where the audio is.
+      pairs: (style, genre), untidied.
+    """
+
+    annotates: str = "track"
+    columns: tuple[str, ...] = ()
+    files: bool = False
+    pairs: Iterable[tuple[str, str]] = ()
 
 
 @dataclasses.dataclass
@@ -44,7 +66,10 @@ class Counts:
     Attributes:
       tracks: annotated ones.
       tags: {tag: tracks}.
+      silent: annotated tracks of a source of files without audio that can be decoded.
       rejected: {reason: rows}.
+      noted: {reason: times}: what was left out of rows that may be taken.
+      no_genres: {(text, reason): times}: texts in genre fields.
       outside: rows that were not asked for.
       separators: tags that held `|`.
       pairs: of style and genre.
@@ -52,7 +77,10 @@ class Counts:
 
     tracks: int = 0
     tags: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    silent: int = 0
     rejected: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    noted: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    no_genres: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     outside: int = 0
     separators: int = 0
     pairs: int = 0
@@ -122,25 +150,22 @@ def check_place(folder: PathLike, record: Mapping[str, Any], overwrite: bool) ->
 def write(
     folder: PathLike,
     rows: Iterable[Row],
-    columns: Sequence[str],
-    files: bool,
-    pairs: Iterable[tuple[str, str]],
+    form: Form,
     record: Mapping[str, Any],
     strict: bool = False,
     overwrite: bool = False,
 ) -> Counts:
     """Writes the tables; the folder is made beside its place and renamed into it.
 
-    Left out and listed in rejected.csv are rows without id, artist or tag, and later rows of an
-    id. A `|` in a tag becomes `/` and is counted. rejected.csv is always there, taxonomy.csv if
-    there are pairs, tracks.csv with `files`.
+    Names and ids are cleaned here (`text.clean`), those that say "none" are empty. Left out and
+    listed in rejected.csv are rows without id, artist or tag, and later rows of an id. A `|` in a
+    tag becomes `/` and is counted. rejected.csv is always there, taxonomy.csv if there are pairs,
+    tracks.csv with files, non_genres.csv if a genre field held what is no genre.
 
     Args:
       folder: to be made; of the same record it is replaced.
       rows: read once, as they come.
-      columns: further columns of annotations.csv: artist, title, album.
-      files: whether the source knows where the audio is.
-      pairs: (style, genre), untidied.
+      form: which tables there are.
       record: what says where the annotations come from: source, input, config.
       strict: the first row that would be left out is an error.
       overwrite: replace annotations of another record.
@@ -155,9 +180,11 @@ def write(
         made = pathlib.Path(temporary) / "made"
         made.mkdir()
         counts = Counts()
-        _write_rows(made, rows, columns, files, counts, strict)
-        _check_some(record, counts)
-        _write_taxonomy(made, pairs, counts)
+        with _Tables(made) as tables:
+            _write_rows(tables, rows, form, counts, strict)
+            _check_some(record, counts)
+            _write_taxonomy(tables, form.pairs, counts)
+            _write_no_genres(tables, counts)
         write_json(made / RECORD, {**record, "counts": _plain_counts(counts)})
         if folder.exists():
             os.rename(folder, pathlib.Path(temporary) / "old")
@@ -166,43 +193,43 @@ def write(
 
 
 def _write_rows(
-    made: pathlib.Path,
-    rows: Iterable[Row],
-    columns: Sequence[str],
-    files: bool,
-    counts: Counts,
-    strict: bool,
+    tables: "_Tables", rows: Iterable[Row], form: Form, counts: Counts, strict: bool
 ) -> None:
     seen = Seen()
-    with _Tables(made) as tables:
-        tables.open("annotations", columns)
-        tables.open("rejected")
-        if files:
-            tables.open("tracks", ("recording_id",))
-        for row in rows:
-            if isinstance(row, Annotation):
-                tags = tags_of(row)
-                row = _checked(row, tags, seen)
-            if isinstance(row, Outside):
-                counts.outside += 1
-            elif isinstance(row, Rejected):
-                if strict:
-                    raise InputError(
-                        f"{_at(row)}: {row.text}; mend it, or leave out --strict"
-                    ) from None
-                counts.rejected[row.reason] += 1
-                listed = map(harmless, (row.file, row.row or "", row.text))
-                tables.write("rejected", tuple(listed))
-            else:
-                counts.tracks += 1
-                counts.tags.update(tags)
-                _note_separators(row, counts, strict)
-                texts = [plain(getattr(row, column)) for column in columns]
-                ids = (plain(row.track_id), plain(row.artist_id), plain(row.album_id))
-                tables.write("annotations", (*ids, SEPARATOR.join(tags), *texts))
-                if files:
-                    duration = "" if row.duration is None else f"{row.duration:.3f}"
-                    tables.write("tracks", (ids[0], row.path, duration, row.recording_id))
+    tables.open("annotations", form.columns)
+    tables.open("rejected")
+    if form.files:
+        tables.open("tracks")
+    for row in rows:
+        if isinstance(row, Annotation):
+            tags = tags_of(row)
+            row = _checked(cleaned(row), tags, seen)
+        if isinstance(row, Outside):
+            counts.outside += 1
+        elif isinstance(row, NoGenre):
+            counts.no_genres[row.name, row.reason] += 1
+        elif isinstance(row, Rejected):
+            if strict:
+                raise InputError(f"{_at(row)}: {row.text}; mend it, or leave out --strict")
+            (counts.noted if isinstance(row, Noted) else counts.rejected)[row.reason] += 1
+            tables.write("rejected", (row.file, row.row or "", row.text), for_people=True)
+        else:
+            _note_separators(row, counts, strict)
+            _write_track(tables, row, tags, form, counts)
+
+
+def _write_track(
+    tables: "_Tables", row: Annotation, tags: Sequence[str], form: Form, counts: Counts
+) -> None:
+    counts.tracks += 1
+    counts.tags.update(tags)
+    names = [getattr(row, column) for column in form.columns]
+    ids = (row.track_id, row.artist_id, row.album_id)
+    tables.write("annotations", (*ids, SEPARATOR.join(tags), form.annotates, *names))
+    if form.files and row.path:
+        duration = "" if row.duration is None else f"{row.duration:.3f}"
+        tables.write("tracks", (row.track_id, row.path, duration, row.recording_id))
+    counts.silent += form.files and not row.path
 
 
 def _note_separators(row: Annotation, counts: Counts, strict: bool) -> None:
@@ -210,8 +237,8 @@ def _note_separators(row: Annotation, counts: Counts, strict: bool) -> None:
     found = with_separators(row)
     if found and not counts.separators:
         line = (
-            f"{f'{row.file}:{row.row}' if row.row else row.file}: tag {plain(found[0])!r} holds "
-            f"{SEPARATOR}, which separates tags in our tables; written {tidy(found[0])!r}"
+            f"{f'{row.file}:{row.row}' if row.row else row.file}: tag {text.clean(found[0])!r} "
+            f"holds {SEPARATOR}, which separates tags in our tables; written {tidy(found[0])!r}"
         )
         if strict:
             raise InputError(f"{line} without --strict")
@@ -220,27 +247,30 @@ def _note_separators(row: Annotation, counts: Counts, strict: bool) -> None:
 
 
 def _checked(row: Annotation, tags: Sequence[str], seen: Seen) -> Annotation | Rejected:
-    """The row, or why it is none."""
-    name = plain(row.track_id)
-    if not name:
+    """The row, if it has all that a track needs and is the first of its id."""
+    if not row.track_id:
         return Rejected(row.file, row.row, "no id")
-    detail = "" if name == row.file else f"track {name}"
-    if not plain(row.artist_id):
-        return Rejected(row.file, row.row, "no artist", detail)
-    if not tags:
-        return Rejected(row.file, row.row, "no tag", detail)
-    reason = seen.again(name, tags)
+    detail = "" if row.track_id == row.file else f"track {row.track_id}"
+    missing = " and ".join(["no artist"] * (not row.artist_id) + ["no tag"] * (not tags))
+    reason = missing or seen.again(row.track_id, tags)
     return Rejected(row.file, row.row, reason, detail) if reason else row
 
 
-def _write_taxonomy(made: pathlib.Path, pairs: Iterable[tuple[str, str]], counts: Counts) -> None:
+def _write_taxonomy(tables: "_Tables", pairs: Iterable[tuple[str, str]], counts: Counts) -> None:
     unique = dict.fromkeys((tidy(style), GENRE + tidy(genre)) for style, genre in pairs)
     counts.pairs = len(unique)
     if unique:
-        with _Tables(made) as tables:
-            tables.open("taxonomy")
-            for pair in unique:
-                tables.write("taxonomy", pair)
+        tables.open("taxonomy")
+        for pair in unique:
+            tables.write("taxonomy", pair)
+
+
+def _write_no_genres(tables: "_Tables", counts: Counts) -> None:
+    """Texts in genre fields that are no genres, those that occur most often first."""
+    if counts.no_genres:
+        tables.open("non_genres")
+        for (name, reason), times in counts.no_genres.most_common():
+            tables.write("non_genres", (name, reason, times), for_people=True)
 
 
 def _check_some(record: Mapping[str, Any], counts: Counts) -> None:
@@ -248,8 +278,8 @@ def _check_some(record: Mapping[str, Any], counts: Counts) -> None:
         return
     why = "it has no rows"
     if counts.rejected:
-        reason, number = counts.rejected.most_common(1)[0]
-        why = f"{number:,} of {counts.rejected.total():,} rows left out: {reason}"
+        reasons = ", ".join(f"{number:,} {name}" for name, number in counts.rejected.most_common(3))
+        why = f"all {counts.rejected.total():,} rows left out: {reasons}"
     elif counts.outside:
         why = f"none of its {counts.outside:,} rows is of what was asked for"
     raise InputError(f"{record['input']}: an empty catalogue; {why}")
@@ -260,6 +290,8 @@ def _plain_counts(counts: Counts) -> dict[str, Any]:
         "tracks": counts.tracks,
         "tags": len(counts.tags),
         "rejected": dict(counts.rejected.most_common()),
+        "noted": dict(counts.noted.most_common()),
+        "non_genres": counts.no_genres.total(),
         "outside": counts.outside,
         "separators": counts.separators,
         "pairs": counts.pairs,
@@ -291,7 +323,9 @@ class _Tables:
         self._writers[name] = Writer(file)
         self.write(name, (*TABLES[name], *further))
 
-    def write(self, name: str, cells: Sequence[Any]) -> None:
+    def write(self, name: str, cells: Sequence[Any], for_people: bool = False) -> None:
+        if for_people:
+            cells = [harmless(one_line(c) if isinstance(c, str) else c) for c in cells]
         self._writers[name].writerow(cells)
 
 
@@ -300,13 +334,29 @@ def report(counts: Counts) -> Iterator[str]:
     yield f"tracks: {counts.tracks:,} with {len(counts.tags):,} tags"
     common = ", ".join(f"{tag} {number:,}" for tag, number in counts.tags.most_common(5))
     yield f"most common: {common}"
+    if counts.silent:
+        yield f"of these without audio that can be decoded, not in tracks.csv: {counts.silent:,}"
     if counts.pairs:
         yield f"taxonomy: {counts.pairs:,} pairs of style and genre"
     if counts.separators:
         yield f"tags with {SEPARATOR} in them, written with /: {counts.separators:,}"
+    if counts.no_genres:
+        common = ", ".join(repr(name) for (name, _), _ in counts.no_genres.most_common(5))
+        yield (
+            f"in genre fields, but no genres: {len(counts.no_genres):,} texts "
+            f"({common}), left out {counts.no_genres.total():,} times, listed in non_genres.csv; "
+            "--keep_non_genres keeps them"
+        )
     if counts.outside:
         yield f"rows that were not asked for: {counts.outside:,}"
     if counts.rejected:
         yield f"left out: {counts.rejected.total():,} rows, listed in rejected.csv"
-        for reason, number in counts.rejected.most_common():
-            yield f"  {number:,}: {reason}"
+        yield from _by_reason(counts.rejected)
+    if counts.noted:
+        yield f"parts of rows left out, also listed in rejected.csv: {counts.noted.total():,}"
+        yield from _by_reason(counts.noted)
+
+
+def _by_reason(counts: collections.Counter) -> Iterator[str]:
+    for reason, number in counts.most_common():
+        yield f"  {number:,}: {reason}"

@@ -7,14 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import (
-    atomic_path,
-    read_json,
-    read_table,
-    write_json,
-    write_table,
-    write_text,
-)
+from tagjax.base.files import atomic_path, read_json, write_json, write_text
+from tagjax.base.tables import read_table, write_table
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
 CELL = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=12)
@@ -51,6 +45,25 @@ def test_a_file_has_the_permissions_of_any_other(tmp_path):
     finally:
         os.umask(old)
     assert (tmp_path / "a.csv").stat().st_mode & 0o777 == 0o640
+
+
+def test_writing_leaves_the_umask_of_the_process_alone(tmp_path, monkeypatch):
+    """Another thread would make its files with it meanwhile."""
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask was changed"))
+    write_text(tmp_path / "a.txt", "a")
+    assert (tmp_path / "a.txt").read_text() == "a"
+
+
+def test_a_temporary_file_of_another_is_left_alone(tmp_path, monkeypatch):
+    """Two that draw the same name: the second draws again."""
+    names = iter(["00000000", "00000000", "11111111"])
+    monkeypatch.setattr("secrets.token_hex", lambda size: next(names))
+    with atomic_path(tmp_path / "a.txt") as one, atomic_path(tmp_path / "a.txt") as other:
+        assert one.name == ".a.txt.00000000.tmp"
+        one.write_text("one")
+        other.write_text("other")
+    assert (tmp_path / "a.txt").read_text() == "one"
+    assert os.listdir(tmp_path) == ["a.txt"]
 
 
 @settings(

@@ -11,7 +11,7 @@ import pytest
 
 from tagjax.catalogue import annotations, corpus, matching
 from tagjax.catalogue.annotations import Catalogue, Tracks
-from tagjax.catalogue.matching import Config, artist_key, title_key, unify
+from tagjax.catalogue.matching import MatchingConfig, artist_key, title_key, unify
 
 names = st.text(st.characters(codec="utf-8"), min_size=1)
 
@@ -112,7 +112,7 @@ def test_a_title_is_never_normalised_away(title):
 )
 def test_each_rule_is_an_option(option, key, one, other):
     assert key(one) == key(other)
-    assert key(one, Config(**option)) != key(other, Config(**option))
+    assert key(one, MatchingConfig(**option)) != key(other, MatchingConfig(**option))
 
 
 @hypothesis.given(names)

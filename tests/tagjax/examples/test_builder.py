@@ -1,4 +1,6 @@
+import collections
 import contextlib
+import dataclasses
 import pathlib
 import subprocess
 import sys
@@ -13,12 +15,16 @@ from damage import cut
 import datasets
 from tagjax.base import files
 from tagjax.base.errors import InputError
+from tagjax.base.tables import read_table, write_table
 from tagjax.examples import audio, frontend, journal, loader, workers
 from tagjax.examples import build as building
 from tagjax.examples import builder as examples
+from tagjax.examples.dataset import find
 from tagjax.examples.workers import BuildConfig
 from tagjax.manifest import lists
 from tagjax.previews import ledger, report
+from tagjax.vocabulary.truth import from_rows
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 RELEASE = ("sng_id", "label", "seg_start", "seg_duration")
 FULL = (*RELEASE, "artist_id", "album_id", "tags", "path")
@@ -38,7 +44,7 @@ def write_parts(folder, parts=PARTS, columns=FULL, tags="a:rock|a:genre:rock", d
             (f"{k}", tags.split("|")[0], "0.5", duration, f"r{k}", f"l{k}", tags, f"x/{k}.flac")
             for k in tracks
         ]
-        files.write_table(folder / f"{name}.csv", columns, [row[: len(columns)] for row in cells])
+        write_table(folder / f"{name}.csv", columns, [row[: len(columns)] for row in cells])
 
 
 @pytest.fixture
@@ -70,22 +76,34 @@ def read(made, part):
 
 def test_what_cannot_be_decoded_is_skipped_counted_and_listed(catalogue, capsys):
     made = builder(catalogue)
-    building.prepare(made)
+    report = building.prepare(made)
+    assert capsys.readouterr().out == ""  # The library prints nothing; programs do.
+    assert report.counts == made.counts
+    assert report.reasons == {"not decodable: Format not recognised": 1, "no such file": 1}
+    assert (report.skipped, report.excerpts, report.built_already) == (2, 18, False)
+    assert report.folder == pathlib.Path(made.data_dir)
     assert made.counts == {
         "train": {"written": 11, "padded": 0, "skipped": 1},
         "validation": {"written": 3, "padded": 0, "skipped": 0},
         "test": {"written": 2, "padded": 0, "skipped": 1},
     }
-    skipped = files.read_table(f"{made.data_dir}/skipped.csv", ())
+    skipped = read_table(f"{made.data_dir}/skipped.csv", ())
     assert skipped["part"] == ["train", "test"]
     assert skipped["path"] == ["x/3.flac", "x/16.flac"]
     assert skipped["sng_id"] == ["3", "16"]
     assert skipped["reason"] == ["not decodable: Format not recognised", "no such file"]
     assert files.read_json(f"{made.data_dir}/build.json")["parts"] == made.counts
     assert set(read(made, "train")) == {str(k) for k in range(12)} - {"3"}
-    text = capsys.readouterr().out
-    assert "skipped 1: no such file" in text
-    assert "skipped.csv" in text
+    assert list(report.lines()) == [
+        "train                        11 written      0 padded      1 skipped",
+        "validation                    3 written      0 padded      0 skipped",
+        "test                          2 written      0 padded      1 skipped",
+        "skipped 1: not decodable: Format not recognised",
+        "skipped 1: no such file",
+        f"skipped excerpts are listed in {made.data_dir}/skipped.csv",
+        f"what that leaves of each tag is in {made.data_dir}/coverage.csv",
+        f"written: {made.data_dir}",
+    ]
 
 
 def test_the_mel_is_librosas_of_the_file(catalogue):
@@ -167,13 +185,16 @@ def test_the_released_lists_find_their_audio_by_name(tmp_path):
     assert set(found) == {"1", "2", "3"}
     assert found["1"]["artist_id"] == found["1"]["tags"] == b""
     assert made.info.metadata["multi_label"] is False
-    assert made.info.metadata["systems"] == [""]
+    assert made.excerpts.vocabulary == Vocabulary.of(["Rock"])
 
 
 def test_metadata_survive(catalogue):
     made = lists.read_manifest(catalogue / "manifest")
-    truth = {"taxonomy": (("a:rock", "a:genre:rock"),), "translation": (("b:x", "a:y", "exact"),)}
-    full = lists.Manifest(made.parts, "translation", ("a:", "b:"), 3, 0, {"k": 1}, {}, truth)
+    truth = from_rows(
+        {"taxonomy": [("a:rock", "a:genre:rock")], "translation": [("b:x", "a:y", "exact")]}
+    )
+    vocabulary = Vocabulary.of(made.vocabulary.tags, ("a:", "b:"))
+    full = lists.Manifest(made.parts, vocabulary, "translation", 3, 0, {"k": 1}, {}, truth)
     for path in (catalogue / "manifest").iterdir():
         path.unlink()
     (catalogue / "manifest").rmdir()
@@ -182,13 +203,100 @@ def test_metadata_survive(catalogue):
     first.download_and_prepare()
     metadata = tfds.builder_from_directory(first.data_dir).info.metadata
     assert metadata["experiment"] == "translation"
-    assert metadata["systems"] == ["a:", "b:"]
-    assert metadata["truth"]["taxonomy"] == [["a:rock", "a:genre:rock"]]
-    assert metadata["truth"]["translation"] == [["b:x", "a:y", "exact"]]
+    assert "truth" not in metadata  # A corrected table asks for no new build.
+    dataset = find("catalogue_split/mine", catalogue / "data")
+    assert dataset.vocabulary == Vocabulary.of(["a:genre:rock", "a:rock"], ["a:", "b:"])
+    assert dataset.truth == from_rows(truth)
     assert metadata["multi_label"] is True
     assert metadata["sampling"] == {"k": 1}
     assert metadata["build"]["front"]["n_mels"] == 96
     assert metadata["build"]["mel_dtype"] == "float16"
+
+
+def older(folder):
+    """Makes a data set one of before vocabulary and truth had places of their own."""
+    for name in ("taxonomy", "translation", "duplicates"):
+        (folder / f"{name}.csv").unlink(missing_ok=True)
+    metadata = files.read_json(folder / "metadata.json")
+    del metadata["vocabulary"]
+    metadata |= {"systems": ["a:"], "truth": {"taxonomy": [["a:rock", "a:genre:rock"]]}}
+    files.write_json(folder / "metadata.json", metadata)
+
+
+def test_a_data_set_of_before_is_the_same_and_stays_readable(catalogue):
+    folder = building.prepare(builder(catalogue)).folder
+    older(folder)
+    assert building.prepare(builder(catalogue)).built_already
+    dataset = find("catalogue_split/mine", catalogue / "data")
+    assert dataset.vocabulary == Vocabulary.of(["a:genre:rock", "a:rock"], ["a:"])
+    assert dataset.truth == from_rows({"taxonomy": [("a:rock", "a:genre:rock")]})
+
+
+def test_a_corrected_truth_needs_no_new_build(catalogue):
+    table = catalogue / "manifest" / "taxonomy.csv"
+    files.write_text(table, "style,genre\na:rokc,a:genre:rock\n")
+    folder = building.prepare(builder(catalogue)).folder
+    assert (folder / "taxonomy.csv").exists()
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    files.write_text(table, "style,genre\na:rock,a:genre:rock\n")
+    report = building.prepare(builder(catalogue))
+    assert report.built_already
+    assert next(report.lines()).startswith("truth tables taken anew")
+    dataset = find("catalogue_split/mine", catalogue / "data")
+    assert dataset.truth == from_rows({"taxonomy": [("a:rock", "a:genre:rock")]})
+    after = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert [path.name for path in after if after[path] != before[path]] == ["taxonomy.csv"]
+    table.unlink()
+    assert building.prepare(builder(catalogue)).truth_changed
+    assert not (folder / "taxonomy.csv").exists()
+    assert not building.prepare(builder(catalogue)).truth_changed
+
+
+def built_with(catalogue, manifest, data="data", **kwargs):
+    with pytest.warns(UserWarning, match=r"2 of 18 excerpts were skipped; .*skipped\.csv says why"):
+        return building.build(manifest, catalogue / "audio", catalogue / data, config=ONE, **kwargs)
+
+
+def test_a_manifest_in_memory_gives_the_data_set_of_its_folder(catalogue):
+    listed = lists.read_manifest(catalogue / "manifest")
+    parts = {  # As sampling makes them: starts have more digits than a file keeps.
+        name: dataclasses.replace(part, seg_start=part.seg_start + 2e-5, line=None)
+        for name, part in listed.parts.items()
+    }
+    dataset = built_with(catalogue, dataclasses.replace(listed, parts=parts), data="memory")
+    assert dataset == find("catalogue_split/mine", catalogue / "memory")
+    assert dataset.parts == {"train": 11, "validation": 3, "test": 2}
+    other = built_with(catalogue, catalogue / "manifest")
+    assert other.metadata["digest"] == dataset.metadata["digest"]
+    made, launched = (builder(catalogue, data=data) for data in ("memory", "data"))
+    same(content(made), content(launched))
+    assert building.prepare(made).built_already  # By launch.build's own builder.
+
+
+def test_a_build_has_whatever_name_and_reports_how_far_it_is(catalogue):
+    seen = []
+
+    def counted(items, what, total):
+        for item in items:
+            seen.append((what, total))
+            yield item
+
+    dataset = built_with(catalogue, catalogue / "manifest", name="pop/all.v2", progress=counted)
+    assert dataset.name == "pop/all.v2"
+    assert dataset.path == catalogue / "data" / "pop" / "all.v2" / "1.0.0"
+    assert collections.Counter(seen) == {
+        ("build train", 12): 12,
+        ("build validation", 3): 3,
+        ("build test", 3): 3,
+    }
+    for name in ("pop", "pop/", "Pop/x", "../x", "pop/../x"):
+        with pytest.raises(InputError, match="must be like catalogue_split/mine"):
+            building.build(catalogue / "manifest", catalogue / "audio", catalogue, name=name)
+
+
+def test_the_library_s_builds_leave_the_registered_builders_their_readme(catalogue):
+    built_with(catalogue, catalogue / "manifest")
+    assert builder(catalogue, data="other").get_metadata().description
 
 
 def test_an_empty_part_is_left_out(catalogue):
@@ -226,11 +334,12 @@ def test_an_unfinished_build_is_done_again(catalogue, monkeypatch):
     assert len(read(builder(catalogue), "train")) == 11
 
 
-def test_what_is_built_stays_and_what_differs_is_refused(catalogue, capsys):
+def test_what_is_built_stays_and_what_differs_is_refused(catalogue):
     building.prepare(builder(catalogue))
     before = {path: path.stat().st_mtime_ns for path in (catalogue / "data").rglob("*")}
-    building.prepare(builder(catalogue))
-    assert "is built already" in capsys.readouterr().out
+    again = building.prepare(builder(catalogue))
+    assert list(again.lines()) == [f"catalogue_split/mine/1.0.0 is built already: {again.folder}"]
+    assert (again.built_already, again.skipped, again.excerpts) == (True, 2, 18)
     with pytest.raises(InputError, match="was built from another --mel_dtype"):
         builder(catalogue, BuildConfig(mel_dtype="float32", skip_missing=True))
     write_parts(catalogue / "manifest", tags="b:soul")
@@ -280,6 +389,7 @@ class Hiding:
 sys.meta_path[:] = map(Hiding, sys.meta_path)
 import datasets
 from tagjax.examples import build
+from tagjax.examples.dataset import find
 from tagjax.examples.workers import BuildConfig
 made = datasets.make_builder(
     "catalogue_split/mine", {str(catalogue / "data")!r}, {str(catalogue / "manifest")!r},
@@ -402,7 +512,7 @@ def other_folder(root):
 def other_start(root):
     """A track is known to be a preview."""
     rows = [("x/5.flac", "deezer preview")]
-    files.write_table(root / "audio" / "provenance.csv", ("path", "source"), rows)
+    write_table(root / "audio" / "provenance.csv", ("path", "source"), rows)
     return {}
 
 
@@ -458,30 +568,31 @@ def test_beam_gives_the_same_examples_in_the_same_order(catalogue):
 def test_coverage_says_what_is_left_of_each_tag(catalogue):
     made = builder(catalogue)
     building.prepare(made)
-    table = files.read_table(f"{made.data_dir}/coverage.csv", ())
+    table = read_table(f"{made.data_dir}/coverage.csv", ())
     assert table == {"tag": ["a:rock"], "listed": ["18"], "written": ["16"]}
 
 
-def test_a_preview_begins_at_0_and_says_so_and_a_file_of_the_user_does_not(catalogue, capsys):
+def test_a_preview_begins_at_0_and_says_so_and_a_file_of_the_user_does_not(catalogue):
     with ledger.Ledger(catalogue / "audio") as book:
         assert book.recognise(["6"]) == 1
         found = ledger.Record("5", ledger.FOUND, source=ledger.PREVIEW, path="x/5.flac")
         report.write(book.folder, [], [found, *book.records.values()])
     made = builder(catalogue)
-    building.prepare(made)
+    built = building.prepare(made)
     found = read(made, "train")
     assert [found[k]["provenance"].decode() for k in ("5", "6")] == ["deezer preview", ""]
     assert found["5"]["seg_start"] == 0.5  # As the manifest has it.
     for k, start in (("5", 0.0), ("6", 0.5)):
         wanted, _ = audio.read_log_mel(catalogue / "audio" / "x" / f"{k}.flac", start, 2.0)
         np.testing.assert_array_equal(found[k]["mel"], wanted.astype(np.float16))
-    assert "1 excerpts are of previews" in capsys.readouterr().out
+    assert built.previews == 1
+    assert "1 excerpts are of previews" in "\n".join(built.lines())
 
 
 def test_uint8_is_within_half_a_step_where_the_network_sees_it(catalogue):
     made = builder(catalogue, BuildConfig(workers=0, mel_dtype="uint8", skip_missing=True))
     building.prepare(made)
-    dataset = loader.find("catalogue_split/mine", catalogue / "data")
+    dataset = find("catalogue_split/mine", catalogue / "data")
     examples = loader.Examples(dataset, ["test"], loader.LoaderConfig())
     batch = examples.batch(np.arange(2), np.arange(2), np.ones(2))
     for i, mel in enumerate(batch["mel"]):
@@ -491,7 +602,7 @@ def test_uint8_is_within_half_a_step_where_the_network_sees_it(catalogue):
         np.testing.assert_allclose(mel, wanted, atol=frontend.UINT8_STEP / 2 + 1e-5)
 
 
-def test_further_excerpts_that_cannot_be_decoded_are_left_out(catalogue, capsys):
+def test_further_excerpts_that_cannot_be_decoded_are_left_out(catalogue):
     """Parts that only help are not worth a build; what was lost is listed all the same."""
     for path in (catalogue / "manifest").iterdir():
         path.unlink()
@@ -505,6 +616,6 @@ def test_further_excerpts_that_cannot_be_decoded_are_left_out(catalogue, capsys)
         "fold_0": 4,
         "fold_1": 4,
     }
-    skipped = files.read_table(f"{made.data_dir}/skipped.csv", ())
+    skipped = read_table(f"{made.data_dir}/skipped.csv", ())
     assert (skipped["part"], skipped["sng_id"]) == (["fold_0_upsampled"], ["3"])
     assert {p.name for p in pathlib.Path(made.data_dir).parent.iterdir()} == {"1.0.0"}

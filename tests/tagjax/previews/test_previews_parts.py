@@ -1,5 +1,6 @@
 import asyncio
 import csv
+import itertools
 import json
 
 import pytest
@@ -94,10 +95,11 @@ class Time:
     def __init__(self):
         self.now = 0.0
         self._sleepers = []
+        self._order = itertools.count()
 
     async def sleep(self, seconds):
         event = asyncio.Event()
-        self._sleepers.append((self.now + seconds, len(self._sleepers), event))
+        self._sleepers.append((self.now + seconds, next(self._order), event))
         await event.wait()
 
     async def run(self, *coroutines):

@@ -16,6 +16,7 @@ from tagjax.manifest import lists
 from tagjax.manifest.lists import Excerpts, Manifest
 from tagjax.manifest.sampling import SamplingConfig, make_manifest
 from tagjax.report import charts, describe, figures
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 
 def excerpts(*rows):
@@ -34,7 +35,8 @@ SMALL = Manifest(
         "validation": excerpts(("t3", "rock", "r2", ROCK)),
         "test": excerpts(("t4", "genre:a", "r3", ("genre:a", "punk"))),
         "overlap": excerpts(("t5", "rock", "r3", ROCK)),
-    }
+    },
+    Vocabulary.of(["genre:a", "punk", "rock"]),
 )
 
 
@@ -212,7 +214,9 @@ def test_text_is_short_and_aligned(corpus):
 
 
 def test_a_data_set_of_nothing_but_one_excerpt():
-    made = describe.describe(Manifest({"train": excerpts(("t", "x", "r", ("x",)))}))
+    made = describe.describe(
+        Manifest({"train": excerpts(("t", "x", "r", ("x",)))}, Vocabulary.of(["x"]))
+    )
     assert describe.pair_table(made).rows == ()
     assert list(describe.lines(made))
     charts.draw_cardinality(made.cardinality)

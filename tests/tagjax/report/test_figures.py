@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgba
 
 from tagjax.report import figures
 from tagjax.similarity import embeddings
-from tagjax.similarity.tables import Similarity
+from tagjax.similarity.matrix import Similarity
 
 PARENTS = {f"style {g}{i}": (f"genre:{g}",) for g in "abc" for i in range(9)}
 

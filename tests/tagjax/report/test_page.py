@@ -17,9 +17,11 @@ from tagjax.manifest.lists import Excerpts, Manifest
 from tagjax.report import describe
 from tagjax.report import page as report
 from tagjax.similarity import tables
-from tagjax.similarity.tables import Similarity
-from tagjax.tasks import translation
-from tagjax.vocabulary import tags, taxonomy
+from tagjax.similarity.matrix import Similarity
+from tagjax.vocabulary.taxonomy import Taxonomy
+from tagjax.vocabulary.translation import Relation
+from tagjax.vocabulary.truth import Truth
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
@@ -101,14 +103,10 @@ def whole(names, task, embeddings=("fw", "fc"), nan=(), **options):
         matrix = cosines(len(names), seed)
         matrix[list(nan)] = matrix[:, list(nan)] = np.nan
         similarities[name] = Similarity(tuple(names), matrix)
-    systems = tags.detect_systems(names)
-    bases = [tags.split_duplicate(name)[0] for name in names]
-    styles = [name for name in bases if not tags.is_genre(name, systems)]
-    truth = taxonomy.Taxonomy({name: frozenset({"a"}) for name in styles})
-    placement = taxonomy.place(truth, bases, systems).parents
-    results = tasks.run(task, similarities, systems, taxonomy=truth)
-    page = report.render(task, results, similarities, placement, systems, **options)
-    return page, results
+    names = similarities[embeddings[0]].vocabulary.names
+    truth = Truth(Taxonomy.of((name, "a") for name in names if not name.startswith("genre:")))
+    evaluation = tasks.evaluate(task, similarities, truth)
+    return report.render(evaluation, **options), evaluation.results
 
 
 STYLES = ("one", "two", "three", "four", "five", "genre:a", "genre:b", "genre:c")
@@ -126,6 +124,9 @@ def test_summary_is_in_percent_with_intervals(small):
         assert row[0].startswith(name)
         figures = [result.metrics[key] for key in ("hr@1", "hr@2", "map", "mrr")]
         expected = [f"{100 * one['mean']:.1f} ± {100 * one['ci95']:.1f}" for one in figures]
+        for k in (0, 1):
+            low, high = figures[k]["wilson95"]
+            expected[k] += f" [{100 * low:.1f}, {100 * high:.1f}]"
         assert row[1:] == [*expected, "5"]
 
 
@@ -155,7 +156,7 @@ def test_ranked_lists_name_candidates_in_order(small):
 
 
 def test_lists_are_cut_and_say_so():
-    config = report.Config(listed=1, rows=3)
+    config = report.ReportConfig(listed=1, rows=3)
     page, _ = whole(STYLES, "taxonomy", ("fc",), config=config)
     parsed = Page(page)
     rows = parsed.table("style", "rank of genre")
@@ -168,7 +169,7 @@ def test_lists_are_cut_and_say_so():
 
 
 def test_too_many_tags_for_figures_are_told():
-    config = report.Config(mapped=5, heat=6)
+    config = report.ReportConfig(mapped=5, heat=6)
     page, _ = whole(STYLES, "taxonomy", ("fc",), config=config)
     assert Page(page).data() == []
     assert "8 tags are too many (more than 5)" in page
@@ -290,23 +291,18 @@ def test_the_page_is_the_same_again():
     assert page.startswith("<!doctype html>")
 
 
-def release(shared, folder, task, **options):
-    similarities = tables.read_similarities(shared / "release" / folder)
-    names = next(iter(similarities.values())).tags
-    systems = tags.detect_systems(names)
-    results = tasks.run(task, similarities)
-    wholes = dict.fromkeys(tags.split_duplicate(name)[0] for name in names)
-    parents = taxonomy.place(taxonomy.discogs(), list(wholes), systems).parents
-    places = {name: np.zeros((len(names), 2)) for name in results}  # t-SNE is tested elsewhere
-    return Page(
-        report.render(task, results, similarities, parents, systems, places=places, **options)
-    )
+def released(release, folder, task, **options):
+    similarities = tables.read_similarities(release / folder)
+    evaluation = tasks.evaluate(task, similarities, **options)
+    tags = len(evaluation.vocabulary)
+    places = {name: np.zeros((tags, 2)) for name in similarities}  # t-SNE is tested elsewhere
+    return Page(report.render(evaluation, places))
 
 
-def test_table_2_stands_beside_its_reproduction(shared):
-    page = release(shared, "taxonomy_learning", "taxonomy", paper=True)
+def test_table_2_stands_beside_its_reproduction(release):
+    page = released(release, "taxonomy_learning", "taxonomy", printed=True)
     rows = {row[0].split()[0]: row for row in page.table("embedding")}
-    assert rows["fw"][1] == "85.1 ± 4.6" + "85.1 ± 4.6"
+    assert rows["fw"][1] == "85.1 ± 4.6 [80.0, 89.1]" + "85.1 ± 4.6"
     assert rows["fc"][3].endswith("94.2 ± 2.2")
     assert rows["fdist"][2].startswith("100.0 ± 0.0")
     assert "Table 2 as printed" in page.text
@@ -319,19 +315,19 @@ def test_table_2_stands_beside_its_reproduction(shared):
     assert found["rnb/swing"] == "genre:funk / soul"
 
 
-def test_table_3_compares_the_map_that_includes_the_tag_itself(shared):
-    page = release(shared, "deduplication", "deduplication", paper=True)
+def test_table_3_compares_the_map_that_includes_the_tag_itself(release):
+    page = released(release, "deduplication", "deduplication", printed=True)
     heading, row = next(t for t in page.tables if t[0][0] == "embedding")
     cells = dict(zip(heading, row, strict=True))
     assert cells["MAP, self included"] == "98.2 ± 0.6" + "98.4 ± 0.5"
     assert cells["MAP"].strip() == "95.2 ± 1.5"
-    assert cells["HR@1"] == "92.0 ± 2.4" + "92.8 ± 2.3"
+    assert cells["HR@1"] == "92.0 ± 2.4 [88.0, 94.8]" + "92.8 ± 2.3"
     found = {row[0]: row[1] for row in page.table("tag", "found first")}
-    assert tags.split_duplicate(found["bossa nova_2"])[0] == "bossanova"
+    assert found["bossa nova_2"].startswith("bossanova_")
 
 
-def test_table_4_stands_beside_its_reproduction(shared):
-    page = release(shared, "mumu_discogs_translation", "translation", paper=True)
+def test_table_4_stands_beside_its_reproduction(release):
+    page = released(release, "mumu_discogs_translation", "translation", printed=True)
     fc, fdist = (t[1:] for t in page.tables if t[0][-1] == "in Table 4")
     assert [row[-1] for row in fdist] == [str(i) for i in range(1, 11)]  # exactly, in order
     assert fc[0][1:3] == ["mumu:bebop", "bop"]
@@ -343,8 +339,8 @@ def test_table_4_stands_beside_its_reproduction(shared):
 @pytest.mark.parametrize(
     ("folder", "task"), [("deduplication", "deduplication"), ("taxonomy_learning", "taxonomy")]
 )
-def test_printed_figures_only_if_asked(shared, folder, task):
-    assert "as printed" not in release(shared, folder, task).text
+def test_printed_figures_only_if_asked(release, folder, task):
+    assert "as printed" not in released(release, folder, task).text
 
 
 def test_the_page_is_of_reasonable_size(small):
@@ -361,11 +357,20 @@ def test_the_page_is_of_reasonable_size(small):
 def test_a_table_of_truth_has_no_place_in_table_4():
     names = ("m:x", "m:y", "x", "z")
     similarities = {"fc": Similarity(names, cosines(4))}
-    truth = [translation.Relation("m:x", "x")]
-    results = tasks.run("translation", similarities, ("", "m:"), translation=truth)
-    page = Page(report.render("translation", results, similarities, {}, ("", "m:")))
+    truth = Truth(translation=(Relation("m:x", "x"),))
+    page = Page(report.render(tasks.evaluate("translation", similarities, truth)))
     assert "Table 4" not in page.text
     assert "4 tags: 2 without prefix, 2 m:" in page.text
+
+
+def test_a_report_says_of_tags_only_what_they_are():
+    halves, _ = whole(("x_1", "x_2", "y_1", "y_2"), "deduplication", ("fc",))
+    assert "Every tag was split by artist" in halves
+    plain, _ = whole(("x", "y"), "deduplication", ("fc",))
+    assert "split by artist" not in plain.split("</header>")[0]
+    tags = Vocabulary.of(("x_1", "x_2"))
+    evaluation = tasks.evaluate("deduplication", {"fc": Similarity(tags, cosines(2))})
+    assert "split by artist" not in report.render(evaluation).split("</header>")[0]
 
 
 def described(names, systems=("",), full=True):
@@ -382,7 +387,8 @@ def described(names, systems=("",), full=True):
         path=tuple(f"secret/{k}.mp3" for k in rows),
     )
     counts = {"tracks_without_audio": 3, "tags_found": len(names)}
-    made = describe.describe(Manifest({"train": part}, systems=systems, counts=counts))
+    vocabulary = Vocabulary.of(names, systems)
+    made = describe.describe(Manifest({"train": part}, vocabulary, counts=counts))
     return report.render_description(made, describe.genres(made), "</title><b>"), made
 
 

@@ -16,8 +16,10 @@ from tagjax.base import files
 from tagjax.manifest.lists import Excerpts, Manifest
 from tagjax.report import describe
 from tagjax.report import page as report
-from tagjax.similarity.tables import Similarity
-from tagjax.vocabulary import taxonomy
+from tagjax.similarity.matrix import Similarity
+from tagjax.vocabulary.taxonomy import Taxonomy
+from tagjax.vocabulary.truth import Truth
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 OPTIONS = (
@@ -152,11 +154,10 @@ def path(tmp_path_factory):
         vectors = np.random.default_rng(seed).normal(size=(6, len(TAGS)))
         vectors /= np.linalg.norm(vectors, axis=0)
         similarities[name] = Similarity(TAGS, vectors.T @ vectors)
-    truth = taxonomy.Taxonomy({tag: frozenset({"<b>a</b>"}) for tag in TAGS[:-3]})
-    results = tasks.run("taxonomy", similarities, taxonomy=truth)
-    parents = taxonomy.place(truth, TAGS).parents
+    truth = Truth(Taxonomy.of((tag, "<b>a</b>") for tag in TAGS[:-3]))
+    evaluation = tasks.evaluate("taxonomy", similarities, truth)
     path = tmp_path_factory.mktemp("report") / "report.html"
-    files.write_text(path, report.render("taxonomy", results, similarities, parents, title="Mine"))
+    files.write_text(path, report.render(evaluation, title="Mine"))
     return path
 
 
@@ -289,7 +290,7 @@ def test_a_data_set_opens_in_peace(browser, tmp_path):
     artists = tuple(f"r{k}" for k in range(n))
     both = tuple((tag, TAGS[k - 1]) for k, tag in enumerate(TAGS))
     part = Excerpts(artists, TAGS, *times, artists, tags=both)
-    made = describe.describe(Manifest({"train": part}))
+    made = describe.describe(Manifest({"train": part}, Vocabulary.guess(TAGS)))
     *_, path = report.write_description(tmp_path, made, describe.genres(made), "Mine")
     browser.open(path, drawn=4)
     browser.wait("[...document.querySelectorAll('.figure')].every(f => f.data)")

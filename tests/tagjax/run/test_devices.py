@@ -1,16 +1,11 @@
 """Devices: however a global batch is divided, the raw gradients are those of the whole."""
 
-import pathlib
-import re
-
 import jax
 import numpy as np
 import pytest
 
-import tagjax
 from tagjax.base.errors import InputError
 from tagjax.base.interruption import InterruptedRunError
-from tagjax.examples import frontend
 from tagjax.network import step
 from tagjax.network.augment import AugmentConfig
 from tagjax.network.model import ModelConfig
@@ -171,34 +166,3 @@ def test_a_lone_process_ends_as_ever(monkeypatch):
         raise LOSSES[0]
     with devices.together():
         pass
-
-
-def test_pmap_and_distributed_are_spelled_in_one_module():
-    """A later move to jit + shard_map shall change one file."""
-    folder = pathlib.Path(tagjax.__file__).parent
-    users = [
-        path.name
-        for path in sorted(folder.rglob("*.py"))
-        if re.search(r"jax\.pmap|jax\.distributed|multihost_utils", path.read_text())
-    ]
-    assert users == ["devices.py"]
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.uint8])
-def test_batches_cut_out_on_the_devices_are_those_of_the_host(state, batch, over_four, dtype):
-    mel = frontend.stored(np.random.default_rng(3).uniform(0, 9, (21, *SHAPE)), dtype)
-    pool = devices.Pool(mel.shape, dtype)
-    for start in (14, 0, 7):
-        pool.put(start, mel[start : start + 7])
-    places = np.array([20, 3, 3, 0, 11, 6, 7, 13])
-    cut = pool(places)
-    assert {shard.data.shape for shard in cut.addressable_shards} == {(1, 2, *SHAPE)}
-    assert len({shard.device for shard in cut.addressable_shards}) == 4
-    host = frontend.restored(mel[places])
-    np.testing.assert_array_equal(np.asarray(cut).reshape(host.shape), host)
-    there, here = (over_four(state, batch | {"mel": each}) for each in (cut, host))
-    jax.tree.map(np.testing.assert_array_equal, there, here)
-
-
-def test_a_cpu_has_no_memory_of_its_own():
-    assert devices.device_room() == 0

@@ -1,11 +1,14 @@
 """Embeddings against the paper's equations, written out as loops in float64."""
 
+import tracemalloc
+
 import hypothesis
 import numpy as np
 import pytest
 import sklearn.metrics.pairwise
 from hypothesis import strategies as st
 
+from tagjax.base.errors import InputError
 from tagjax.similarity import embeddings
 
 
@@ -71,6 +74,9 @@ def test_fc_and_fdist_stream_to_the_same_cosine(predictions, rows, tmp_path):
         np.testing.assert_allclose(
             embeddings.cosine_of_gram(products), cosine_loop(array), rtol=1e-12
         )
+        some = embeddings.Rows(mapped, np.array([0, 1, 2, 9, 30, 31, 56]))
+        expected = cosine_loop(array[some.places])
+        np.testing.assert_allclose(embeddings.cosine(some, rows), expected, rtol=1e-12)
 
 
 def test_fc_and_fdist_are_not_copied(predictions):
@@ -84,13 +90,44 @@ def test_occurrences_are_counted_together(predictions, dtype):
     m = predictions[1]
     chunks = (m[start : start + 13].astype(dtype) for start in range(0, len(m), 13))
     together = [[sum(a and b for a, b in zip(x, y, strict=True)) for y in m.T] for x in m.T]
-    np.testing.assert_array_equal(embeddings.gram_of_occurrences(chunks), together)
+    np.testing.assert_array_equal(embeddings.gram(chunks), together)
 
 
-def test_gram_never_holds_more_than_the_chunks_it_is_given():
-    chunks = (np.full((1000, 3), k, dtype=np.float32) for k in range(200))
-    expected = 1000 * sum(k * k for k in range(200))
-    np.testing.assert_array_equal(embeddings.gram(chunks), np.full((3, 3), expected))
+def test_gram_holds_one_chunk_at_a_time():
+    shape = (50_000, 3)
+    chunks = (np.full(shape, k, dtype=np.float32) for k in range(20))
+    tracemalloc.start()
+    products = embeddings.gram(chunks)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * np.prod(shape) * 8
+    np.testing.assert_array_equal(products, 50_000 * sum(k * k for k in range(20)))
+
+
+def test_rows_read_what_is_asked_for():
+    array = np.arange(40).reshape(10, 4)
+    rows = embeddings.Rows(array, np.array([1, 2, 3, 7, 9]))
+    np.testing.assert_array_equal(rows[:], array[[1, 2, 3, 7, 9]])
+    np.testing.assert_array_equal(rows[2:4], array[[3, 7]])
+    assert np.shares_memory(rows[0:3], array)  # neighbours are not copied
+    assert embeddings.fc(rows) is rows
+
+
+def test_an_embedding_takes_what_its_table_says(predictions):
+    p, m = predictions
+    inputs = {"kernels": np.eye(6), "probabilities": p, "occurrences": m}
+    assert embeddings.NAMES == ("fw", "fc", "fm", "fdist")
+    for name, expected in (
+        ("fw", embeddings.fw(np.eye(6))),
+        ("fc", p),
+        ("fm", embeddings.fm(p, m)),
+        ("fdist", m),
+    ):
+        np.testing.assert_array_equal(embeddings.named(name).of(inputs), expected)
+    with pytest.raises(InputError, match="fm needs occurrences"):
+        embeddings.named("fm").of({"probabilities": p})
+    with pytest.raises(InputError, match="unknown embedding 'fx'; one of fw, fc, fm, fdist"):
+        embeddings.named("fx")
 
 
 @hypothesis.given(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tagjax.base.errors import InputError
 from tagjax.similarity import tables
-from tagjax.similarity.tables import Similarity
+from tagjax.similarity.matrix import Similarity
 
 
 def write(path, text):
@@ -163,6 +163,36 @@ def test_a_folder_gives_what_it_holds_in_one_order(tmp_path):
     assert found["fdist"].matrix[0, 1] == 0.5
 
 
+def test_what_tags_are_is_guessed_or_given(tmp_path):
+    names = ["Jazz: Bop", "Jazz: Cool", "Swing"]
+    for name in ("fw", "fc"):
+        path = tables.similarity_path(tmp_path, name)
+        tables.write_similarity(path, Similarity(names, np.eye(3)))
+    for read in (
+        lambda systems=None: tables.read_similarity(path, systems),
+        lambda systems=None: tables.read_similarities(tmp_path, systems)["fc"],
+    ):
+        assert read().vocabulary.system == ("Jazz:", "Jazz:", "")
+        for none in ([], "", [""]):
+            assert read(none).vocabulary.names == tuple(names)
+        with pytest.raises(InputError, match="'Swing' is of none of the tag systems Jazz:"):
+            read(["Jazz:"])
+
+
+@pytest.mark.parametrize(
+    ("names", "half"),
+    [
+        (("x_1", "x_2", "y_1"), (1, 2, 1)),
+        (("x_1", "x_2", "y"), (0, 0, 0)),
+    ],
+)
+def test_tags_are_halves_if_every_one_ends_so(tmp_path, names, half):
+    path = tmp_path / "fc_tag_similarity.csv"
+    tables.write_similarity(path, Similarity(names, np.eye(3)))
+    assert tables.read_similarity(path).vocabulary.half == half
+    assert tables.read_similarity(path, [""]).vocabulary.half == half
+
+
 def test_files_of_a_folder_may_differ_by_lost_letters(tmp_path):
     write(tmp_path / "fw_tag_similarity.csv", ",a,concrte\na,1,0.25\nconcrte,0.25,1\n")
     write(tmp_path / "fm_tag_similarity.csv", "tag,concrète,a\nconcrète,1,0.5\na,0.5,1\n")
@@ -202,7 +232,7 @@ def test_progress_passes_every_row(tmp_path):
 
     path = tmp_path / "s.csv"
     tables.write_similarity(path, Similarity(("a", "b"), np.eye(2)), progress)
-    tables.read_similarity(path, progress)
+    tables.read_similarity(path, progress=progress)
     assert seen == 2 * [("write s.csv", 2)] + 2 * [("read s.csv", 2)]
 
 

@@ -100,9 +100,33 @@ def test_interval_is_the_papers():
         assert found["n"] == n
 
 
+@pytest.mark.parametrize(("hits", "n"), [(0, 5), (39, 39), (200, 235), (1, 2)])
+def test_wilsons_interval_is_that_of_its_formula(hits, n):
+    z, p = 1.959963984540054, hits / n
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    expected = [max(middle - half, 0), min(middle + half, 1)]
+    assert metrics.wilson95(hits, n) == pytest.approx(expected, abs=1e-12)
+    found = metrics.hit_rate([True] * hits + [False] * (n - hits))
+    assert found["wilson95"] == pytest.approx(expected, abs=1e-12)
+    assert {key: found[key] for key in ("mean", "ci95", "n")} == metrics.interval(
+        [1] * hits + [0] * (n - hits)
+    )
+
+
+def test_a_pair_is_counted_once():
+    hits, pairs = [True, True, False, False, True, False], ["a", "a", "b", "b", "c", "c"]
+    found = metrics.hit_rate(hits, pairs)
+    assert (found["mean"], found["n"], found["pairs"]) == (0.5, 6, 3)
+    # 1.5 of 3 pairs: as wide as one and two of three together.
+    assert found["wilson95"] == [metrics.wilson95(1, 3)[0], metrics.wilson95(2, 3)[1]]
+    assert metrics.hit_rate(hits, range(6))["wilson95"] == metrics.hit_rate(hits)["wilson95"]
+
+
 def test_no_query_has_no_mean():
     assert metrics.interval([]) == {"mean": None, "ci95": None, "n": 0}
     assert metrics.summarise([], [])["map"] == {"mean": None, "ci95": None, "n": 0}
+    assert metrics.summarise([], [])["hr@1"]["wilson95"] is None
 
 
 @pytest.mark.parametrize("rank", [1, 2, 7])

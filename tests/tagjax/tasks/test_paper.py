@@ -1,5 +1,6 @@
 """The printed tables, against the paper's text itself."""
 
+import csv
 import re
 
 import pytest
@@ -69,3 +70,22 @@ def test_every_task_has_its_table():
 )
 def test_rank_in_table_4(pair, rank):
     assert paper.rank_in_table_4(*pair) == rank
+
+
+@pytest.mark.parametrize(
+    ("task", "folder"),
+    [
+        ("taxonomy", "taxonomy_learning"),
+        ("deduplication", "deduplication"),
+        ("translation", "mumu_discogs_translation"),
+    ],
+)
+def test_the_release_is_known_by_exactly_its_tags(release, task, folder):
+    path = release / folder / "fc_tag_similarity.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        tags = next(csv.reader(file))[1:]
+    assert paper.is_release(task, tags[::-1])
+    assert paper.is_release(task, [tag.replace("concrte", "concr\u00e8te") for tag in tags])
+    assert not paper.is_release(task, tags[1:])
+    assert not paper.is_release(task, [*tags, "another"])
+    assert not any(paper.is_release(other, tags) for other in {*tasks.TASKS} - {task})

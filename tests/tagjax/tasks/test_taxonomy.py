@@ -6,18 +6,22 @@ import pytest
 import sklearn.metrics
 from hypothesis import strategies as st
 
-from tagjax.similarity.tables import Similarity
-from tagjax.tasks import taxonomy
+from tagjax.similarity.matrix import Similarity
+from tagjax.tasks import learn_taxonomy
 from tagjax.vocabulary.taxonomy import Taxonomy
+from tagjax.vocabulary.truth import Truth
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 TAGS = ("ska", "dub", "punk", "emo", "genre:reggae", "genre:rock", "genre:electronic")
-TRUTH = Taxonomy(
-    {
-        "Ska": frozenset({"Reggae", "Rock"}),
-        "Dub": frozenset({"Reggae", "Electronic"}),
-        "Punk": frozenset({"Rock"}),
-        "Emo": frozenset({"Rock"}),
-    }
+TRUTH = Truth(
+    Taxonomy(
+        {
+            "Ska": frozenset({"Reggae", "Rock"}),
+            "Dub": frozenset({"Reggae", "Electronic"}),
+            "Punk": frozenset({"Rock"}),
+            "Emo": frozenset({"Rock"}),
+        }
+    )
 )
 
 
@@ -37,7 +41,7 @@ def test_a_perfect_similarity_is_one():
     for style, genres in {0: (4, 5), 1: (4, 6), 2: (5,), 3: (5,)}.items():
         for genre in genres:
             matrix[style, genre] = matrix[genre, style] = 0.9
-    result = taxonomy.evaluate(Similarity(TAGS, matrix), TRUTH)
+    result = learn_taxonomy(Similarity(TAGS, matrix), TRUTH)
     assert means(result) == {"hr@1": 1, "hr@2": 1, "map": 1, "mrr": 1}
     assert result.errors.rows == ()
     assert result.unanswerable == ()
@@ -45,7 +49,7 @@ def test_a_perfect_similarity_is_one():
 
 def test_metrics_are_scikit_learns_over_styles_by_genres():
     matrix = symmetric(7)
-    result = taxonomy.evaluate(Similarity(TAGS, matrix), TRUTH)
+    result = learn_taxonomy(Similarity(TAGS, matrix), TRUTH)
     truth = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 0], [0, 1, 0]])
     expected = sklearn.metrics.label_ranking_average_precision_score(truth, matrix[:4, 4:])
     assert means(result)["map"] == pytest.approx(expected)
@@ -58,17 +62,17 @@ def test_metrics_are_scikit_learns_over_styles_by_genres():
 @hypothesis.settings(max_examples=25)
 def test_neither_rescaling_nor_the_order_of_tags_matters(seed, order):
     matrix = symmetric(7, seed)
-    expected = taxonomy.evaluate(Similarity(TAGS, matrix), TRUTH)
+    expected = learn_taxonomy(Similarity(TAGS, matrix), TRUTH)
     shuffled = Similarity(tuple(TAGS[i] for i in order), matrix[np.ix_(order, order)])
-    assert means(taxonomy.evaluate(shuffled, TRUTH)) == pytest.approx(means(expected))
-    rescaled = taxonomy.evaluate(Similarity(TAGS, np.exp(5 * matrix)), TRUTH)
+    assert means(learn_taxonomy(shuffled, TRUTH)) == pytest.approx(means(expected))
+    rescaled = learn_taxonomy(Similarity(TAGS, np.exp(5 * matrix)), TRUTH)
     assert rescaled.metrics == expected.metrics
     rows = sorted(row[:3] for row in expected.ranked.rows)
-    assert sorted(r[:3] for r in taxonomy.evaluate(shuffled, TRUTH).ranked.rows) == rows
+    assert sorted(r[:3] for r in learn_taxonomy(shuffled, TRUTH).ranked.rows) == rows
 
 
 def test_ties_are_broken_against_us_and_then_by_name():
-    result = taxonomy.evaluate(Similarity(TAGS, np.ones((7, 7))), TRUTH)
+    result = learn_taxonomy(Similarity(TAGS, np.ones((7, 7))), TRUTH)
     assert means(result)["hr@1"] == 0
     punk = [row for row in result.ranked.rows if row[0] == "punk"]
     assert [row[2] for row in punk] == ["genre:electronic", "genre:reggae", "genre:rock"]
@@ -79,7 +83,7 @@ def test_errors_say_what_was_found_and_whether_the_truth_is_second():
     matrix = symmetric(7)
     matrix[2, 4:] = matrix[4:, 2] = (0.9, 0.8, 0.1)  # punk: reggae before rock
     matrix[3, 4:] = matrix[4:, 3] = (0.9, 0.1, 0.8)  # emo: rock last
-    rows = {row[0]: row for row in taxonomy.evaluate(Similarity(TAGS, matrix), TRUTH).errors.rows}
+    rows = {row[0]: row for row in learn_taxonomy(Similarity(TAGS, matrix), TRUTH).errors.rows}
     assert rows["punk"] == ("punk", "genre:reggae", 0.9, "genre:rock", 2, 0.8, True)
     assert rows["emo"] == ("emo", "genre:reggae", 0.9, "genre:rock", 3, 0.1, False)
 
@@ -88,7 +92,7 @@ def test_a_style_without_data_is_a_miss_and_without_truth_is_told():
     tags = (*TAGS, "klezmer", "genre:pop")
     matrix = symmetric(9)
     matrix[2] = matrix[:, 2] = np.nan
-    result = taxonomy.evaluate(Similarity(tags, matrix), TRUTH)
+    result = learn_taxonomy(Similarity(tags, matrix), TRUTH)
     assert result.metrics["hr@1"]["n"] == 4
     missed = next(row for row in result.errors.rows if row[0] == "punk")
     assert missed == ("punk", None, None, "genre:rock", None, None, False)
@@ -102,12 +106,17 @@ def test_a_style_without_data_is_a_miss_and_without_truth_is_told():
 
 def test_candidates_are_the_genres_of_the_styles_own_system():
     tags = ("a:ska", "a:genre:rock", "b:ska", "b:genre:rock", "b:genre:reggae")
-    truth = Taxonomy({"a:ska": frozenset({"a:genre:rock"}), "b:ska": frozenset({"b:genre:reggae"})})
+    truth = Truth(Taxonomy.of([("a:ska", "a:genre:rock"), ("b:ska", "b:genre:reggae")]))
     matrix = np.full((5, 5), 0.1)
     matrix[0, 4] = matrix[4, 0] = 0.9  # of the other system: no candidate
     matrix[2, 3] = matrix[3, 2] = 0.5
-    result = taxonomy.evaluate(Similarity(tags, matrix), truth, ("a:", "b:"))
-    assert result.metrics["hr@1"] == {"mean": 0.5, "ci95": pytest.approx(0.693, abs=1e-3), "n": 2}
+    result = learn_taxonomy(Similarity(Vocabulary.of(tags, ("a:", "b:")), matrix), truth)
+    assert result.metrics["hr@1"] == {
+        "mean": 0.5,
+        "ci95": pytest.approx(0.693, abs=1e-3),
+        "n": 2,
+        "wilson95": pytest.approx([0.0945, 0.9055], abs=1e-4),
+    }
     assert result.systems["a:"]["hr@1"]["mean"] == 1
     assert result.systems["b:"]["hr@1"]["mean"] == 0
     assert result.systems["b:"]["hr@2"]["mean"] == 1
@@ -119,7 +128,7 @@ def test_with_nan_rows_every_style_is_as_scikit_learn_has_it(seed, empty):
     matrix = symmetric(7, seed)
     for i in empty:
         matrix[i] = matrix[:, i] = np.nan
-    result = taxonomy.evaluate(Similarity(TAGS, matrix), TRUTH)
+    result = learn_taxonomy(Similarity(TAGS, matrix), TRUTH)
     expected = []
     for i, row in enumerate(np.array([[1, 1, 0], [1, 0, 1], [0, 1, 0], [0, 1, 0]])):
         known = ~np.isnan(matrix[i, 4:])
@@ -138,12 +147,43 @@ def test_with_nan_rows_every_style_is_as_scikit_learn_has_it(seed, empty):
 
 def test_a_system_with_one_genre_or_one_style():
     tags = ("ska", "genre:reggae")
-    result = taxonomy.evaluate(Similarity(tags, np.eye(2)), TRUTH)
+    result = learn_taxonomy(Similarity(tags, np.eye(2)), TRUTH)
     assert means(result) == {"hr@1": 1, "hr@2": 1, "map": 1, "mrr": 1}
     assert result.unanswerable == ()
 
 
 def test_without_genres_there_is_no_query():
-    result = taxonomy.evaluate(Similarity(("ska", "dub"), np.eye(2)), TRUTH)
+    result = learn_taxonomy(Similarity(("ska", "dub"), np.eye(2)), TRUTH)
     assert result.metrics["map"] == {"mean": None, "ci95": None, "n": 0}
     assert result.unanswerable == ("ska", "dub")
+
+
+def test_the_table_says_what_is_a_genre():
+    tags = ("Jazz: Bop", "Jazz: Cool", "Swing", "Jazz", "Classical", "Classical: Opera")
+    truth = Truth(Taxonomy.of([(tag, "Jazz") for tag in tags[:3]] + [(tags[5], "Classical")]))
+    near = np.eye(6)
+    near[[0, 1, 2, 5], [3, 3, 4, 4]] = near[[3, 3, 4, 4], [0, 1, 2, 5]] = 0.9
+    result = learn_taxonomy(Similarity(Vocabulary.of(tags), near), truth)
+    assert result.metrics["hr@1"]["mean"] == 0.75
+    assert result.metrics["hr@1"]["n"] == 4
+    (error,) = result.errors.rows
+    assert error[:4] == ("Swing", "Classical", 0.9, "Jazz")
+
+
+def test_halves_find_the_genres_of_their_half():
+    tags = [f"{tag}_{half}" for tag in ("ska", "genre:reggae", "genre:rock") for half in (1, 2)]
+    near = np.eye(6)
+    near[0, 3] = near[3, 0] = 0.9  # of the other half: no candidate
+    near[0, 2] = near[2, 0] = near[1, 5] = near[5, 1] = 0.5
+    result = learn_taxonomy(
+        Similarity(Vocabulary.of(tags, halves=True), near), Truth(Taxonomy.of([("Ska", "Reggae")]))
+    )
+    assert result.metrics["hr@1"]["n"] == 2
+    assert [row[:2] for row in result.errors.rows] == [("ska_2", "genre:rock_2")]
+    ranked = result.to_frame()
+    assert list(ranked[ranked["query"] == "ska_1"].candidate) == ["genre:reggae_1", "genre:rock_1"]
+
+
+def test_without_a_table_it_is_discogs():
+    tags = ("dub", "genre:reggae", "genre:rock")
+    assert learn_taxonomy(Similarity(tags, symmetric(3))).metrics["hr@1"]["n"] == 1

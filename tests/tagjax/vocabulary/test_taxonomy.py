@@ -8,6 +8,7 @@ import pytest
 from tagjax.base.errors import InputError
 from tagjax.vocabulary import taxonomy
 from tagjax.vocabulary.taxonomy import Taxonomy
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 TWO_PARENTS = """afrobeat, disco, dub, electro, experimental, gospel, grime, hardcore, industrial,
 neofolk, new wave, noise, parody, rhythm & blues, ska, trip hop"""
@@ -25,10 +26,10 @@ def test_shipped_taxonomy_is_the_table_of_facts(shared):
     assert taxonomy.discogs().parents == expected
 
 
-def test_discogs_finds_all_235_styles_and_15_genres_of_the_release(shared):
-    path = shared / "release/taxonomy_learning/fw_tag_similarity.csv"
+def test_discogs_finds_all_235_styles_and_15_genres_of_the_release(release):
+    path = release / "taxonomy_learning/fw_tag_similarity.csv"
     tags = list(pd.read_csv(path, index_col=0).index)
-    placement = taxonomy.place(taxonomy.discogs(), tags)
+    placement = taxonomy.place(taxonomy.discogs(), Vocabulary.guess(tags))
     assert len(placement.parents) == 235
     assert placement.orphans == ()
     assert placement.absent == ()
@@ -44,7 +45,7 @@ def test_discogs_finds_all_235_styles_and_15_genres_of_the_release(shared):
 def test_same_spelling_comes_before_same_normalised_name():
     truth = Taxonomy({"Bossa Nova": frozenset({"Jazz"}), "Bossanova": frozenset({"Latin"})})
     tags = ["bossa nova", "bossanova", "bossa-nova", "genre:jazz", "genre:latin"]
-    parents = taxonomy.place(truth, tags).parents
+    parents = taxonomy.place(truth, Vocabulary.of(tags)).parents
     assert parents["bossa nova"] == ("genre:jazz",)
     assert parents["bossanova"] == ("genre:latin",)
     assert parents["bossa-nova"] == ("genre:jazz", "genre:latin")
@@ -52,7 +53,7 @@ def test_same_spelling_comes_before_same_normalised_name():
 
 def test_a_style_named_as_a_genre_is_told_apart_from_it():
     truth = Taxonomy({"Reggae": frozenset({"Reggae"})})
-    placement = taxonomy.place(truth, ["reggae", "genre:reggae", "genre:rock"])
+    placement = taxonomy.place(truth, Vocabulary.of(["reggae", "genre:reggae", "genre:rock"]))
     assert placement.parents == {"reggae": ("genre:reggae",)}
     assert placement.childless == ("genre:rock",)
 
@@ -65,21 +66,84 @@ def test_each_system_has_its_own_genres():
             "b:swing": frozenset({"b:genre:oldtime", "b:genre:x"}),
         }
     )
-    placement = taxonomy.place(prefixed, tags, ("a:", "b:"))
+    vocabulary = Vocabulary.of(tags, ("a:", "b:"))
+    placement = taxonomy.place(prefixed, vocabulary)
     assert placement.parents == {"a:swing": ("a:genre:jazz",), "b:swing": ("b:genre:oldtime",)}
     assert placement.orphans == ("b:rave",)
     assert placement.childless == ("b:genre:jazz",)
     assert placement.absent == ("b:genre:x",)
     plain = Taxonomy({"Swing": frozenset({"Jazz"})})
-    placement = taxonomy.place(plain, tags, ("a:", "b:"))
+    placement = taxonomy.place(plain, vocabulary)
     assert placement.parents == {"a:swing": ("a:genre:jazz",), "b:swing": ("b:genre:jazz",)}
 
 
 def test_names_without_prefix_are_of_the_system_without_prefix():
     tags = ["swing", "genre:jazz", "mumu:swing", "mumu:genre:jazz"]
-    placement = taxonomy.place(Taxonomy({"Swing": frozenset({"Jazz"})}), tags, ("", "mumu:"))
+    truth = Taxonomy.of([("Swing", "Jazz")])
+    placement = taxonomy.place(truth, Vocabulary.of(tags, ("", "mumu:")))
     assert placement.parents == {"swing": ("genre:jazz",)}
     assert placement.orphans == ("mumu:swing",)
+
+
+def test_the_column_of_genres_says_what_is_a_genre():
+    truth = Taxonomy.of([("Bop", "Jazz"), ("Opera", "Classical"), ("genre:Lied", "Classical")])
+    tags = ["bop", "jazz", "opera", "lied", "classical", "genre:classical", "genre:noise"]
+    placement = taxonomy.place(truth, Vocabulary.of(tags))
+    # Where one of two is marked, the genre is that one; a mark alone makes a genre, too.
+    assert placement.genres == ("jazz", "genre:classical", "genre:noise")
+    assert placement.styles == ("bop", "opera", "lied", "classical")
+    assert placement.parents == {
+        "bop": ("jazz",),
+        "opera": ("genre:classical",),
+        "lied": ("genre:classical",),
+    }
+    assert placement.orphans == ("classical",)
+    assert placement.childless == ("genre:noise",)
+
+
+def test_a_mark_gives_way_to_the_table():
+    truth = Taxonomy.of([("genre:opera", "genre:classical")])
+    placement = taxonomy.place(truth, Vocabulary.of(["genre:opera", "genre:classical"]))
+    assert placement.parents == {"genre:opera": ("genre:classical",)}
+    assert placement.genres == ("genre:classical",)
+    unmarked = Taxonomy.of([("opera", "classical")])  # Of another tag than the marked one.
+    placement = taxonomy.place(unmarked, Vocabulary.of(["genre:opera", "genre:classical"]))
+    assert placement.styles == ()
+
+
+def test_a_tag_between_two_levels_is_both():
+    truth = Taxonomy.of([("dub", "reggae"), ("reggae", "caribbean"), ("Reggae", "Reggae")])
+    placement = taxonomy.place(truth, Vocabulary.of(["dub", "reggae", "caribbean"]))
+    assert placement.parents == {"dub": ("reggae",), "reggae": ("caribbean",)}
+    assert placement.genres == ("reggae", "caribbean")
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        ["a", "b", "c", "d"],
+        ["genre:a", "genre:b", "c", "d"],
+        ["A b", "A: b", "x", "y"],
+        ["x:a", "x:b", "x:c", "x:d"],
+    ],
+)
+def test_what_a_table_spells_as_the_tags_are_spelt_is_found(tags):
+    """Each pair between tags that launch.split counts."""
+    for genre in tags[:2]:
+        truth = Taxonomy.of((style, genre) for style in tags if style != genre)
+        placement = taxonomy.place(truth, Vocabulary.of(tags))
+        assert placement.parents == {tag: (genre,) for tag in tags if tag != genre}
+
+
+def test_halves_are_placed_among_their_half():
+    tags = ["dub_1", "dub_2", "genre:reggae_1", "genre:reggae_2", "ska_2"]
+    truth = Taxonomy.of([("Dub", "Reggae"), ("Ska", "Reggae")])
+    placement = taxonomy.place(truth, Vocabulary.of(tags, halves=True))
+    assert placement.parents == {
+        "dub_1": ("genre:reggae_1",),
+        "dub_2": ("genre:reggae_2",),
+        "ska_2": ("genre:reggae_2",),
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
+import bz2
 import gzip
+import lzma
 import tracemalloc
 import xml.etree.ElementTree as ET
 
@@ -31,7 +33,7 @@ RELEASE = (
 
 @pytest.mark.parametrize("name", DUMPS)
 def test_reads_what_elementtree_reads(fixtures, name):
-    expected = []
+    expected, own = [], "r{}" if "releases" in name else "{}"
     for element in ET.parse(fixtures / name).getroot():
         if element.get("status") in (None, "Accepted"):
             expected.append(
@@ -40,7 +42,7 @@ def test_reads_what_elementtree_reads(fixtures, name):
                     element.findtext("artists/artist/id", ""),
                     element.findtext("artists/artist/name", ""),
                     element.findtext("title"),
-                    element.findtext("master_id") or element.get("id"),
+                    element.findtext("master_id") or own.format(element.get("id")),
                     tuple(genre.text for genre in element.findall("genres/genre")),
                     tuple(style.text for style in element.findall("styles/style")),
                 )
@@ -81,14 +83,14 @@ def test_various_is_an_artist_and_a_master_an_album(fixtures):
     various = [row for row in rows if row.artist == "Various"]
     assert {row.artist_id for row in various} == {"194"}
     assert len({row.album_id for row in various}) == 1
-    assert any(row.album_id == row.track_id for row in rows)
+    assert any(row.album_id == f"r{row.track_id}" for row in rows)  # Of no master.
 
 
 def test_a_draft_is_left_out_and_nested_titles_are_not_taken(fixtures, tmp_path):
     rejected = [row for row in read(fixtures / DUMPS[0]) if isinstance(row, Rejected)]
     assert [(row.reason, row.detail) for row in rejected] == [("not accepted", "78 is Draft")]
     (row,) = read(dump(tmp_path / "d.xml", RELEASE.format(5, 6)))
-    assert (row.title, row.artist_id, row.album_id) == ("T", "6", "5")
+    assert (row.title, row.artist_id, row.album_id) == ("T", "6", "r5")
 
 
 def test_a_dump_in_another_declared_encoding_is_read(tmp_path):
@@ -166,3 +168,89 @@ def test_numbered_ids_cost_a_byte_each():
     assert "same tags" in seen.again("7", ("Rock",))
     assert "other tags" in seen.again("7", ("Rock", "Punk"))
     assert seen.again("007", ("Rock",)) == ""
+
+
+PARTS = (
+    '<release id="{}"><artists><artist><id>{}</id><name>{}</name></artist></artists>'
+    "<title>T</title><genres><genre>{}</genre></genres>{}</release>"
+)
+
+
+@pytest.mark.parametrize(
+    "master",
+    [
+        '<master_id is_main_release="false">0</master_id>',
+        "<master_id> 0 </master_id>",
+        "<master_id></master_id>",
+        "<master_id/>",
+        "",
+    ],
+)
+def test_a_release_of_no_master_is_an_album_of_its_own(tmp_path, master):
+    own = [PARTS.format(k, k, "A", "Rock", master) for k in (1, 2, 5002)]
+    other = PARTS.format(4, 4, "A", "Rock", "<master_id>5002</master_id>")
+    rows = read(dump(tmp_path / "d.xml", *own, other))
+    assert [row.album_id for row in rows] == ["r1", "r2", "r5002", "5002"]
+
+
+def test_words_for_no_artist(tmp_path):
+    ids = ["0", "", "355", "118760", " 7 ", "nan"]
+    releases = [PARTS.format(k, name, "A", "Rock", "") for k, name in enumerate(ids, 1)]
+    counts = sources.annotate("discogs", dump(tmp_path / "d.xml", *releases), tmp_path / "out")
+    assert (counts.tracks, counts.rejected) == (1, {"no artist": 5})
+    assert "\n5,7,r5,genre:Rock,album,A,T\n" in (tmp_path / "out" / "annotations.csv").read_text()
+
+
+def test_characters_that_xml_forbids_are_removed_and_listed(tmp_path):
+    path = dump(
+        tmp_path / "d.xml",
+        PARTS.format(1, 1, "A\x07B", "Ro&#x1F;ck", "<notes>\x00 &#7;</notes>"),
+        PARTS.format(2, 2, "A", "Rock\uffff", "<notes>\n\x01\x02</notes>"),
+    )
+    counts = sources.annotate("discogs", path, tmp_path / "out")
+    table = (tmp_path / "out" / "annotations.csv").read_text().splitlines()[1:]
+    assert table == ["1,1,r1,genre:Rock,album,AB,T", "2,2,r2,genre:Rock,album,A,T"]
+    assert counts.noted == {"characters that XML forbids, removed": 6}
+    listed = (tmp_path / "out" / "rejected.csv").read_text()
+    assert listed.count("d.xml,2,") == 4
+    assert listed.count("d.xml,3,") == listed.count("d.xml,4,") == 1
+    assert r"'\x01\x02'" in listed
+
+
+def test_a_mistake_behind_a_forbidden_character_is_where_it_was(tmp_path):
+    content = b"<releases>\n<release id='1'>\x07&#7;<title>caf\xe9</title></release>"
+    (tmp_path / "d.xml").write_bytes(content)
+    with pytest.raises(InputError, match=rf":2: not UTF-8 \(byte {content.index(0xE9)}\)"):
+        read(tmp_path / "d.xml")
+
+
+PACKED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+
+
+@pytest.mark.parametrize("form", PACKED)
+def test_a_packed_dump_whatever_its_name_and_wherever_it_is_damaged(fixtures, tmp_path, form):
+    content = (fixtures / DUMPS[0]).read_bytes()
+    packed = bytearray(PACKED[form](content))
+    path = tmp_path / "dump.xml"
+    path.write_bytes(packed)
+    whole, plain = read(path), read(fixtures / DUMPS[0])
+    assert [getattr(row, "track_id", "") for row in whole] == [
+        getattr(row, "track_id", "") for row in plain
+    ]
+    found = set()
+    for place in range(3, len(packed), 41):
+        for damaged in (packed[:place], packed[:place] + b"\x55" + packed[place + 1 :]):
+            path.write_bytes(damaged)
+            try:
+                read(path)
+            except InputError as error:
+                found.add(str(error).partition(";")[0].partition("(")[0].rpartition(": ")[2])
+    assert any("is cut off" in text for text in found)
+    assert any("is broken" in text for text in found)
+
+
+@pytest.mark.parametrize("begin", [b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"(\xb5/\xfd"])
+def test_a_dump_packed_otherwise_is_said_so(tmp_path, begin):
+    (tmp_path / "d.xml").write_bytes(begin + bytes(100))
+    with pytest.raises(InputError, match=r"d\.xml: a (zip|7z|zstd) file; unpack it"):
+        read(tmp_path / "d.xml")

@@ -8,19 +8,21 @@ import pytest
 from tagjax.base.errors import InputError
 from tagjax.catalogue import annotations
 from tagjax.catalogue.sources import hierarchy, reading, records, writing
-from tagjax.catalogue.sources.records import Annotation, Outside, Rejected
+from tagjax.catalogue.sources.records import Annotation, NoGenre, Noted, Outside, Rejected
 
 RECORD = {"source": "fma", "input": "in", "config": {}}
 
 
 def row(number, artist="r", tags=("rock",), **more):
-    return Annotation("f.csv", number, f"t{number}", artist, styles=tags, **more)
+    return Annotation(
+        "f.csv", number, f"t{number}", artist, styles=tags, path=f"{number}.mp3", **more
+    )
 
 
 def write(folder, rows, pairs=(), **options):
-    columns = options.pop("columns", ("artist", "title"))
+    form = writing.Form("track", ("artist", "title"), True, pairs)
     record = {**RECORD, **options.pop("record", {})}
-    return writing.write(folder, iter(rows), columns, True, pairs, record, **options)
+    return writing.write(folder, iter(rows), form, record, **options)
 
 
 def table(path):
@@ -96,7 +98,7 @@ def test_strict_stops_at_the_first_row_that_is_left_out(tmp_path):
     ("rows", "message"),
     [
         ([], "^in: an empty catalogue; it has no rows"),
-        ([row(2, artist="")], "^in: an empty catalogue; 1 of 1 rows left out: no artist"),
+        ([row(2, artist="")], "^in: an empty catalogue; all 1 rows left out: 1 no artist"),
         ([Outside()], "^in: an empty catalogue; none of its 1 rows is of what was asked for"),
     ],
 )
@@ -182,3 +184,65 @@ def test_files_that_are_no_tables(tmp_path, content, message):
     (tmp_path / "x.csv").write_bytes(content)
     with pytest.raises(InputError, match=message):
         list(reading.table(tmp_path / "x.csv", ("a",), lambda _: None))
+
+
+def test_names_and_ids_are_cleaned_at_the_door(tmp_path):
+    rows = [
+        Annotation("f", 2, " t\u200b1 ", "Rene\u0301e", (), ("Mu\u0301sica", "Música"), " a  b\n"),
+        Annotation("f", 3, "t2", "nan", (), ("Rock",)),
+        Annotation("f", 4, "t3", "Renée ", (), ("Ro\u00adck",), "NULL", "n/a", " None"),
+        Annotation("f", 5, "t1", "Renée", (), ("Música",)),
+        Annotation("f", 6, "<unknown>", "", (), ()),
+        Annotation("f", 7, "t7", "-", (), ("\u200b",)),
+    ]
+    write(tmp_path / "out", rows)
+    cells = [tuple(each.values()) for each in table(tmp_path / "out" / "annotations.csv")]
+    assert cells == [
+        ("t1", "Renée", "a b", "Música", "track", "", ""),
+        ("t3", "Renée", "", "Rock", "track", "", "None"),
+    ]
+    reasons = [each["reason"] for each in table(tmp_path / "out" / "rejected.csv")]
+    assert reasons == [
+        "no artist: track t2",
+        "the track was there before, with the same tags; the first is kept: track t1",
+        "no id",
+        "no artist and no tag: track t7",
+    ]
+
+
+def test_parts_that_are_left_out_are_listed_and_counted(tmp_path):
+    rows = [
+        Noted("a.mp3", 0, "genre not taken", repr("=1\x07")),
+        NoGenre("=1999", "a number"),
+        row(2),
+        NoGenre("Other", "a word for none"),
+        NoGenre("Other", "a word for none"),
+        Annotation("b.m4a", 0, "b.m4a", "r", (), ("rock",)),
+    ]
+    counts = write(tmp_path / "out", rows)
+    assert [tuple(each.values()) for each in table(tmp_path / "out" / "non_genres.csv")] == [
+        ("Other", "a word for none", "2"),
+        ("'=1999", "a number", "1"),
+    ]
+    assert [each["reason"] for each in table(tmp_path / "out" / "rejected.csv")] == [
+        r"genre not taken: '=1\x07'"
+    ]
+    assert [each["track_id"] for each in table(tmp_path / "out" / "tracks.csv")] == ["t2"]
+    text = "\n".join(writing.report(counts))
+    for line in [
+        "tracks: 2 with 1 tags",
+        "of these without audio that can be decoded, not in tracks.csv: 1",
+        "but no genres: 2 texts ('Other', '=1999'), left out 3 times, listed in non_genres.csv; "
+        "--keep_non_genres keeps them",
+        "parts of rows left out, also listed in rejected.csv: 1\n  1: genre not taken",
+    ]:
+        assert line in text
+    with pytest.raises(InputError, match="genre not taken"):
+        write(tmp_path / "strict", rows, strict=True)
+
+
+@pytest.mark.parametrize("kind", ["album", "track"])
+def test_what_the_tags_are_said_of_is_in_every_row(tmp_path, kind):
+    writing.write(tmp_path / "out", iter([row(2), row(3)]), writing.Form(kind), RECORD)
+    cells = table(tmp_path / "out" / "annotations.csv")
+    assert [each["annotates"] for each in cells] == [kind, kind]

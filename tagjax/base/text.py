@@ -1,0 +1,124 @@
+"""Names and ids as they enter: one spelling each, and the words that mean "none".
+
+Every reader cleans at its door, so that code behind it compares strings as they are.
+"""
+
+import functools
+import re
+import sys
+import unicodedata
+from collections.abc import Collection, Sequence
+
+# Cf but drawn: Arabic, Syriac and Kaithi signs that enclose or precede numbers.
+_DRAWN = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2")
+_DRAWN_ABOVE = frozenset("\U000110bd\U000110cd")
+
+# Default-ignorable but not Cf: joiners, fillers and variation selectors.
+_UNDRAWN = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
+_UNDRAWN += "\U000e0100-\U000e01ef"
+
+_BRACKETS = str.maketrans("", "", "<>[](){}")
+_WORDS = """
+    nan none null nil n/a n.a. na #n/a - -- --- ? ?? ??? undefined unspecified
+    unknown unknown_album unknown_artist unknown_albumartist unknown_title unknown_genre
+    not_available not_specified no_album no_artist no_genre no_title no_data
+    unbekannt unbekannter_künstler unbekannter_interpret unbekanntes_album
+    inconnu artiste_inconnu album_inconnu interprète_inconnu
+    desconocido artista_desconocido intérprete_desconocido álbum_desconocido
+    desconhecido artista_desconhecido álbum_desconhecido
+    sconosciuto artista_sconosciuto album_sconosciuto
+    onbekend onbekende_artiest onbekend_album okänd_artist okänt_album
+    неизвестный_исполнитель неизвестный_альбом 不明なアーティスト 不明なアルバム 未知艺术家 未知专辑
+"""
+NONE = frozenset({"", *(word.replace("_", " ") for word in _WORDS.split())})
+"""Words for "none", case-folded and without brackets."""
+
+
+@functools.cache
+def _ignorable() -> re.Pattern[str]:
+    """Matches what is not drawn: zero-width, bidirectional and control characters.
+
+    White space is none of it, though some control characters are white space.
+    """
+    categories = ("Cf", "Cc", "Cs")
+    found = [
+        chr(code)
+        for code in range(sys.maxunicode + 1)
+        if unicodedata.category(chr(code)) in categories
+        and chr(code) not in _DRAWN | _DRAWN_ABOVE
+        and not chr(code).isspace()
+    ]
+    return re.compile("[" + "".join(map(re.escape, found)) + _UNDRAWN + "\ufffe\uffff]+")
+
+
+_DAMAGE = re.compile(r"[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffd-\uffff]")
+
+
+def clean(text: str) -> str:
+    """A name or id in one spelling: what looks the same is then the same string.
+
+    - NFC: `e` with a combining accent is `é`. Not NFKC, which makes other letters of some.
+    - Zero-width characters, marks of direction, soft hyphens, variation selectors and control
+      characters are removed. They are not refused: whoever pasted one cannot see it.
+    - White space of any kind is dropped at both ends; a run of it inside is one space.
+
+    Case and punctuation stay. Paths of files are not to be cleaned: the disk knows them as they
+    are. Whether a value is likely garbage rather than a name, `is_damaged` says.
+
+    >>> clean("  Beyonce\\u0301\\u200b \\t Knowles\\n")
+    'Beyoncé Knowles'
+    """
+    if text.isascii() and text.isprintable():  # Nearly all; the patterns below cost more.
+        return " ".join(text.split())
+    text = _ignorable().sub("", text)
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def cleaned(cells: Sequence[str]) -> Sequence[str]:
+    """Each of the cells as `clean` makes it; a column that is clean, as nearly all are, is quick.
+
+    >>> cleaned(["a ", "b  c"])
+    ['a', 'b c']
+    """
+    joined = ";".join(cells)  # What is asked of each cell is asked of all at once.
+    if joined.isascii() and joined.isprintable():
+        odd = "  " in joined or "; " in joined or " ;" in joined or joined != joined.strip()
+        if not odd:
+            return cells
+    known: dict[str, str] = {cell: clean(cell) for cell in set(cells)}
+    return [known[cell] for cell in cells]
+
+
+def is_none(text: str, words: Collection[str] = NONE) -> bool:
+    """Whether a name or id says that there is none, in any case and with or without brackets.
+
+    Args:
+      text: cleaned or not.
+      words: case-folded; a source that has its own adds them: `NONE | {"0"}`.
+
+    >>> [is_none(text) for text in ("NaN", " <unknown>", "Unknown Album", "", "0", "Nun")]
+    [True, True, True, True, False, False]
+    """
+    word = clean(text).casefold()
+    return word in words or word.translate(_BRACKETS).strip() in words
+
+
+def known(text: str, words: Collection[str] = NONE) -> str:
+    """The cleaned name or id; "" where it says that there is none.
+
+    >>> known(" Kind of  Blue"), known("null")
+    ('Kind of Blue', '')
+    """
+    text = clean(text)
+    return "" if is_none(text, words) else text
+
+
+def is_damaged(text: str) -> bool:
+    """Whether a text was decoded wrongly: it holds control characters or U+FFFD.
+
+    White space is fine (tab, line ends, NEL), and so is a NUL that ends the text.
+
+    >>> is_damaged("R\\x00o\\x00c\\x00k"), is_damaged("caf\\ufffd"), is_damaged("a\\tb\\n")
+    (True, True, False)
+    """
+    return bool(_DAMAGE.search(text.rstrip("\0")))

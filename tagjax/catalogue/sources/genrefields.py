@@ -1,0 +1,110 @@
+"""What people write into the genre field of a file: several genres, and what is none."""
+
+import functools
+import itertools
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+
+from tagjax.base import text
+from tagjax.vocabulary import taxonomy
+from tagjax.vocabulary.tags import GENRE
+
+_RATING = frozenset("★☆⭐🌟✩✪✫✬✭✮✯✰♥♡❤👍👎")
+_URL = re.compile(
+    r"(?:https?|ftp)://|\bwww\.|\w@\w+\.\w|"
+    r"\b[\w-]{2,}\.(?:com|net|org|info|biz|ru|ua|pl|de|fr|br|cc|ws|tv|fm|to|me|co\.uk)\b",
+    re.IGNORECASE,
+)
+_WORDS = """
+    other others misc miscellaneous various varied undefined unclassified unclassifiable
+    uncategorized uncategorised unsorted untagged default genre genres no_genre no_genre_set
+    general_unclassifiable general_misc genre_unknown unknown_genre music musik musica música
+    musique mp3 audio song songs track tracks test favorites favourites favorite favourite
+    seen_live albums_i_own my_music
+    andere anderes sonstige sonstiges verschiedenes diverses divers autre autres otro otros otras
+    varios altro altri vari outro outros overig overige annat övrigt inne inny muu diğer
+    другое другие прочее разное その他 其他 其它 기타
+"""
+_NO_GENRES = frozenset(word.replace("_", " ") for word in _WORDS.split())
+
+
+NO_WORD = "no word"
+"""Why marks such as `()` are no genre: they say nothing at all, and nobody can want them."""
+
+
+def split_genres(field: str, separators: Sequence[str], whole: Sequence[str] = ()) -> list[str]:
+    """The tags in one field: `Rock; Folk, World, & Country` to [`Rock`, `Folk, World, & Country`].
+
+    Args:
+      field: its text.
+      separators: strings that separate.
+      whole: names to be kept whole, in any case; the longest that fits is.
+    """
+    names = {text.clean(name).casefold() for name in whole}
+    longest = max((len(name) for name in names), default=0)
+    separator = "|".join(map(re.escape, sorted(set(separators), key=len, reverse=True)))
+    parts = re.split(f"({separator})", field) if separator else [field]  # name, separator, name ...
+    found, begin = [], 0
+    while begin < len(parts):
+        end = begin + 1
+        for further in range(begin + 3, len(parts) + 1, 2):
+            name = text.clean("".join(parts[begin:further])).casefold()
+            if len(name) > longest:
+                break
+            if name in names:
+                end = further
+        found.append("".join(parts[begin:end]))
+        begin = end + 1
+    return [name for name in map(text.clean, found) if name]
+
+
+def no_genre(name: str, names: Collection[str] = ()) -> str:
+    """Why a text in a genre field is certainly no genre; "" where it may be one.
+
+    Only what no catalogue means as a genre: `Game`, `Soundtrack`, `Live` and `80s` describe music,
+    badly or not, and stay.
+
+    Args:
+      name: cleaned.
+      names: of the track's artists.
+
+    >>> [no_genre(name, ["Cher"]) for name in ("2012", "Misc", "***", "www.x.org", "Cher", "80s")]
+    ['a number', 'a word for none', 'a rating', 'an address', 'the artist', '']
+    """
+    if all(_is_sign(letter) for letter in name):
+        stars = any(letter in _RATING or letter == "*" for letter in name)
+        digits = any(unicodedata.category(letter)[0] == "N" for letter in name)
+        return "a rating" if stars else "a number" if digits else NO_WORD
+    if _URL.search(name):
+        return "an address"
+    word = name.casefold().strip("<>[](){}-_.!?* ")
+    if word in _NO_GENRES or text.is_none(name):
+        return "a word for none"
+    if word in known_genres():
+        return ""
+    artists = {text.clean(artist.casefold()) for artist in names}
+    return "the artist" if {word, text.clean(name.casefold())} & artists else ""
+
+
+def _is_sign(letter: str) -> bool:
+    """Whether it is a digit, a mark or white space, and no letter of any script nor a picture."""
+    return letter in _RATING or unicodedata.category(letter)[0] in "NPZ" or letter in "+=<>|~^`$"
+
+
+@functools.cache
+def known_genres() -> frozenset[str]:
+    """Genres and styles of Discogs, case-folded: what is one, though an artist has the name."""
+    return frozenset(name.casefold() for name in _discogs())
+
+
+@functools.cache
+def names_with_separators() -> tuple[str, ...]:
+    """Genres and styles of Discogs, which many taggers write, that hold `,`, `;` or `/`."""
+    return tuple(name for name in _discogs() if re.search("[,;/]", name))
+
+
+@functools.cache
+def _discogs() -> tuple[str, ...]:
+    names = itertools.chain.from_iterable(taxonomy.discogs().pairs())
+    return tuple(dict.fromkeys(name.removeprefix(GENRE) for name in names))

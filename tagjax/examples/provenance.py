@@ -1,0 +1,41 @@
+"""Where the audio in a folder is from: the table `provenance.csv` beside it.
+
+Whoever fills an audio folder may write it. The examples need two of its columns: `path`, relative
+to the folder, and `source`. A file whose source is not `LOCAL` is no whole track.
+"""
+
+import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tagjax.base import files, tables
+
+FILE = "provenance.csv"
+COLUMNS = (
+    *("sng_id", "path", "source", "duration_s", "fetched_at"),
+    *("title", "artist", "artist_id", "album_id"),
+)
+LOCAL = "local file"
+"""The `source` of a whole track of the user's own."""
+
+
+def read_provenance(folder: files.PathLike) -> dict[str, str]:
+    """{path: source} of the files in an audio folder that are no whole tracks.
+
+    A folder without the table holds whole tracks alone.
+
+    Raises:
+      InputError: as `tables.read_table`.
+    """
+    path = pathlib.Path(folder) / FILE
+    if not path.exists():
+        return {}
+    table = tables.read_table(path, ("path", "source"))
+    rows = zip(table["path"], table["source"], strict=True)
+    return {file: source for file, source in rows if source != LOCAL}
+
+
+def write_provenance(folder: files.PathLike, rows: Iterable[Sequence[Any]]) -> None:
+    """Writes the table; rows are cells of `COLUMNS`, None for what is not known."""
+    cells = (["" if cell is None else cell for cell in row] for row in rows)
+    tables.write_table(pathlib.Path(folder) / FILE, COLUMNS, cells)

@@ -1,0 +1,120 @@
+"""What became of a build: the lists beside the examples, and the summary for the user."""
+
+import collections
+import dataclasses
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from tagjax.base import files, tables
+from tagjax.examples.rows import Skipped
+from tagjax.examples.source import ExcerptSource
+from tagjax.vocabulary.truth import write_truth
+
+COUNTS, SKIPPED, COVERAGE = "build.json", "skipped.csv", "coverage.csv"
+"""Counts of each part and reasons of what was skipped; the list of that; what is left of a tag."""
+
+_SHOWN = 10
+"""Reasons."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildReport:
+    """What a build came to.
+
+    Attributes:
+      name: of the data set, with its version.
+      folder: of the version.
+      counts: {part: numbers of excerpts `written`, `padded` and `skipped`}.
+      reasons: {reason: number of excerpts skipped for it}, the commonest first.
+      previews: excerpts that begin where their preview does.
+      built_already: whether nothing had to be built.
+      truth_changed: whether the truth tables of what was built already were written anew.
+    """
+
+    name: str
+    folder: pathlib.Path
+    counts: Mapping[str, Mapping[str, int]]
+    reasons: Mapping[str, int]
+    previews: int = 0
+    built_already: bool = False
+    truth_changed: bool = False
+
+    @property
+    def skipped(self) -> int:
+        """Number of excerpts that are no examples."""
+        return sum(counts["skipped"] for counts in self.counts.values())
+
+    @property
+    def excerpts(self) -> int:
+        """Number of excerpts of the manifest."""
+        return self.skipped + sum(counts["written"] for counts in self.counts.values())
+
+    def lines(self) -> Iterator[str]:
+        """What a user should know, a line each."""
+        if self.built_already:
+            if self.truth_changed:
+                yield f"truth tables taken anew from the manifest: {self.folder}"
+            yield f"{self.name} is built already: {self.folder}"
+            return
+        for part, counts in self.counts.items():
+            yield (
+                f"{part:<22} {counts['written']:>8} written {counts['padded']:>6} padded "
+                f"{counts['skipped']:>6} skipped"
+            )
+        if self.previews:
+            yield (
+                f"{self.previews} excerpts are of previews: they begin where the preview "
+                "does, whatever seg_start says (the feature provenance tells them)"
+            )
+        for reason, count in list(self.reasons.items())[:_SHOWN]:
+            yield f"skipped {count}: {reason}"
+        if self.skipped:
+            yield f"skipped excerpts are listed in {self.folder / SKIPPED}"
+            yield f"what that leaves of each tag is in {self.folder / COVERAGE}"
+        yield f"written: {self.folder}"
+
+
+def write(
+    folder: pathlib.Path,
+    source: ExcerptSource,
+    counts: Mapping[str, Mapping[str, int]],
+    skipped: Sequence[Skipped],
+) -> None:
+    """Writes the lists and the truth tables into the folder of the examples."""
+    reasons = collections.Counter(row.reason for row in skipped)
+    record = {"parts": counts, "reasons": dict(reasons.most_common())}
+    files.write_json(folder / COUNTS, record)
+    tables.write_table(folder / SKIPPED, Skipped._fields, skipped, for_people=True)
+    columns = ("tag", "listed", "written")
+    rows = _coverage(source, skipped)
+    tables.write_table(folder / COVERAGE, columns, rows, for_people=True)
+    write_truth(folder, source.truth)
+
+
+def read(folder: pathlib.Path, name: str, source: ExcerptSource) -> BuildReport:
+    """The report of a data set that is there.
+
+    Args:
+      folder: of its version.
+      name: of the data set, with its version.
+      source: of its excerpts.
+
+    Raises:
+      InputError: `build.json` is missing or damaged.
+    """
+    record = files.read_json(folder / COUNTS)
+    reasons = record.get("reasons", {})  # Older builds did not record them.
+    return BuildReport(name, folder, record["parts"], reasons, source.previews)
+
+
+def _coverage(source: ExcerptSource, skipped: Sequence[Skipped]) -> Iterator[tuple[str, int, int]]:
+    """(tag, excerpts with it as label in the manifest, those built) by name."""
+    lost = {(row.part, row.sng_id, row.seg_start) for row in skipped}
+    listed: collections.Counter[str] = collections.Counter()
+    written: collections.Counter[str] = collections.Counter()
+    for part, excerpts in source.parts.items():
+        rows = zip(excerpts.sng_id, excerpts.seg_start.tolist(), excerpts.label, strict=True)
+        for track, start, label in rows:
+            listed[label] += 1
+            written[label] += (part, track, start) not in lost
+    return ((tag, listed[tag], written[tag]) for tag in sorted(listed))

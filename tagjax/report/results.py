@@ -1,0 +1,161 @@
+"""What an evaluation leaves on disk: lists, metrics, similarities, figures and the report."""
+
+import os
+import pathlib
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tagjax.base.errors import InputError
+from tagjax.base.files import PathLike, read_json, write_json, write_text
+from tagjax.base.progress import Progress, silently
+from tagjax.base.tables import write_table
+from tagjax.report import figures, page
+from tagjax.report.page import ReportConfig
+from tagjax.similarity import embeddings, tables
+from tagjax.tasks.evaluation import Evaluation
+
+_WRITTEN = re.compile(rf"(?:{'|'.join(embeddings.NAMES)})_[a-z_]+\.(?:csv|png|svg)")
+
+
+def write_evaluation(
+    folder: PathLike,
+    evaluation: Evaluation,
+    source: PathLike | None = None,
+    embedding: Callable[[str], np.ndarray] | None = None,
+    mapped: Sequence[str] = (),
+    config: ReportConfig = ReportConfig(),  # noqa: B008 (frozen)
+    progress: Progress = silently,
+) -> list[pathlib.Path]:
+    """Writes all of an evaluation.
+
+    Args:
+      folder: gets `report.html`, `metrics.json`, ranked lists and errors as CSV, figures, and with
+        `embedding` similarities and embeddings in the release's form. `metrics.json` also has
+        `source`, the source's path from here, and `files`, all that was written; those of an
+        earlier evaluation that this one did not write are removed.
+      evaluation: of a task.
+      source: the run directory or folder whose similarities were evaluated.
+      embedding: gives an embedding to be written; None where only similarities are known.
+      mapped: embeddings of the evaluation that Figure 1 shows side by side; none: the first.
+      config: how much is drawn and listed.
+      progress: gets what is done, and rows that are written.
+
+    Returns:
+      The report, the figures and `metrics.json`.
+    """
+    folder = pathlib.Path(folder)
+    start = None
+    if source is not None:
+        start = os.path.relpath(pathlib.Path(source).resolve(), folder.resolve())
+    before = _earlier_files(folder, start)
+    paths = write_results(folder, evaluation, {"source": start, "files": before})
+    written = list(paths.values())
+    if embedding is not None:
+        for name, similarity in evaluation.similarities.items():
+            path = tables.similarity_path(folder, name)
+            tables.write_similarity(path, similarity, progress)
+            written.append(path)
+            path = tables.embedding_path(folder, name)
+            tables.write_embedding(path, similarity.tags, embedding(name), progress=progress)
+            written.append(path)
+    mapped = mapped or list(evaluation.similarities)[:1]
+    drawn = list(_draw(folder, evaluation, mapped, config, progress))
+    files = {path.name for path in (*written, *drawn)} - {paths["metrics"].name}
+    for name in before - files:
+        (folder / name).unlink(missing_ok=True)
+    record = evaluation.record() | {"source": start, "files": sorted(files)}
+    write_json(paths["metrics"], record)
+    drawn.sort(key=lambda path: path.suffix != ".html")  # The report comes first.
+    return [*drawn, paths["metrics"]]
+
+
+def write_results(
+    folder: PathLike, evaluation: Evaluation, more: Mapping[str, Any] | None = None
+) -> dict[str, pathlib.Path]:
+    """Writes `metrics.json`, and for each embedding its lists as CSV files.
+
+    Args:
+      folder: made if absent.
+      evaluation: of a task.
+      more: of `metrics.json`, beside `Evaluation.record`; of its `files`, the names of files that
+        lie there already, the lists become part.
+
+    Returns:
+      {"metrics": metrics.json, "fc_ranked": fc_ranked.csv, "fc_errors": fc_errors.csv, …}.
+    """
+    folder = pathlib.Path(folder)
+    paths = {}
+    for name, result in evaluation.results.items():
+        for kind, table in result.lists().items():
+            path = paths[f"{name}_{kind}"] = folder / f"{name}_{kind}.csv"
+            write_table(path, table.header, table.rows, for_people=True)
+    record = evaluation.record() | dict(more or {})
+    if "files" in record:
+        record["files"] = sorted({*record["files"], *(path.name for path in paths.values())})
+    write_json(folder / "metrics.json", record)
+    return {"metrics": folder / "metrics.json", **paths}
+
+
+def not_drawn(evaluation: Evaluation, config: ReportConfig = ReportConfig()) -> list[str]:  # noqa: B008
+    """Which figures there are not, as there are too many tags, a sentence each."""
+    number = len(evaluation.vocabulary)
+    return [
+        f"no {what}: {number} tags are more than the {limit} that one would see in it"
+        for what, limit in (("map", config.mapped), ("heat map", config.heat))
+        if number > limit
+    ]
+
+
+def _earlier_files(folder: pathlib.Path, source: str | None) -> set[str]:
+    """The names of what an earlier evaluation wrote there; warns if it was of another source."""
+    try:
+        record = read_json(folder / "metrics.json")
+    except InputError:
+        return set()
+    if not isinstance(record, dict):
+        return set()
+    earlier, files = record.get("source"), record.get("files")
+    if isinstance(earlier, str) and earlier != source:
+        path = os.path.normpath(folder.resolve() / earlier)
+        warnings.warn(f"{folder}: the results of {path} there are replaced", stacklevel=3)
+    found = {
+        name
+        for name in (files if isinstance(files, list) else [])
+        if isinstance(name, str) and _WRITTEN.fullmatch(name)
+    }
+    if source == ".":  # What is read there is not removed.
+        found = {name for name in found if "_tag_" not in name}
+    return found
+
+
+def _draw(
+    folder: pathlib.Path,
+    evaluation: Evaluation,
+    mapped: Sequence[str],
+    config: ReportConfig,
+    progress: Progress,
+) -> Iterator[pathlib.Path]:
+    """Figure 1 of the embeddings in `mapped`, the heat map of the paper's best, and the report."""
+    similarities, systems = evaluation.similarities, evaluation.vocabulary.systems
+    number, places = len(evaluation.vocabulary), {}
+    if number <= config.mapped:
+        for name in progress(list(similarities), "t-SNE", len(similarities)):
+            places[name] = figures.layout(similarities[name], config.layout)
+    for step in progress(["map", "heat map", "report"], "draw", 3):
+        if step == "map" and places:
+            panels = {name: (similarities[name].tags, places[name]) for name in mapped}
+            figure = figures.draw_map(panels, evaluation.parents, systems)
+            yield from figures.save(figure, folder / f"{'_'.join(mapped)}_map")
+        elif step == "heat map" and number <= config.heat:
+            best = evaluation.best
+            figure = figures.draw_heat_map(
+                similarities[best], evaluation.parents, systems, title=best
+            )
+            yield from figures.save(figure, folder / f"{best}_heat_map")
+        elif step == "report":
+            write_text(folder / "report.html", page.render(evaluation, places, config))
+            yield folder / "report.html"

@@ -1,0 +1,91 @@
+"""An evaluation as text, for a terminal."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from tagjax.tasks import paper
+from tagjax.tasks.evaluation import Evaluation
+from tagjax.tasks.metrics import Summary
+from tagjax.tasks.results import TaskResult
+
+HEADINGS = {"hr@1": "HR@1", "hr@2": "HR@2", "map": "MAP", "mrr": "MRR"} | {
+    "map_self_included": "MAP, self included"
+}
+
+
+def percent(summary: Summary) -> str:
+    """A mean and its intervals in percent: `85.1 ± 4.6 [80.0, 89.1]`, or `-` where there is none.
+
+    >>> percent({"mean": 0.5, "ci95": 0.25, "n": 4})
+    '50.0 ± 25.0'
+    """
+    if summary["mean"] is None:
+        return "-"
+    text = f"{100 * summary['mean']:.1f} ± {100 * summary['ci95']:.1f}"
+    if "wilson95" not in summary:
+        return text
+    low, high = summary["wilson95"]
+    return f"{text} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def parts_of(result: TaskResult) -> dict[str, Mapping[str, Summary]]:
+    """{part: metrics}: "" of all queries, then of each tag system, then among all systems' tags."""
+    parts: dict[str, Mapping[str, Summary]] = {"": result.metrics}
+    if len(result.systems) > 1:
+        parts |= {system or "(no prefix)": metrics for system, metrics in result.systems.items()}
+    if "among_all" in result.extra:
+        parts["among all tags"] = result.extra["among_all"]
+    return parts
+
+
+def format_evaluation(evaluation: Evaluation) -> str:
+    """Metrics in percent with their 95 % intervals, and notes; in translation also pairs.
+
+    The paper's printed figures stand below an embedding's own, if the evaluation has them.
+    """
+    results = evaluation.results
+    keys = list(next(iter(results.values())).metrics)
+    figures = paper.FIGURES.get(evaluation.task, {}) if evaluation.printed else {}
+    label = paper.TABLES[evaluation.task]
+    rows = [[evaluation.task, "queries", *(HEADINGS.get(key, key) for key in keys)]]
+    for name, result in results.items():
+        for part, metrics in parts_of(result).items():
+            cells = [percent(metrics[key]) for key in keys]
+            rows.append([f"{name} {part}".rstrip(), str(metrics[keys[0]]["n"]), *cells])
+            if not part and name in figures:
+                rows.append([f"  {label}", "", *(str(figures[name].get(key, "-")) for key in keys)])
+    lines = [*align(rows), *(f"Note: {note}" for note in evaluation.notes)]
+    if evaluation.task == "translation":
+        lines += _pairs(evaluation, label)
+    return "\n".join(lines)
+
+
+def _pairs(evaluation: Evaluation, label: str) -> list[str]:
+    """Table 4, and like names; the places in the printed one beside."""
+    results, printed, lines = evaluation.results, evaluation.printed, []
+    audio = [name for name in ("fc", *results) if name in results and name != "fdist"][:1]
+    for name in [*audio, *(["fdist"] if "fdist" in results else [])]:
+        rows = [["", f"nearest by {name}", "", "similarity", *([f"in {label}"] if printed else [])]]
+        for rank, (source, target, score) in enumerate(results[name].tables["nearest"].rows, 1):
+            place = str(paper.rank_in_table_4(name, source, target) or "-")
+            rows.append([str(rank), source, target, f"{score:.3f}", *([place] if printed else [])])
+        lines += ["", *align(rows, (1, 2))]
+    for name in audio:
+        rows = [["", f"same name, least similar by {name}", "", "similarity"]]
+        found = results[name].tables["same_name"].rows[: evaluation.config.top]
+        for rank, (source, target, score) in enumerate(found, 1):
+            rows.append([str(rank), source, target, f"{score:.3f}"])
+        lines += ["", *align(rows, (1, 2))]
+    return lines
+
+
+def align(lines: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:
+    """Rows of cells, the first a heading, as lines of text; columns of `left` flush left."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [
+        "  ".join(
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+    return [text[0], "-" * max(map(len, text)), *text[1:]]

@@ -1,0 +1,107 @@
+"""The synthetic music as a data set: catalogues to a manifest, a manifest to rendered excerpts."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from tagjax import synthetic
+from tagjax.catalogue import annotations
+from tagjax.examples import builder, workers
+from tagjax.examples.source import ExcerptSource, manifest_source
+from tagjax.manifest.sampling import SamplingConfig, make_manifest
+from tagjax.vocabulary import truth as truths
+
+SAMPLING = SamplingConfig(seg_duration=10.0, upsample=(), seed=1)
+
+
+@dataclasses.dataclass
+class SyntheticSplitConfig(tfds.core.BuilderConfig):
+    """An experiment on the catalogues of a `SyntheticConfig`."""
+
+    experiment: str = ""
+    """`taxonomy`, `deduplication` or `translation`; the name of the config if it is empty."""
+    catalogue: synthetic.SyntheticConfig = synthetic.SyntheticConfig()
+    sampling: SamplingConfig = SAMPLING
+    systems: tuple[tuple[str, str], ...] = (("a", ""),)
+    """(system of the catalogue, prefix of its tags) of those that take part."""
+
+
+class SyntheticBuilder(builder.ManifestBuilder, skip_registration=True):
+    """Renders the excerpts; nothing is read or downloaded."""
+
+    name = "synthetic_split"
+    BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS' own form)
+        SyntheticSplitConfig(name="taxonomy", description="System A: styles and their genres."),
+        SyntheticSplitConfig(
+            name="deduplication", description="System A, every tag split in two by artist."
+        ),
+        SyntheticSplitConfig(
+            name="translation",
+            description="Systems A and B, tags prefixed, common tracks kept for fdist.",
+            systems=(("a", "a:"), ("b", "b:")),
+        ),
+    ]
+
+    def source(self) -> ExcerptSource:
+        """Annotations of the systems to a manifest, as `launch.split` makes one."""
+        config = self.builder_config
+        experiment = config.experiment or config.name
+        music = synthetic.make_catalogue(config.catalogue)
+        manifest = make_manifest(
+            [_annotations(music, system, prefix) for system, prefix in config.systems],
+            _tracks(music),
+            config.sampling,
+            experiment,
+        )
+        render = functools.partial(synthetic.render_excerpt, config.catalogue)
+        read = functools.partial(workers.rendered, render=render)
+        name = f"synthetic, seed {config.catalogue.seed}"
+        source = manifest_source(manifest, read, name)
+        planted = _planted_truth(music, dict(config.systems), experiment)
+        return dataclasses.replace(source, truth=source.truth.replaced(planted))
+
+
+def _annotations(music: synthetic.Catalogue, system: str, prefix: str) -> annotations.Catalogue:
+    """What one tag system says of the tracks."""
+    rows = music.annotations[system]
+    return annotations.Catalogue(
+        prefix,
+        track_id=tuple(row.track_id for row in rows),
+        artist_id=tuple(row.artist_id for row in rows),
+        album_id=tuple(row.album_id for row in rows),
+        tags=tuple(row.tags for row in rows),
+    )
+
+
+def _tracks(music: synthetic.Catalogue) -> annotations.Tracks:
+    ids = tuple(track.track_id for track in music.tracks)
+    return annotations.Tracks(ids, ids, np.array([track.duration for track in music.tracks]))
+
+
+def _planted_truth(
+    music: synthetic.Catalogue, prefixes: dict[str, str], experiment: str
+) -> truths.Truth:
+    """What is known of the tags as they are planted, for an experiment.
+
+    The halves of a deduplication are no planted truth: the manifest knows them.
+    """
+    rows: dict[str, list[tuple[str, ...]]] = {}
+    if experiment != "deduplication":
+        rows["taxonomy"] = [
+            (prefix + style, prefix + genre)
+            for system, prefix in prefixes.items()
+            for style, genre in music.taxonomy[system]
+        ]
+        rows["duplicates"] = [
+            (prefixes[system] + tag, prefixes[system] + duplicate)
+            for system, tag, duplicate in music.duplicates
+            if system in prefixes
+        ]
+    if experiment == "translation":
+        rows["translation"] = [
+            ("b:" + source, "a:" + target, relation)
+            for source, target, relation in music.translation
+        ]
+    return truths.from_rows(rows)

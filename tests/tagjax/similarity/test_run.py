@@ -1,0 +1,162 @@
+"""A run directory, and what it says of its tags."""
+
+import numpy as np
+import pytest
+import sklearn.metrics.pairwise
+
+from tagjax.base import files
+from tagjax.base.errors import InputError
+from tagjax.run import predictions
+from tagjax.similarity import embeddings
+from tagjax.similarity import run as runs
+from tagjax.vocabulary.taxonomy import Taxonomy
+from tagjax.vocabulary.translation import Relation
+from tagjax.vocabulary.truth import Truth, write_truth
+from tagjax.vocabulary.vocabulary import Vocabulary
+
+TAGS = ("a:x_1", "a:x_2", "b:y")
+ROWS = 30
+PARTS = ("test", "overlap", "fold_1_overlap")
+ROWS_OLD = {"taxonomy": [["a:x", "a:g"]], "translation": [["b:y", "a:x", "exact"]]}
+
+
+def make(folder, metadata, kernel=True, predicted=True):
+    rng = np.random.default_rng(0)
+    folder.mkdir(exist_ok=True)
+    files.write_json(folder / "config.json", {"dataset": "d/c", "metadata": metadata})
+    if kernel:
+        np.save(folder / "fw_kernel.npy", rng.normal(size=(4, 3)).astype(np.float32))
+    if predicted:
+        with predictions.writing(folder / "predictions", TAGS, ROWS) as writer:
+            for k in range(ROWS):
+                row = rng.dirichlet(np.ones(3)).astype(np.float32)
+                own = "|".join(tag for tag in TAGS if rng.random() < 0.6) or TAGS[0]
+                writer.add(row, (f"t{k}", TAGS[k % 3], PARTS[k % 3], f"r{k}", "", own))
+    return folder
+
+
+def vocabulary():
+    # Recorded as no guess would have it.
+    return Vocabulary(TAGS, ("", "b:"), ("", "", "b:"), (0, 0, 0))
+
+
+@pytest.fixture
+def run(tmp_path):
+    return runs.load_run(make(tmp_path / "run", {"vocabulary": vocabulary().record()}))
+
+
+def test_what_a_run_recorded_is_believed(run):
+    assert run.vocabulary == vocabulary()
+    for similarity in run.similarities().values():
+        assert similarity.vocabulary == vocabulary()
+
+
+def test_a_recorded_vocabulary_follows_the_predictions(tmp_path):
+    more = Vocabulary.of(("b:z", *TAGS[::-1]), ("a:", "b:"), halves=True)
+    run = runs.load_run(make(tmp_path / "run", {"vocabulary": more.record()}))
+    assert run.vocabulary == more.select(TAGS)
+    less = vocabulary().select(TAGS[:2])
+    make(tmp_path / "less", {"vocabulary": less.record()})
+    with pytest.raises(InputError, match="vocabulary lacks tags of"):
+        runs.load_run(tmp_path / "less")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "systems", "half"),
+    [
+        ({"experiment": "taxonomy", "systems": [""], "truth": {}}, ("",), (0, 0, 0)),
+        ({"experiment": "deduplication", "systems": ["a:", "b:"]}, ("a:", "b:"), (1, 2, 0)),
+        ({"experiment": "translation", "systems": ["a:", "b:"]}, ("a:", "b:"), (0, 0, 0)),
+        ({}, ("",), (0, 0, 0)),
+    ],
+)
+def test_an_older_run_has_its_systems(tmp_path, metadata, systems, half):
+    run = runs.load_run(make(tmp_path / "run", metadata))
+    assert (run.vocabulary.systems, run.vocabulary.half) == (systems, half)
+
+
+def test_truth_is_the_copy_in_the_run_or_an_older_ones_metadata(tmp_path):
+    path = make(tmp_path / "run", {"systems": ["a:", "b:"], "truth": ROWS_OLD})
+    old = Truth(Taxonomy.of([("a:x", "a:g")]), (Relation("b:y", "a:x"),))
+    assert runs.load_run(path).truth == old
+    new = Truth(duplicates=(("a:x", "b:y"),))
+    (path / "truth").mkdir()
+    write_truth(path / "truth", new)
+    assert runs.load_run(path).truth == new
+
+
+def test_similarities_are_cosines_of_the_rows_that_count(run):
+    p, m = np.array(run.predictions.probabilities), np.array(run.predictions.occurrences)
+    parts = np.arange(ROWS) % 3
+    heard, overlap = parts != 1, parts > 0
+    means = np.stack([p[heard][m[heard, k] == 1].mean(axis=0, dtype=np.float64) for k in range(3)])
+    expected = {"fw": run.kernels[0].T, "fc": p[heard].T, "fm": means, "fdist": m.T}
+    found = run.similarities()
+    assert list(found) == list(embeddings.NAMES)
+    for name, vectors in expected.items():
+        cosine = sklearn.metrics.pairwise.cosine_similarity(vectors.astype(np.float64))
+        np.testing.assert_allclose(found[name].matrix, cosine, atol=1e-9)
+        np.testing.assert_array_equal(run.similarity(name).matrix, found[name].matrix)
+        np.testing.assert_allclose(run.embedding(name), vectors.T, atol=1e-9)
+    together = run.similarity("fdist", "overlap").matrix
+    cosine = sklearn.metrics.pairwise.cosine_similarity(m[overlap].T.astype(np.float64))
+    np.testing.assert_allclose(together, cosine, atol=1e-12)
+    np.testing.assert_array_equal(run.similarity("fc", "overlap").matrix, found["fc"].matrix)
+
+
+def test_folds_are_stacked(tmp_path):
+    path = make(tmp_path / "run", {}, kernel=False)
+    kernels = [np.full((2, 3), k, np.float32) for k in (1, 2)]
+    for k, kernel in enumerate(kernels):
+        (path / f"fold_{k}").mkdir()
+        np.save(path / f"fold_{k}" / "fw_kernel.npy", kernel)
+    np.testing.assert_array_equal(runs.load_run(path).embedding("fw"), np.concatenate(kernels))
+
+
+def test_a_long_embedding_is_thinned_evenly(run):
+    got = run.embedding("fdist", max_rows=4)
+    np.testing.assert_array_equal(got, run.predictions.occurrences[[0, 9, 19, 29]])
+    assert run.embedding("fm", max_rows=1).shape == (3, 3)  # has no dimension an excerpt
+
+
+def test_new_tags_have_an_embedding(run):
+    annotations = {f"t{k}": ["new", "y"] if k % 2 else ["y"] for k in range(ROWS)}
+    found = run.with_new_tags(annotations, "b:")
+    assert list(found) == ["fm", "fdist"]
+    for similarity in found.values():
+        assert similarity.tags == ("a:x_1", "a:x_2", "b:new", "b:y")
+        assert similarity.vocabulary.system == ("", "", "b:", "b:")
+    p, heard = run.predictions.probabilities, np.arange(ROWS) % 3 != 1
+    new = np.arange(ROWS) % 2 == 1
+    means = [p[heard & new].mean(axis=0, dtype=float), p[heard].mean(axis=0, dtype=float)]
+    expected = sklearn.metrics.pairwise.cosine_similarity(means)[0, 1]
+    assert found["fm"].reordered(["b:new", "b:y"]).matrix[0, 1] == pytest.approx(expected)
+    # b:y is what the new annotations say: on every track, so like b:new on half of them.
+    together = found["fdist"].reordered(["b:new", "b:y"]).matrix[0, 1]
+    assert together == pytest.approx(0.5**0.5)
+    with pytest.raises(InputError, match="none of the 1 annotated tracks is among"):
+        run.with_new_tags({"elsewhere": ["x"]})
+
+
+@pytest.mark.parametrize("wrong", [{"embedding": "fx"}, {"fdist_of": "none"}])
+def test_an_unknown_name_is_refused_with_the_valid_ones(run, wrong):
+    with pytest.raises(InputError, match=r"one of fw, fc, fm, fdist|one of all, overlap"):
+        run.similarity(**wrong)
+
+
+def test_what_is_no_run_or_not_finished_is_told_what_to_do(tmp_path):
+    with pytest.raises(InputError, match=r"no run is there; make one: python -m launch.train"):
+        runs.load_run(tmp_path)
+    make(tmp_path / "run", {}, predicted=False)
+    with pytest.raises(InputError, match=r"no predictions yet; finish it: .*--dataset=d/c"):
+        runs.load_run(tmp_path / "run")
+
+
+def test_the_newest_fitting_run_is_found(tmp_path):
+    with pytest.raises(InputError, match=r"no run in .* suits this task; make one: do it"):
+        runs.find(tmp_path, ["taxonomy"], "do it")
+    for name, experiment in (("one", "taxonomy"), ("two", "taxonomy"), ("three", "other")):
+        make(tmp_path / name, {"experiment": experiment})
+    make(tmp_path / "two" / "fold_1", {"experiment": "taxonomy"})
+    make(tmp_path / "four", {"experiment": "taxonomy"}, predicted=False)
+    assert runs.find(tmp_path, ["taxonomy"], "do it") == tmp_path / "two"

@@ -1,4 +1,4 @@
-"""Progress on stderr, for programs to hand to the library."""
+"""Progress on stderr, drawn from what the library reports."""
 
 import datetime
 import sys
@@ -63,7 +63,7 @@ class TrainingBars:
 
     def __call__(self, now: TrainingProgress) -> None:
         """Draws how far the training is."""
-        key = (now.fold, now.epoch, now.phase == "predict")
+        key = (now.fold, now.epoch, *(now.phase == name for name in ("read", "predict")))
         if self._bar is None or key != self._key:
             self._close()
             self._key = key
@@ -75,7 +75,7 @@ class TrainingBars:
                 mininterval=1.0,
                 disable=not self._shown,
             )
-        if now.phase in ("train", "predict"):
+        if now.phase in ("read", "train", "predict"):
             self._bar.update(now.step * now.batch_size - self._bar.n)
         self._bar.set_postfix_str(_state(now), refresh=now.phase == "epoch")
 
@@ -86,7 +86,8 @@ class TrainingBars:
 
 def _title(now: TrainingProgress) -> str:
     fold = "" if now.fold is None else f"fold {now.fold + 1}/{now.folds}, "
-    return fold + ("predict" if now.phase == "predict" else f"epoch {now.epoch}/{now.max_epochs}")
+    named = now.phase if now.phase in ("read", "predict") else f"epoch {now.epoch}/{now.max_epochs}"
+    return fold + named
 
 
 def _state(now: TrainingProgress) -> str:

@@ -11,6 +11,7 @@ from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.base.interruption import InterruptedRunError, Stop
 from tagjax.examples import loader
+from tagjax.examples.dataset import Dataset
 from tagjax.network import step
 from tagjax.run import devices, directory, predictions
 from tagjax.run.checkpoints import Checkpoints
@@ -20,7 +21,7 @@ from tagjax.run.progress import Reporter
 
 
 def restore(
-    config: TrainConfig, dataset: loader.Dataset, parts: Parts, run_dir: pathlib.Path
+    config: TrainConfig, dataset: Dataset, parts: Parts, run_dir: pathlib.Path
 ) -> step.TrainState:
     """The state of a finished run that predicts: of its best epoch, or of its last one.
 
@@ -60,7 +61,7 @@ def restored(
 
 def predict(
     config: TrainConfig,
-    dataset: loader.Dataset,
+    dataset: Dataset,
     parts: Parts,
     run_dir: pathlib.Path,
     stop: Stop | None = None,
@@ -87,7 +88,7 @@ def predict(
     if folder.exists():
         return
     state = restore(config, dataset, parts, run_dir)
-    load = loader.LoaderConfig(config.batch_size)
+    load = loader.LoaderConfig(config.batch_size)  # Not on the devices: each is read once.
     examples = loader.Examples(dataset, parts.predict, load)
     reporter.begin("predict", math.ceil(len(examples) / config.batch_size))
     mapped = devices.predict_step(config.step)
@@ -107,7 +108,7 @@ def predict(
 
 @contextlib.contextmanager
 def _writing(
-    folder: pathlib.Path, dataset: loader.Dataset, rows: int, state: step.TrainState
+    folder: pathlib.Path, dataset: Dataset, rows: int, state: step.TrainState
 ) -> Iterator[predictions.Writer | None]:
     """The writer of the predictions, in process 0; the last layer's kernel goes beside them."""
     if not devices.is_leader():
@@ -120,7 +121,7 @@ def _writing(
         yield writer
 
 
-def _excerpt(example: dict, dataset: loader.Dataset) -> tuple[str, ...]:
+def _excerpt(example: dict, dataset: Dataset) -> tuple[str, ...]:
     """An example's values of `predictions.COLUMNS`."""
     label = dataset.tags[int(example["label"])]
     rest = (example[name] for name in ("part", "artist_id", "album_id", "tags"))

@@ -3,7 +3,8 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 _LEARNING = 3
 """A step of training computes about three forward passes."""
@@ -14,14 +15,15 @@ class TrainingProgress:
     """How far a run is.
 
     Attributes:
-      phase: "train", "validate" or "predict"; "epoch" when an epoch has ended.
+      phase: "read" (examples go to an accelerator's memory), "train", "validate" or "predict";
+        "epoch" when an epoch has ended.
       fold: which fold's model is trained, from 0 on; None for a data set without folds.
       folds: number of folds; 0 without.
       epoch: the one begun, or just ended, from 1 on.
       max_epochs: number of epochs, unless training stops early.
       step: batches of this phase done.
       steps: batches of this phase.
-      batch_size: excerpts in a batch.
+      batch_size: excerpts in a batch; 1 while they are read.
       excerpts_per_second: in this phase; 0 until its second batch.
       seconds_left: of the whole run with all its folds, if no training stops early; None until
         it can be said.
@@ -67,7 +69,7 @@ class Workload:
         74
         """
         epoch = _LEARNING * self.train + self.validate
-        if now is None:
+        if now is None or now.phase == "read":
             return self.epochs * epoch + self.predict
         if now.phase == "predict":
             return self.predict - now.step
@@ -96,7 +98,8 @@ class Reporter:
           batch_size: excerpts in a batch.
         """
         self._on_progress, self._workloads = on_progress, tuple(workloads)
-        self._now = TrainingProgress(batch_size=batch_size)
+        self._batch_size = batch_size
+        self._now = TrainingProgress()
         self._model = 0
         self._batch_done = math.nan
         self._phase_seconds = self._seconds = 0.0
@@ -106,14 +109,17 @@ class Reporter:
         """Goes to the workload of that number; the others are done or yet to come."""
         self._model = number
         epochs = self._workloads[number].epochs
-        self._now = TrainingProgress(
-            fold=fold, folds=folds, max_epochs=epochs, batch_size=self._now.batch_size
-        )
+        self._now = TrainingProgress(fold=fold, folds=folds, max_epochs=epochs)
 
     def begin(self, phase: str, steps: int, step: int = 0, epoch: int | None = None) -> None:
         """A phase of so many batches begins; `step` of them were done before."""
         self._now = dataclasses.replace(
-            self._now, phase=phase, steps=steps, step=step, epoch=epoch or self._now.epoch
+            self._now,
+            phase=phase,
+            epoch=epoch or self._now.epoch,
+            step=step,
+            steps=steps,
+            batch_size=1 if phase == "read" else self._batch_size,
         )
         self._batch_done, self._phase_seconds, self._phase_batches = math.nan, 0.0, 0
         self._report()
@@ -125,10 +131,21 @@ class Reporter:
         if not math.isnan(before):  # Until the first batch is done, time goes into compilation.
             self._phase_seconds += done - before
             self._phase_batches += 1
-            self._seconds += done - before
-            self._passes += _LEARNING if self._now.phase == "train" else 1
+            if self._now.phase != "read":
+                self._seconds += done - before
+                self._passes += _LEARNING if self._now.phase == "train" else 1
         self._now = dataclasses.replace(self._now, step=self._now.step + 1)
         self._report()
+
+    def reading(
+        self, items: Iterable[Any], what: str = "", total: int | None = None
+    ) -> Iterable[Any]:
+        """Passes items on as a phase of their own: a `base.progress.Progress`."""
+        del what
+        self.begin("read", total or 0)
+        for item in items:
+            yield item
+            self.advance()
 
     def end_epoch(self, metrics: Mapping[str, float]) -> None:
         """An epoch has ended with these metrics."""

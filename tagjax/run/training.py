@@ -22,6 +22,7 @@ from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.base.interruption import InterruptedRunError, Stop
 from tagjax.examples import loader
+from tagjax.examples.dataset import Dataset
 from tagjax.network import step
 from tagjax.network.model import check_input
 from tagjax.run import devices, directory, prediction, predictions, resident
@@ -32,18 +33,15 @@ from tagjax.run.progress import OnProgress, Reporter, Workload
 from tagjax.vocabulary.truth import write_truth
 
 
-def identity(config: TrainConfig, dataset: loader.Dataset, parts: Parts) -> dict[str, Any]:
+def identity(config: TrainConfig, dataset: Dataset, parts: Parts) -> dict[str, Any]:
     """What `config.json` holds: whatever another run would differ in."""
-    metadata = {name: value for name, value in dataset.metadata.items() if name != "truth"}
-    vocabulary = getattr(dataset, "vocabulary", None)
-    if vocabulary is not None:
-        metadata.pop("systems", None)  # The vocabulary says them.
-        metadata["vocabulary"] = vocabulary.record()
+    # Older data sets have the truth in their metadata, and systems instead of a vocabulary.
+    rest = {k: v for k, v in dataset.metadata.items() if k not in ("truth", "systems")}
     return {
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint,
         "tags": list(dataset.tags),
-        "metadata": metadata,
+        "metadata": rest | {"vocabulary": dataset.vocabulary.record()},
         "parts": dataclasses.asdict(parts),
         "train": config.record(),
     }
@@ -136,7 +134,7 @@ class _Session:
     def __init__(
         self,
         config: TrainConfig,
-        dataset: loader.Dataset,
+        dataset: Dataset,
         parts: Parts,
         run_dir: pathlib.Path,
         stop: Stop,
@@ -155,11 +153,12 @@ class _Session:
         self.history = _History()
         self._stack = contextlib.ExitStack()
 
-    def _examples(self, dataset: loader.Dataset, parts: Sequence[str]) -> loader.Batched:
+    def _examples(self, dataset: Dataset, parts: Sequence[str]) -> loader.Batched:
+        """Examples of some parts, on the devices if they fit."""
         examples = loader.Examples(dataset, parts, self._load)
         if self._config.shuffle_labels:
             examples.shuffle_labels(self._config.step.seed)
-        return resident.on_devices(examples)
+        return resident.on_devices(examples, progress=self._reporter.reading)
 
     def __enter__(self) -> "_Session":
         """Opens the run directory, and goes on from its newest checkpoint."""
@@ -268,7 +267,7 @@ class _Session:
 
 def train_model(
     config: TrainConfig,
-    dataset: loader.Dataset,
+    dataset: Dataset,
     parts: Parts,
     run_dir: pathlib.Path,
     stop: Stop | None = None,
@@ -329,7 +328,7 @@ class _Model:
     parts: Parts
     fold: int | None = None
 
-    def workload(self, config: TrainConfig, dataset: loader.Dataset) -> Workload:
+    def workload(self, config: TrainConfig, dataset: Dataset) -> Workload:
         """The batches that it is trained, validated and predicted with."""
 
         def batches(parts: Sequence[str]) -> int:
@@ -341,7 +340,7 @@ class _Model:
 
 
 def _models(
-    config: TrainConfig, dataset: loader.Dataset, run_dir: pathlib.Path, only: int | None
+    config: TrainConfig, dataset: Dataset, run_dir: pathlib.Path, only: int | None
 ) -> list[_Model]:
     """The models of a run, or that of the fold `only`.
 
@@ -368,8 +367,8 @@ def _join_folds(run_dir: pathlib.Path, count: int) -> None:
 
 def train_run(
     config: TrainConfig,
-    dataset: loader.Dataset,
-    run_dir: pathlib.Path,
+    dataset: Dataset,
+    run_dir: files.PathLike,
     fold: int | None = None,
     stop: Stop | None = None,
     on_progress: OnProgress | None = None,
@@ -392,6 +391,7 @@ def train_run(
       InputError: as `train_model`; or there is no such fold.
       InterruptedRunError: as `train_model`.
     """
+    run_dir = pathlib.Path(run_dir)
     # Whatever another flag would mend is refused before anything is written.
     devices.local_share(config.batch_size)
     check_input(config.step.model, shown_shape(config, dataset))

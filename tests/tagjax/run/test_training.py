@@ -21,8 +21,7 @@ from tagjax.network.model import ModelConfig
 from tagjax.run import parts, prediction, predictions, progress, training
 from tagjax.run.config import PRESETS, TrainConfig, decay_steps, replaced
 from tagjax.vocabulary.taxonomy import Taxonomy
-from tagjax.vocabulary.truth import Truth, read_truth
-from tagjax.vocabulary.vocabulary import Vocabulary
+from tagjax.vocabulary.truth import Truth, read_truth, write_truth
 
 PARTS = {"train": 22, "validation": 10, "test": 9, "overlap": 2}
 FOLDS = {"fold_0": 8, "fold_1": 8, "fold_2": 8, "fold_0_upsampled": 4, "fold_1_overlap": 2}
@@ -450,20 +449,29 @@ def test_a_config_comes_back_from_its_record():
         TrainConfig.from_record({k: v for k, v in OLD_RECORD.items() if k != "seed"})
 
 
-@pytest.mark.parametrize("fields", [{"truth": {"taxonomy": [["a", "b"]]}}, {"truth": {}}])
-def test_a_run_directory_of_before_is_of_the_same_run(run_dir, dataset, tmp_path, fields):
+OLD_METADATA = {
+    "experiment": "taxonomy",
+    "systems": [""],
+    "truth": {"taxonomy": [["jazz", "rock"]]},
+}
+"""Of a data set and its runs, before the vocabulary was recorded and the truth was tables."""
+
+
+def test_a_run_directory_of_before_is_of_the_same_run(run_dir, dataset, tmp_path):
     """The truth, and systems instead of a vocabulary, were part of what a run is."""
     shutil.copytree(run_dir, tmp_path / "run")
-    config = json.loads((run_dir / "config.json").read_text())
-    assert "truth" not in config["metadata"]
-    old = {"experiment": "taxonomy", "systems": [""], **fields}
-    (tmp_path / "run" / "config.json").write_text(json.dumps({**config, "metadata": old}))
-    vocabulary = Vocabulary.of(dataset.tags)
-    metadata = {"experiment": "taxonomy", "vocabulary": vocabulary.record()}
-    for now in (dataset, dataclasses.replace(dataset, metadata=metadata)):
+    path = tmp_path / "run" / "config.json"
+    config = json.loads(path.read_text())
+    assert config["train"] == OLD_RECORD
+    assert config["metadata"] == dataset.metadata
+    assert config["metadata"].keys() == {"experiment", "vocabulary"}
+    old = json.dumps({**config, "metadata": OLD_METADATA})
+    path.write_text(old)
+    for now in (dataset, dataclasses.replace(dataset, metadata=OLD_METADATA)):
         (result,) = training.train_run(CONFIG, now, tmp_path / "run")
         assert result["epochs"] == 4
-    other = dataclasses.replace(dataset, metadata={"experiment": "translation"})
+    assert path.read_text() == old
+    other = dataclasses.replace(dataset, metadata={**OLD_METADATA, "experiment": "translation"})
     with pytest.raises(InputError, match=r"metadata.experiment: 'taxonomy' there, 'translation'"):
         training.train_run(CONFIG, other, tmp_path / "run")
 
@@ -471,38 +479,23 @@ def test_a_run_directory_of_before_is_of_the_same_run(run_dir, dataset, tmp_path
 def test_another_vocabulary_of_the_same_tags_is_another_run(run_dir, dataset, tmp_path):
     shutil.copytree(run_dir, tmp_path / "run")
     path = tmp_path / "run" / "config.json"
-    config = json.loads(path.read_text())
-    config["metadata"] = {"experiment": "taxonomy", "vocabulary": {"systems": ["a:"]}}
-    path.write_text(json.dumps(config))
-    metadata = {"experiment": "taxonomy", "vocabulary": {"systems": [""]}}
-    with pytest.raises(InputError, match=r"vocabulary\.systems"):
-        training.train_run(
-            CONFIG, dataclasses.replace(dataset, metadata=metadata), tmp_path / "run"
-        )
+    path.write_text(path.read_text().replace('"half"', '"parts"'))
+    with pytest.raises(InputError, match=r"metadata\.vocabulary\.parts: .* there, None here"):
+        training.train_run(CONFIG, dataset, tmp_path / "run")
 
 
 def test_a_run_keeps_the_truth_of_its_data_set_up_to_date(dataset, tmp_path, run_dir):
     """A corrected table reaches a run that is done, which is not trained again for it."""
     shutil.copytree(run_dir, tmp_path / "run")
     before = (tmp_path / "run" / "metrics.jsonl").read_bytes()
-
-    class Known:
-        """The data set as it is once it knows its truth."""
-
-        vocabulary = Vocabulary.of(dataset.tags)
-
-        def __init__(self, pairs):
-            self.truth = Truth(Taxonomy.of(pairs))
-
-        def __getattr__(self, name):
-            return getattr(dataset, name)
-
-    for pairs in ([("jazz", "blues")], [("jazz", "rock")]):
-        training.train_run(CONFIG, Known(pairs), tmp_path / "run")
-        assert read_truth(tmp_path / "run" / "truth").taxonomy == Taxonomy.of(pairs)
+    for number, pairs in enumerate(([("jazz", "blues")], [("jazz", "rock")], [])):
+        truth = Truth(Taxonomy.of(pairs) if pairs else None)
+        (tmp_path / str(number)).mkdir()
+        write_truth(tmp_path / str(number), truth)
+        known = dataclasses.replace(dataset, path=tmp_path / str(number))
+        training.train_run(CONFIG, known, tmp_path / "run")
+        assert read_truth(tmp_path / "run" / "truth") == truth
     assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == before
-    training.train_run(CONFIG, dataset, tmp_path / "run")
-    assert not list((tmp_path / "run" / "truth").iterdir())
 
 
 def test_a_run_directory_may_have_any_name(dataset, tmp_path):

@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from tagjax.base.text import clean
 from tagjax.report import labels
 from tagjax.report.figures import COLOURS, add_legend
 from tagjax.report.svg import Drawing, Note
@@ -52,7 +53,7 @@ def draw_tags(names: Sequence[str], series: Mapping[str, _Counts], title: str = 
         axis.set_yticks(at, shown, fontsize=7.5, fontfamily=fonts, parse_math=False)
         axis.set_ylim(rows - 0.4, -0.6)
         for i, (name, tick) in enumerate(zip(names[here], axis.get_yticklabels(), strict=True)):
-            if name != shown[i]:
+            if shown[i] != clean(name):
                 tick.set_gid(f"{column}-name-{i}")
                 notes[f"{column}-name-{i}"] = Note([name])
     axes[0].set_xlim(
@@ -114,8 +115,8 @@ def draw_cardinality(cardinality: Mapping[str, _Counts]) -> Drawing:
         bars.append(axis.bar(at, share, wide * 0.92, color=COLOURS[k % len(COLOURS)]))
         for i, bar in enumerate(bars[-1]):
             bar.set_gid(f"bar-{k}-{i}")
-            text = f"{i} tags: {counts[i]:,} tracks, {share[i]:.1f} %"
-            notes[f"bar-{k}-{i}"] = Note([text], {"series": str(k), "part": "marker"})
+            lines = [f"tags a track: {i}", f"tracks: {counts[i]:,} ({share[i]:.1f} %)"]
+            notes[f"bar-{k}-{i}"] = Note(lines, {"series": str(k), "part": "marker"})
     axis.set_xlim(0.4 if all(c[0] == 0 for c in cardinality.values()) else -0.6, most + 0.6)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20))
     axis.set_xlabel("tags a track")
@@ -157,7 +158,7 @@ def _draw_column(
         look: dict[str, Any] = {"marker": marker, "ms": size, "mew": 1.8 if marker == "|" else 0}
         axis.plot(column, at, ls="", color=colour, label=name, gid=f"{prefix}dots-{k}", **look)
         tooltips = [
-            (tag, f"{count:,.0f} {name}")
+            (tag, f"{name}: {count:,.0f}")
             for tag, count in zip(names, column, strict=True)
             if count > 0
         ]

@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import matplotlib
 import numpy as np
 import numpy.typing as npt
 import sklearn.manifold
@@ -20,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tagjax.base.files import PathLike, atomic_path, write_text
+from tagjax.base.text import clean
 from tagjax.report import labels
 from tagjax.report.svg import Drawing, Note
 from tagjax.similarity.matrix import Similarity
@@ -212,7 +214,8 @@ def draw_map(
     styles = [looks(similarity.vocabulary, parents) for similarity, _ in panels.values()]
     for axis, (title, (_, places)) in zip(axes, panels.items(), strict=True):
         missing = int(np.isnan(places).any(axis=1).sum())
-        axis.set_title(title + (f" ({missing} tags without data)" if missing else ""), fontsize=15)
+        more = f" ({missing} tags without data)" if missing else ""
+        axis.set_title(labels.short(title) + more, fontsize=15, parse_math=False)
         _empty(axis)
     found = {look.genre: look.colours[0] for look in itertools.chain(*styles)}
     series = {genre: found[genre] for genre in sorted(found, key=lambda g: (not g, g))}
@@ -241,7 +244,8 @@ def draw_heat_map(
     size = (1.15 * side + names + groups + 0.5, 1.04 * side + names + groups + 0.3)
     figure = _figure(*size, config)
     axis = figure.subplots()
-    figure.suptitle(title, fontsize=1.4 * _group_font(side))  # Above the names of the groups.
+    above = {"fontsize": 1.4 * _group_font(side), "parse_math": False}  # Above groups' names.
+    figure.suptitle(labels.short(title), **above)
     notes = _draw_cells(axis, similarity, parents, label, side)
     _settle(figure)
     return Drawing(figure, f"heat-{title}", notes)
@@ -493,15 +497,18 @@ def _draw_cells(
     """
     order = taxonomy_order(similarity.vocabulary, parents)
     number, matrix = len(order), similarity.reordered(order).matrix
+    if not number:
+        return {}
     off = matrix[~np.eye(number, dtype=bool)]
     low, high = np.nanquantile(off, [0, 0.999]) if np.isfinite(off).any() else (0, 1)
+    colours = matplotlib.colormaps["magma_r"].resampled(255)  # With NaN, a palette's 256.
     image = axis.imshow(
-        matrix, vmin=low, vmax=high, cmap="magma_r", interpolation="none", gid="cells"
+        matrix, vmin=low, vmax=high, cmap=colours, interpolation="none", gid="cells"
     )
     axis.set_facecolor(NO_VALUE)
     notes = {"cells": Note(data={"part": "cells"})}
     shown = [labels.short(tag) for tag in order]
-    points = 72 * height / max(number, 1)  # of a row
+    points = 72 * height / number  # of a row
     look: dict[str, Any] = {"fontsize": _name_font(points), "parse_math": False}
     look["fontfamily"] = labels.families(shown)
     at = range(number)
@@ -514,7 +521,7 @@ def _draw_cells(
         for i, (tag, tick) in enumerate(zip(order, ticks, strict=True)):
             if tag in genres:
                 tick.set_fontweight("bold")
-            if shown[i] != tag:
+            if shown[i] != clean(tag):
                 tick.set_gid(f"{name}-{i}")
                 notes[f"{name}-{i}"] = Note([tag])
     _mark_groups(axis, order, similarity.vocabulary, parents, points)

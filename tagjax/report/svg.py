@@ -154,10 +154,10 @@ def _packed(png: str) -> str:
 
 def _shorten(element: ET.Element) -> None:
     """Leaves out white space, digits that nobody sees, and groups that say nothing."""
-    for key in ("d", "x", "y"):
+    for key in ("d", "x", "y", *(["transform"] if element.tag == _TEXT else [])):
         if key in element.attrib:
             text = " ".join(element.attrib[key].split())
-            element.set(key, _NUMBER.sub(lambda match: f"{float(match[0]):.2f}", text))
+            element.set(key, _NUMBER.sub(lambda match: f"{round(float(match[0]), 2):g}", text))
     if not (element.text or "").strip():
         element.text = None
     element.tail = None

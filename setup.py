@@ -23,7 +23,6 @@ setuptools.setup(
         "numpy",
         "optax",
         "orbax-checkpoint",
-        "plotly",
         "scikit-learn",
         "scipy",
         "soundfile",

@@ -9,6 +9,7 @@ network, into --out. Annotations are described as launch.split would sample them
 without --tracks no track's duration is known, and each gives one excerpt.
 """
 
+import dataclasses
 import pathlib
 
 from absl import flags
@@ -18,7 +19,8 @@ from launch import program
 from tagjax.base.errors import InputError
 from tagjax.catalogue import annotations
 from tagjax.manifest import lists, sampling
-from tagjax.report import describe, page
+from tagjax.manifest.lists import Manifest
+from tagjax.report import describe, description
 
 _MANIFEST_DIR = flags.DEFINE_string("manifest_dir", None, "A manifest.")
 _ANNOTATIONS = flags.DEFINE_list("annotations", [], "Annotation tables, one a catalogue, instead.")
@@ -27,29 +29,48 @@ _TRACKS = flags.DEFINE_string("tracks", None, "Table of tracks: track_id,path,du
 _OUT = flags.DEFINE_string("out", None, "Folder for the report; by default results/NAME/describe.")
 
 
+@dataclasses.dataclass(frozen=True)
+class _Source:
+    """What is described.
+
+    Attributes:
+      name: of the report.
+      manifest: after balancing.
+      before: the same without balancing; None where only the manifest is known.
+    """
+
+    name: str
+    manifest: Manifest
+    before: Manifest | None = None
+
+
+def _manifest() -> _Source:
+    for flag in (_PREFIX, _TRACKS):
+        if flag.value:
+            raise InputError(f"--{flag.name} has no use beside --manifest_dir")
+    name = pathlib.Path(_MANIFEST_DIR.value).absolute().name
+    return _Source(name, lists.read_manifest(_MANIFEST_DIR.value))
+
+
+def _annotations() -> _Source:
+    catalogues = annotations.read_catalogues(_ANNOTATIONS.value, _PREFIX.value)
+    tracks = annotations.read_tracks(_TRACKS.value) if _TRACKS.value else None
+    name = "+".join(pathlib.Path(path).stem for path in _ANNOTATIONS.value)
+    return _Source(name, *describe.sampled(catalogues, tracks, sampling.SamplingConfig()))
+
+
 def main() -> None:
     """Flags to one description."""
     if bool(_MANIFEST_DIR.value) == bool(_ANNOTATIONS.value):
         raise InputError("name a manifest by --manifest_dir, or tables by --annotations")
     with tqdm(desc="describe", unit=" steps", leave=False, disable=None) as bar:
-        if _MANIFEST_DIR.value:
-            for flag in (_PREFIX, _TRACKS):
-                if flag.value:
-                    raise InputError(f"--{flag.name} has no use beside --manifest_dir")
-            made, before = lists.read_manifest(_MANIFEST_DIR.value), None
-            name = pathlib.Path(_MANIFEST_DIR.value).absolute().name
-        else:
-            catalogues = annotations.read_catalogues(_ANNOTATIONS.value, _PREFIX.value)
-            tracks = annotations.read_tracks(_TRACKS.value) if _TRACKS.value else None
-            bar.update()
-            made, before = describe.sampled(catalogues, tracks, sampling.SamplingConfig())
-            name = "+".join(pathlib.Path(path).stem for path in _ANNOTATIONS.value)
+        source = _manifest() if _MANIFEST_DIR.value else _annotations()
         bar.update()
-        described = describe.describe(made, before)
+        described = describe.describe(source.manifest, source.before)
         bar.update()
-        parents = describe.genres(described, made.truth.get("taxonomy", ()))
-        out = pathlib.Path(_OUT.value or f"results/{name}/describe")
-        for _ in page.write_description(out, described, parents, name):
+        parents = describe.genres(described, source.manifest.truth)
+        out = pathlib.Path(_OUT.value or f"results/{source.name}/describe")
+        for _ in description.write_description(out, described, parents, source.name):
             bar.update()
     for line in describe.lines(described):
         print(line)

@@ -19,22 +19,26 @@ _default_show = warnings.showwarning
 flags.disclaim_key_flags()  # Flags defined through this module belong to the program's --help.
 
 
-def run(main: Callable[[], None]) -> None:
-    """Runs `main` as an absl program.
+def run(main: Callable[..., int | None], arguments: bool = False) -> None:
+    """Runs `main` as an absl program; it may return an exit code.
 
     An `InputError`, or what the system refused (a full disk), is printed as one line, and the
-    process leaves with exit code 2; a run that
-    was stopped says so and leaves with 128 + the signal. Our warnings are lines too. Stray
-    positional arguments are refused, as they are mostly misspelt flags.
+    process leaves with exit code 2. A run that was stopped says so and leaves with 128 + the
+    signal. Our warnings are lines too.
+
+    Args:
+      main: the program.
+      arguments: whether `main` takes the arguments that are no flags. If not, stray ones are
+        refused: most of them are misspelt flags.
     """
 
     def wrapped(argv: list[str]) -> int:
-        if len(argv) > 1:
+        if len(argv) > 1 and not arguments:
             print(f"error: unexpected argument {argv[1]!r}; see --help", file=sys.stderr)
             return 2
         try:
             with Stop():
-                main()
+                return (main(argv[1:]) if arguments else main()) or 0
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
@@ -49,7 +53,6 @@ def run(main: Callable[[], None]) -> None:
         except KeyboardInterrupt:
             print("stopped by SIGINT", file=sys.stderr)
             return 130
-        return 0
 
     def parse(argv: list[str]) -> list[str]:
         if {"--help", "-help", "-h"} & set(argv[1:]):

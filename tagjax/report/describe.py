@@ -7,7 +7,7 @@ and are counted apart, but for co-occurrence and the number of tags a track.
 import dataclasses
 import itertools
 import warnings
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,11 +18,16 @@ import scipy.sparse
 from tagjax.catalogue.annotations import Catalogue, Tracks
 from tagjax.manifest.lists import Excerpts, Manifest, summarise
 from tagjax.manifest.sampling import EmptyPartError, SamplingConfig, make_manifest
+from tagjax.report.figures import Parents, genres_among
 from tagjax.similarity.matrix import Similarity
 from tagjax.tasks.results import TaskTable
-from tagjax.vocabulary import tags as names
+from tagjax.vocabulary.taxonomy import place
+from tagjax.vocabulary.truth import Truth
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 Counts = npt.NDArray[np.int64]
+
+_UNTRAINED = ("overlap", "_downsampled")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,8 +35,7 @@ class Description:
     """A data set in figures.
 
     Attributes:
-      systems: prefixes of the tag systems.
-      tags: N names, sorted.
+      vocabulary: N tags, sorted.
       tracks: int64 [N], tracks with the tag in their annotation.
       artists: int64 [N], their artists; None where the manifest does not know them.
       labelled: int64 [N], tracks whose label the tag is, before balancing.
@@ -45,11 +49,11 @@ class Description:
       full: whether whole annotations are known, not labels alone.
       totals: {what: number} of the data set.
       counts: {what: number} that its making found, dropped and made.
+      method: how it was made, as far as it is known, a sentence each.
       notes: what to look out for, a sentence each.
     """
 
-    systems: tuple[str, ...]
-    tags: tuple[str, ...]
+    vocabulary: Vocabulary
     tracks: Counts
     artists: Counts | None
     labelled: Counts
@@ -62,6 +66,7 @@ class Description:
     full: bool
     totals: Mapping[str, int]
     counts: Mapping[str, int]
+    method: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -93,68 +98,34 @@ def describe(manifest: Manifest, before: Manifest | None = None) -> Description:
       before: the same without balancing: an excerpt of every track. None: what `manifest` shows
         of that, its tracks; tracks that balancing left out are not among them.
     """
-    systems = manifest.vocabulary.systems
     source = before or manifest
-    tags = tuple(sorted({*manifest.vocabulary.tags, *source.vocabulary.tags}))
-    number = {tag: i for i, tag in enumerate(tags)}
-    table = _tracks(source)
-    full = all(part.tags is not None for part in source.parts.values())
-    lists = list(table.tags)
-    flat = np.fromiter(map(number.__getitem__, itertools.chain.from_iterable(lists)), np.int64)
-    row = np.repeat(np.arange(len(lists)), [len(own) for own in lists])
-    shared = np.array(table.overlap, bool)
-    holds = scipy.sparse.csr_array(
-        (np.ones(len(flat), np.int64), (row, flat)), shape=(len(lists), len(tags))
-    )
-    label = np.array([number[tag] for tag in table.label], np.int64)
-    artists = None
-    if table.artist is not None:
-        artist = np.unique(np.array(table.artist), return_inverse=True)[1]
-        own = ~shared[row]
-        pairs = np.unique(artist[row[own]] * len(tags) + flat[own])
-        artists = np.bincount(pairs % len(tags), minlength=len(tags))
-    groups: dict[str, list[Excerpts]] = defaultdict(list)
-    for name, part in manifest.parts.items():
-        if not name.endswith("overlap"):
-            groups[name.removesuffix("_upsampled")].append(part)
-
-    def of_labels(labels: Iterable[str]) -> Counts:
-        found = np.fromiter(map(number.__getitem__, labels), np.int64)
-        return np.bincount(found, minlength=len(tags))
-
-    excerpts = {
-        name: of_labels(itertools.chain.from_iterable(part.label for part in parts))
-        for name, parts in groups.items()
-    }
-    shares = {}
-    for name, parts in groups.items():
-        pairs_of = {p for part in parts for p in zip(part.sng_id, part.label, strict=True)}
-        shares[name] = of_labels(label for _, label in pairs_of)
-    made = Description(
-        systems=systems,
-        tags=tags,
-        tracks=holds[~shared].sum(axis=0),
-        artists=artists,
-        labelled=np.bincount(label[~shared], minlength=len(tags)),
-        shares=shares,
-        excerpts=excerpts,
-        overlap=holds[shared].sum(axis=0),
+    vocabulary = manifest.vocabulary.extended(source.vocabulary)
+    vocabulary = vocabulary.select(sorted(vocabulary.tags))
+    tracks = _tracks(source)
+    overlap = np.array(tracks.overlap, bool)
+    holds = _holds(tracks, vocabulary)
+    learnt = [name for name in manifest.parts if not name.endswith(_UNTRAINED)]
+    shown = [name for name in manifest.parts if not name.endswith("overlap")]
+    label = [tag for tag, shared in zip(tracks.label, overlap, strict=True) if not shared]
+    description = Description(
+        vocabulary=vocabulary,
+        tracks=holds[~overlap].sum(axis=0),
+        artists=_artists(tracks, holds),
+        labelled=_count(label, vocabulary),
+        shares=_by_part(manifest, shown, vocabulary, of_tracks=True),
+        excerpts=_by_part(manifest, learnt, vocabulary, of_tracks=False),
+        overlap=holds[overlap].sum(axis=0),
         parts=_parts(manifest),
-        cardinality=_cardinality(tags, systems, row, flat, len(lists)),
+        cardinality=_cardinality(holds, vocabulary),
         together=(holds.T @ holds).toarray(),
-        full=full,
-        totals={
-            "tags": len(tags),
-            "tracks": len(lists),
-            **({} if table.artist is None else {"artists": len(set(table.artist))}),
-            **({} if table.album is None else {"albums": len(set(table.album) - {""})}),
-            "tracks in several catalogues": int(shared.sum()),
-            "excerpts": sum(map(len, manifest.parts.values())),
-        },
+        full=all(part.tags is not None for part in source.parts.values()),
+        totals=_totals(manifest, tracks, vocabulary),
         counts={name.replace("_", " "): count for name, count in manifest.counts.items() if count},
+        method=tuple(_method(manifest, bool(overlap.any()))),
         notes=(),
     )
-    return dataclasses.replace(made, notes=tuple(_notes(made, manifest, before)))
+    notes = tuple(_notes(description, manifest, before))
+    return dataclasses.replace(description, notes=notes)
 
 
 def likeness(described: Description) -> Similarity:
@@ -163,41 +134,48 @@ def likeness(described: Description) -> Similarity:
     Tracks with both, divided by the geometric mean of those with either; NaN for tags without
     a track.
     """
-    own = np.sqrt(np.diagonal(described.together).astype(np.float64))
-    scale = np.where(own > 0, own, np.nan)
-    return Similarity(described.tags, described.together / scale[:, None] / scale)
+    alone = np.sqrt(np.diagonal(described.together).astype(np.float64))
+    scale = np.where(alone > 0, alone, np.nan)
+    return Similarity(described.vocabulary, described.together / scale[:, None] / scale)
 
 
-def genres(
-    described: Description, taxonomy: Sequence[Sequence[str]] = ()
-) -> dict[str, tuple[str, ...]]:
+def genres(described: Description, truth: Truth | None = None) -> Parents:
     """{style tag: genre tags}: as the taxonomy has it, or the genre it most often comes with.
 
     Args:
       described: a data set.
-      taxonomy: (style, genre) pairs of full names.
+      truth: what is known of its tags.
     """
-    found: dict[str, tuple[str, ...]] = {}
-    for style, genre, *_ in taxonomy:
-        found[style] = (*found.get(style, ()), genre)
-    if found:
-        return found
-    systems = described.systems
+    vocabulary = described.vocabulary
+    if truth and truth.taxonomy:
+        return place(truth.taxonomy, vocabulary).parents
+    marked = genres_among(vocabulary, {})
     matrix = np.nan_to_num(likeness(described).matrix)
-    for system in systems:
-        own = [i for i, t in enumerate(described.tags) if names.system_of(t, systems) == system]
-        big = [i for i in own if names.is_genre(described.tags[i], systems)]
-        for i in set(own) - set(big):
-            if big and matrix[i, big].any():
-                best = big[int(matrix[i, big].argmax())]
-                found[described.tags[i]] = (described.tags[best],)
+    parents: dict[str, tuple[str, ...]] = {}
+    for system in vocabulary.systems:
+        members = vocabulary.members(system)
+        candidates = [i for i in members if vocabulary.tags[i] in marked]
+        for i in set(members) - set(candidates):
+            if candidates and matrix[i, candidates].any():
+                nearest = candidates[int(matrix[i, candidates].argmax())]
+                parents[vocabulary.tags[i]] = (vocabulary.tags[nearest],)
+    return parents
+
+
+def tables(described: Description) -> dict[str, TaskTable]:
+    """{name of its file: table}, those of whole annotations only where they are known."""
+    found = {"parts": described.parts, "tags": tag_table(described)}
+    if described.full:
+        found["cardinality"] = cardinality_table(described)
+        found["pairs"] = pair_table(described)
+        found["cooccurrence"] = square_table(described)
     return found
 
 
 def tag_table(described: Description) -> TaskTable:
     """A row a tag, those of most tracks first."""
     total = sum(described.excerpts.values())
-    columns: dict[str, Sequence[Any]] = {"tag": described.tags}
+    columns: dict[str, Sequence[Any]] = {"tag": described.vocabulary.tags}
     if described.full:
         columns["tracks"] = described.tracks.tolist()
     if described.artists is not None:
@@ -218,34 +196,30 @@ def tag_table(described: Description) -> TaskTable:
 
 def cardinality_table(described: Description) -> TaskTable:
     """A row for each number of tags a track may have, with the tracks of each system and all."""
-    several = described.cardinality
-    heads = [name or "all" for name in several] if len(several) > 1 else ["tracks"]
-    rows = zip(*(counts.tolist() for counts in several.values()), strict=True)
+    counts = described.cardinality
+    heads = [name or "all" for name in counts] if len(counts) > 1 else ["tracks"]
+    rows = zip(*(column.tolist() for column in counts.values()), strict=True)
     kept = [(k, *row) for k, row in enumerate(rows)]
     return TaskTable(("tags", *heads), tuple(row for row in kept if any(row[1:])))
 
 
 def pair_table(described: Description, limit: int | None = None) -> TaskTable:
     """Pairs of tags that occur together: tracks with both, and `likeness`; the likest first."""
-    matrix = likeness(described).matrix
-    one, other = np.nonzero(np.triu(described.together, 1))
-    order = np.argsort(-matrix[one, other], kind="stable")[:limit]
+    tags, matrix = described.vocabulary.tags, likeness(described).matrix
+    first, second = np.nonzero(np.triu(described.together, 1))
+    order = np.argsort(-matrix[first, second], kind="stable")[:limit]
     rows = [
-        (
-            described.tags[i],
-            described.tags[j],
-            int(described.together[i, j]),
-            float(matrix[i, j]),
-        )
-        for i, j in zip(one[order].tolist(), other[order].tolist(), strict=True)
+        (tags[i], tags[j], int(described.together[i, j]), float(matrix[i, j]))
+        for i, j in zip(first[order].tolist(), second[order].tolist(), strict=True)
     ]
     return TaskTable(("tag", "other", "tracks", "co-occurrence"), tuple(rows))
 
 
 def square_table(described: Description) -> TaskTable:
     """Tracks with both tags, a row and a column a tag, in the form of a similarity."""
-    rows = zip(described.tags, described.together.tolist(), strict=True)
-    return TaskTable(("", *described.tags), tuple((tag, *row) for tag, row in rows))
+    tags = described.vocabulary.tags
+    rows = zip(tags, described.together.tolist(), strict=True)
+    return TaskTable(("", *tags), tuple((tag, *row) for tag, row in rows))
 
 
 def lines(described: Description, shown: int = 12) -> Iterator[str]:
@@ -322,57 +296,134 @@ def _tracks(manifest: Manifest) -> _Tracks:
     )
 
 
+def _holds(tracks: _Tracks, vocabulary: Vocabulary) -> scipy.sparse.csr_array:
+    """Whether a track has a tag: {0, 1} [number of tracks, N]."""
+    column = [vocabulary.index[tag] for tag in itertools.chain.from_iterable(tracks.tags)]
+    row = np.repeat(np.arange(len(tracks.tags)), [len(tags) for tags in tracks.tags])
+    shape = (len(tracks.tags), len(vocabulary))
+    return scipy.sparse.csr_array((np.ones(len(column), np.int64), (row, column)), shape=shape)
+
+
+def _count(tags: Iterable[str], vocabulary: Vocabulary) -> Counts:
+    """How often each tag of the vocabulary is among some."""
+    places = np.fromiter((vocabulary.index[tag] for tag in tags), np.int64)
+    return np.bincount(places, minlength=len(vocabulary))
+
+
+def _artists(tracks: _Tracks, holds: scipy.sparse.csr_array) -> Counts | None:
+    """Artists of each tag, but for tracks of several catalogues; None if they are not known."""
+    if tracks.artist is None:
+        return None
+    artist = np.unique(np.array(tracks.artist), return_inverse=True)[1]
+    row, tag = holds[~np.array(tracks.overlap, bool)].nonzero()
+    artist = artist[~np.array(tracks.overlap, bool)][row]
+    pairs = np.unique(artist * holds.shape[1] + tag)
+    return np.bincount(pairs % holds.shape[1], minlength=holds.shape[1])
+
+
+def _by_part(
+    manifest: Manifest, names: Sequence[str], vocabulary: Vocabulary, of_tracks: bool
+) -> dict[str, Counts]:
+    """{part or fold: tracks or excerpts of each label}, what was added to a fold with it."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for name in names:
+        part = manifest.parts[name]
+        group = groups.setdefault(name.removesuffix("_upsampled").removesuffix("_downsampled"), [])
+        group += zip(part.sng_id, part.label, strict=True)
+    return {
+        name: _count((label for _, label in (set(pairs) if of_tracks else pairs)), vocabulary)
+        for name, pairs in groups.items()
+    }
+
+
+def _totals(manifest: Manifest, tracks: _Tracks, vocabulary: Vocabulary) -> dict[str, int]:
+    totals = {"tags": len(vocabulary), "tracks": len(tracks.tags)}
+    if tracks.artist is not None:
+        totals["artists"] = len(set(tracks.artist))
+    if tracks.album is not None:
+        totals["albums"] = len(set(tracks.album) - {""})
+    totals["tracks in several catalogues"] = sum(tracks.overlap)
+    totals["excerpts"] = sum(map(len, manifest.parts.values()))
+    return totals
+
+
 def _parts(manifest: Manifest) -> TaskTable:
     rows = []
-    for row, part in zip(summarise(manifest), manifest.parts.values(), strict=True):
-        row = {("labels" if name == "tags" else name): value for name, value in row.items()}
+    for summary, part in zip(summarise(manifest), manifest.parts.values(), strict=True):
+        row = {("labels" if name == "tags" else name): value for name, value in summary.items()}
         row["hours"] = round(float(part.seg_duration.sum()) / 3600, 2)
-        largest = None
+        row["largest_artist"] = None
         if part.artist_id is not None:
             pairs = set(zip(part.artist_id, part.sng_id, strict=True))
-            largest = max(Counter(artist for artist, _ in pairs).values(), default=0)
-        row["largest_artist"] = largest
+            tracks_of = Counter(artist for artist, _ in pairs)
+            row["largest_artist"] = max(tracks_of.values(), default=0)
         rows.append(row)
     return TaskTable(tuple(rows[0]), tuple(tuple(row.values()) for row in rows))
 
 
-def _cardinality(
-    tags: Sequence[str], systems: Sequence[str], row: Counts, flat: Counts, tracks: int
-) -> dict[str, Counts]:
-    of_track = {"": np.bincount(row, minlength=tracks)}
-    if len(systems) > 1:
-        system = np.array([systems.index(names.system_of(tag, systems)) for tag in tags])
-        for k, name in enumerate(systems):
-            counts = np.bincount(row[system[flat] == k], minlength=tracks)
-            of_track[name or "(no prefix)"] = counts[counts > 0]
+def _cardinality(holds: scipy.sparse.csr_array, vocabulary: Vocabulary) -> dict[str, Counts]:
+    of_track = {"": holds.sum(axis=1)}
+    if len(vocabulary.systems) > 1:
+        for system in vocabulary.systems:
+            counts = holds[:, vocabulary.members(system)].sum(axis=1)
+            of_track[system or "(no prefix)"] = counts[counts > 0]
     most = int(max((counts.max(initial=0) for counts in of_track.values()), default=0))
     return {name: np.bincount(counts, minlength=most + 1) for name, counts in of_track.items()}
 
 
-def _notes(made: Description, manifest: Manifest, before: Manifest | None) -> Iterator[str]:
-    def told(mask: npt.NDArray[np.bool_], text: str) -> Iterator[str]:
-        chosen = [tag for tag, is_so in zip(made.tags, mask, strict=True) if is_so]
-        if chosen:
-            more = f" and {len(chosen) - 4} more" if len(chosen) > 5 else ""
-            listed = ", ".join(chosen[: 4 if more else 5])
-            many = f"{len(chosen)} tags are" if len(chosen) > 1 else "1 tag is"
-            yield f"{many} {text}: {listed}{more}."
-
+def _notes(described: Description, manifest: Manifest, before: Manifest | None) -> Iterator[str]:
     left_out = manifest.counts.get("tracks_downsampled")
-    if before is None and left_out:
+    there = any(name.endswith("_downsampled") for name in manifest.parts)
+    if before is None and left_out and not there:
         yield f"Balancing left {left_out:,} tracks out; the manifest does not have them."
-    if not made.full:
+    if not described.full:
         yield "The list names one label a track, not its whole annotation."
-    if len(made.shares) < (manifest.folds or 3):
-        missing = [name for name in ("train", "validation", "test") if name not in made.shares]
+    if len(described.shares) < (manifest.folds or 3):
+        missing = [n for n in ("train", "validation", "test") if n not in described.shares]
         yield f"There is no {' and no '.join(missing)} part."
-    used = made.labelled > 0
-    yield from told(~used, "no track's label")
-    if made.artists is not None:
-        yield from told(used & (made.artists == 1), "of one artist, so either learnt or tested")
-    for name, counts in made.shares.items():
+    tags, used = described.vocabulary.tags, described.labelled > 0
+    yield from _note_on(tags, ~used, "no track's label")
+    if described.artists is not None:
+        single = used & (described.artists == 1)
+        yield from _note_on(tags, single, "of one artist, so either learnt or tested")
+    for name, counts in described.shares.items():
         if name in ("train", "validation", "test"):
-            yield from told(used & (counts == 0), f"no label in {name}")
+            yield from _note_on(tags, used & (counts == 0), f"no label in {name}")
+
+
+def _method(manifest: Manifest, overlap: bool) -> Iterator[str]:
+    """What was done to make a manifest; of a list whose making is unknown, hardly anything."""
+    if manifest.config:
+        levels = set(manifest.config.get("annotates", ["album"]))
+        tags = {"album": "the tags of its album", "track": "its own tags"}
+        source = " or, where tracks are annotated, ".join(tags[k] for k in tags if k in levels)
+        yield (
+            f"Each track has one label, drawn from {source} with a chance inverse to their "
+            "popularity (section 2.2 of the paper); “labelled” counts tracks by it."
+        )
+    else:
+        yield "Each track has one label; “labelled” counts tracks by it."
+    if manifest.counts.get("tracks_downsampled"):
+        yield "Balancing left out tracks of labels that have too many."
+    if manifest.counts.get("excerpts_upsampled"):
+        yield "Balancing took further excerpts of tracks of labels that have few."
+    if overlap:
+        yield (
+            "Tracks of several catalogues are never trained on: they are counted under “overlap”, "
+            "not under “tracks” or “labelled”."
+        )
+    if all(part.artist_id is not None for part in manifest.parts.values()):
+        yield "An artist is in one part only."
+
+
+def _note_on(tags: Sequence[str], mask: npt.NDArray[np.bool_], text: str) -> Iterator[str]:
+    """A sentence on the tags of a mask, if there are any."""
+    chosen = [tag for tag, is_so in zip(tags, mask, strict=True) if is_so]
+    if chosen:
+        more = f" and {len(chosen) - 4} more" if len(chosen) > 5 else ""
+        listed = ", ".join(chosen[: 4 if more else 5])
+        many = f"{len(chosen)} tags are" if len(chosen) > 1 else "1 tag is"
+        yield f"{many} {text}: {listed}{more}."
 
 
 def _aligned(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:

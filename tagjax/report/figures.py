@@ -1,25 +1,30 @@
 """Figure 1 (a map of the tags by t-SNE) and a similarity heat map.
 
-Drawn with Matplotlib's object interface on the Agg canvas: no display, no global state.
+`plot_map` and `plot_heat_map` draw on anybody's axes; `draw_map` and `draw_heat_map` make figures
+of them for files and for the report, on the Agg canvas: no display, no global state.
 """
 
 import dataclasses
+import itertools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 import numpy.typing as npt
 import sklearn.manifold
 import threadpoolctl
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tagjax.base.files import PathLike, atomic_path
+from tagjax.base.files import PathLike, atomic_path, write_text
+from tagjax.report import labels
+from tagjax.report.svg import Drawing, Note
 from tagjax.similarity.matrix import Similarity
-from tagjax.vocabulary import tags
+from tagjax.vocabulary.tags import GENRE
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 # Twenty colours a reader can tell apart, as many as genres of either released system.
 COLOURS = (
@@ -28,11 +33,17 @@ COLOURS = (
     "#006d5b", "#c49c94", "#ff5e5b", "#5254a3",
 )  # fmt: skip
 NO_GENRE = "#c8c8c8"
+NO_VALUE = "#d9e3ea"  # of a cell without similarity
 GENRE_MARKER, STYLE_MARKER = 15, 7  # points across
+
+_MARKERS = "oDs*^vPX<>"  # of the first system (and of its tags _2), the second, …
+_IN_LEGEND = 30  # letters of a genre
+_LINES, _STRONG_LINES = "#88aaaa", "#1b6ca8"  # between genres; between systems or halves
+Parents = Mapping[str, Sequence[str]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class FigureConfig:
     """What the paper leaves open of its figure.
 
     Attributes:
@@ -41,6 +52,7 @@ class Config:
       size: inches a side of one panel, or the root of the number of its tags if that is less.
       dots: per inch, of the PNG.
       font: size of a style's label in points; a genre's is larger by half.
+      neighbours: tags in a tooltip.
     """
 
     perplexity: float = 30
@@ -48,11 +60,102 @@ class Config:
     size: float = 16
     dots: int = 110
     font: float = 7
+    neighbours: int = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How a tag is drawn.
+
+    Attributes:
+      label: its name, with the prefix of its system, without `genre:`, and not too long.
+      is_genre: whether it is bigger, with a black edge.
+      genre: the name of its (first) genre; "" without one.
+      colours: of its genres, at most two.
+      marker: Matplotlib's, of its system and half.
+    """
+
+    label: str
+    is_genre: bool
+    genre: str
+    colours: tuple[str, ...]
+    marker: str
+
+
+def plot_map(
+    similarity: Similarity,
+    ax: Axes | None = None,
+    parents: Parents | None = None,
+    places: npt.NDArray[np.float64] | None = None,
+    config: FigureConfig = FigureConfig(),
+) -> Axes:
+    """Draws Figure 1: t-SNE of tags by 1 - cosine, styles in the colour of their genre.
+
+    Genres are bigger, with a black edge. A style of two genres is half and half; one without genre
+    is grey. A second system's tags have other markers. Labels cover neither markers nor each other
+    as long as the axes keep their size.
+
+    Args:
+      similarity: of N tags; those without similarity are left out.
+      ax: axes to draw on; None: of a new figure of pyplot.
+      parents: {style tag: genre tags}, such as `Placement.parents`.
+      places: float [N, 2] of `layout`; None: computed.
+      config: size of the labels; perplexity and seed.
+
+    Returns:
+      The axes.
+
+    >>> import matplotlib; matplotlib.use("agg")
+    >>> similarity = Similarity(["genre:ska", "two tone", "bop"], np.eye(3))
+    >>> axes = plot_map(similarity, parents={"two tone": ["genre:ska"]})
+    >>> [text.get_text() for text in axes.texts]
+    ['ska', 'two tone', 'bop']
+
+    Reference: Figure 1 of https://doi.org/10.5281/zenodo.1492383
+    """
+    ax = ax or _new_axes()
+    labels.warn_of_missing(similarity.tags)
+    if places is None:
+        places = layout(similarity, config)
+    _draw_tags(ax, looks(similarity.vocabulary, parents or {}), places, config)
+    return ax
+
+
+def plot_heat_map(
+    similarity: Similarity,
+    ax: Axes | None = None,
+    parents: Parents | None = None,
+    label: str = "similarity",
+) -> Axes:
+    """Draws a similarity as an image, tags in the order of the taxonomy (`taxonomy_order`).
+
+    Grey-blue where it is NaN. The colours end at the highest values off the diagonal. Lines are
+    between genres, stronger ones between tag systems and halves.
+
+    Args:
+      similarity: of N tags.
+      ax: axes to draw on; None: of a new figure of pyplot.
+      parents: {style tag: genre tags}, such as `Placement.parents`.
+      label: what the colours mean.
+
+    Returns:
+      The axes.
+
+    >>> import matplotlib; matplotlib.use("agg")
+    >>> axes = plot_heat_map(Similarity(["bop", "ska"], [[1, 0.2], [0.2, 1]]))
+    >>> axes.images[0].get_array().shape
+    (2, 2)
+    """
+    ax = ax or _new_axes()
+    labels.warn_of_missing(similarity.tags)
+    height = ax.get_window_extent().height / ax.figure.dpi
+    _draw_cells(ax, similarity, parents or {}, label, height)
+    return ax
 
 
 def layout(
     similarity: Similarity,
-    config: Config = Config(),
+    config: FigureConfig = FigureConfig(),
 ) -> npt.NDArray[np.float64]:
     """2-D t-SNE of tags by cosine distance, started from classical scaling.
 
@@ -90,153 +193,388 @@ def layout(
 
 
 def draw_map(
-    panels: Mapping[str, tuple[Sequence[str], npt.NDArray[np.float64]]],
-    parents: Mapping[str, Sequence[str]],
-    systems: Sequence[str] = ("",),
-    config: Config = Config(),
-) -> Figure:
-    """Figure 1: styles in the colour of their genre, genres bigger with a black edge.
-
-    A style of two genres is half and half; one without genre is grey. Both halves of a duplicated
-    tag (`genre:rock_1`, `genre:rock_2`) have the same colour.
+    panels: Mapping[str, tuple[Similarity, npt.NDArray[np.float64]]],
+    parents: Parents,
+    config: FigureConfig = FigureConfig(),
+) -> Drawing:
+    """`plot_map` of several similarities side by side, with one legend, and tooltips.
 
     Args:
-      panels: {title: (N tags, places float [N, 2] from `layout`)}, drawn side by side. Tags
-        whose place is NaN are left out, and counted in the title.
-      parents: {style tag: genre tags}: `taxonomy.place(...).parents`.
-      systems: prefixes of the tag systems; a second one's tags are squares, a third's
-        triangles.
-      config: size, font, seed.
+      panels: {title: (similarity of N tags, places float [N, 2] of `layout`)}. Tags whose place is
+        NaN are left out, and counted in the title.
+      parents: {style tag: genre tags}.
+      config: size, font, neighbours in the tooltips.
     """
-    whole = {
-        tag: tags.split_duplicate(tag)[0]
-        for several in (*(names for names, _ in panels.values()), *parents.values())
-        for tag in several
-    }
-    found = genre_colours(list(whole.values()), {}, systems)
-    colours = {tag: found[base] for tag, base in whole.items() if base in found}
-    most = max((len(names) for names, _ in panels.values()), default=0)
+    most = max((len(similarity.tags) for similarity, _ in panels.values()), default=0)
     side = min(config.size, max(7.0, most**0.5))
-    figure = Figure(figsize=(side * len(panels), side + 0.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(side * len(panels), side + 0.6, config)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, (title, (names, places)) in zip(axes, panels.items(), strict=True):
+    styles = [looks(similarity.vocabulary, parents) for similarity, _ in panels.values()]
+    for axis, (title, (_, places)) in zip(axes, panels.items(), strict=True):
         missing = int(np.isnan(places).any(axis=1).sum())
         axis.set_title(title + (f" ({missing} tags without data)" if missing else ""), fontsize=15)
-        axis.margins(0.03)
-        axis.set_xticks([])
-        axis.set_yticks([])
-        for spine in axis.spines.values():
-            spine.set_color("#bbbbbb")
-        _scatter(axis, names, places, parents, colours, systems)
-    if colours:
-        legend_of = {_plain(tags.strip(genre, systems)): found[genre] for genre in found}
-        handles = [
-            Line2D([], [], marker="o", ls="", ms=9, mec="black", mfc=colour, label=name)
-            for name, colour in sorted(legend_of.items())
-        ]
-        legend = figure.legend(
-            handles=handles,
-            loc="outside lower center",
-            ncols=min(len(handles), int(side / 2) * len(panels)),
-            frameon=False,
-        )
-        for text in legend.get_texts():
-            text.set_parse_math(False)
+        _empty(axis)
+    found = {look.genre: look.colours[0] for look in itertools.chain(*styles)}
+    series = {genre: found[genre] for genre in sorted(found, key=lambda g: (not g, g))}
+    notes = _draw_legend(figure, series, side * len(panels))
     _settle(figure)
-    for axis, (names, places) in zip(axes, panels.values(), strict=True):
-        _label(axis, names, places, systems, config)
-    return figure
+    number = {genre: str(k) for k, genre in enumerate(series)}
+    for k, (similarity, places) in enumerate(panels.values()):
+        _draw_tags(axes[k], styles[k], places, config, f"{k}-")
+        notes |= _map_notes(similarity, parents, styles[k], number, f"{k}-", config.neighbours)
+    return Drawing(figure, f"map-{'-'.join(panels)}", notes)
 
 
 def draw_heat_map(
     similarity: Similarity,
-    parents: Mapping[str, Sequence[str]],
-    systems: Sequence[str] = ("",),
+    parents: Parents,
     title: str = "",
-    config: Config = Config(),
     label: str = "similarity",
-) -> Figure:
-    """The similarity as an image, tags in the order of the taxonomy (`taxonomy_order`).
-
-    Grey-blue where it is NaN; `label` says what the colours mean.
-    """
-    order = taxonomy_order(similarity.tags, parents, systems)
-    matrix = similarity.reordered(order).matrix
-    side = max(6.0, min(config.size * 1.6, 2 + 0.11 * len(order)))
-    side = max(side, min(config.size * 4, 2 + 0.085 * len(order)))  # names stay legible
-    figure = Figure(figsize=(1.07 * side, side), layout="constrained")
-    FigureCanvasAgg(figure)
+    config: FigureConfig = FigureConfig(),
+) -> Drawing:
+    """`plot_heat_map` of a size at which all names are legible."""
+    number = len(similarity.tags)
+    side = max(4.0, min(config.size * 1.6, 0.11 * number), min(config.size * 4, 0.085 * number))
+    longest = max((len(labels.short(tag)) for tag in similarity.tags), default=0)
+    names = 0.65 / 72 * longest * _name_font(72 * side / max(number, 1))
+    groups = 0.65 / 72 * min(longest, _IN_LEGEND) * _group_font(side)
+    size = (1.15 * side + names + groups + 0.5, 1.04 * side + names + groups + 0.3)
+    figure = _figure(*size, config)
     axis = figure.subplots()
-    off = matrix[~np.eye(len(order), dtype=bool)]
-    low, high = np.nanquantile(off, [0, 0.999]) if np.isfinite(off).any() else (0, 1)
-    image = axis.imshow(matrix, vmin=low, vmax=high, cmap="magma_r", interpolation="none")
-    axis.set_facecolor("#d9e3ea")
-    axis.set_title(title, fontsize=15)
-    font = max(2.0, min(9.0, 0.75 * 72 * (side - 2) / max(len(order), 1)))
-    axis.set_xticks(range(len(order)), order, rotation=90, fontsize=font, parse_math=False)
-    axis.set_yticks(range(len(order)), order, fontsize=font, parse_math=False)
-    axis.tick_params(length=0, pad=1)
-    for i, tag in enumerate(order):
-        if tags.is_genre(tag, systems):
-            axis.get_xticklabels()[i].set_fontweight("bold")
-            axis.get_yticklabels()[i].set_fontweight("bold")
-            axis.axhline(i - 0.5, color="#88aaaa", lw=0.5)
-            axis.axvline(i - 0.5, color="#88aaaa", lw=0.5)
-    figure.colorbar(image, ax=axis, shrink=0.5, fraction=0.03, pad=0.01, label=label)
+    figure.suptitle(title, fontsize=1.4 * _group_font(side))  # Above the names of the groups.
+    notes = _draw_cells(axis, similarity, parents, label, side)
     _settle(figure)
+    return Drawing(figure, f"heat-{title}", notes)
+
+
+def looks(vocabulary: Vocabulary, parents: Parents) -> list[Look]:
+    """How each tag is drawn; both halves of a tag, and genres of one name, have one colour.
+
+    Args:
+      vocabulary: N tags.
+      parents: {style tag: genre tags}.
+
+    >>> [look.genre for look in looks(Vocabulary.of(["genre:a", "b"]), {"b": ["genre:a"]})]
+    ['a', 'a']
+    """
+    genres = genres_among(vocabulary, parents)
+    names = [name.removeprefix(GENRE) for name in vocabulary.names]
+    colours = genre_colours(names[vocabulary.index[genre]] for genre in genres)
+    order = {system: 2 * place for place, system in enumerate(vocabulary.systems)}
+    found = []
+    for tag, system, half in zip(vocabulary.tags, vocabulary.system, vocabulary.half, strict=True):
+        of = [tag] if tag in genres else [g for g in parents.get(tag, ()) if g in genres]
+        own = list(dict.fromkeys(names[vocabulary.index[genre]] for genre in of))
+        found.append(
+            Look(
+                labels.short(system + tag[len(system) :].removeprefix(GENRE)),
+                tag in genres,
+                own[0] if own else "",
+                tuple(colours[name] for name in own[:2]) or (NO_GENRE,),
+                _MARKERS[(order[system] + (half == 2)) % len(_MARKERS)],
+            )
+        )
+    return found
+
+
+def taxonomy_order(vocabulary: Vocabulary, parents: Parents) -> tuple[str, ...]:
+    """Tags by system and half, each genre before its styles, then styles without genre, by name.
+
+    A style of several genres follows the first of them. Duplicates are a diagonal of their own.
+    """
+    genres = genres_among(vocabulary, parents)
+
+    def key(tag: str) -> tuple:
+        known = (genre for genre in parents.get(tag, ()) if genre in genres)
+        genre = tag if tag in genres else next(known, None)
+        place = vocabulary.index[tag]
+        group = (vocabulary.system[place], vocabulary.half[place])
+        return (*group, genre is None, genre or "", tag != genre, tag)
+
+    return tuple(sorted(vocabulary.tags, key=key))
+
+
+def genres_among(vocabulary: Vocabulary, parents: Parents) -> set[str]:
+    """The tags that are a parent, or that are marked as genre (`genre:`) and have no parent."""
+    marked = {
+        tag
+        for tag, name in zip(vocabulary.tags, vocabulary.names, strict=True)
+        if name.startswith(GENRE) and not parents.get(tag)
+    }
+    found = (genre for tag in vocabulary.tags for genre in parents.get(tag, ()))
+    return marked | {genre for genre in found if genre in vocabulary.index}
+
+
+def genre_colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each name of a genre, the same for the same names; beyond twenty they recur."""
+    return {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(sorted(set(names)))}
+
+
+def add_legend(
+    figure: Figure,
+    handles: Sequence[Any],
+    names: Sequence[str],
+    columns: int,
+    title: str = "",
+) -> dict[str, Note]:
+    """Draws a legend below a figure, or with a title above it.
+
+    The notes make each entry a key to its series.
+    """
+    legend = figure.legend(
+        handles,
+        names,
+        loc="outside upper center" if title else "outside lower center",
+        ncols=columns,
+        frameon=False,
+        prop={"family": labels.families(names), "size": 9},
+        title=title or None,
+        title_fontproperties={"family": labels.families([title]), "size": 12},
+    )
+    notes = {}
+    for part, artists in (("symbol", legend.legend_handles), ("text", legend.texts)):
+        for k, artist in enumerate(artists):
+            assert artist is not None
+            artist.set_gid(f"{part}-{k}")
+            notes[f"{part}-{k}"] = Note(data={"series": str(k), "part": "key"})
+    for text in (legend.get_title(), *legend.texts):
+        text.set_parse_math(False)
+    return notes
+
+
+def save(drawing: Drawing, stem: PathLike, dots: int = FigureConfig.dots) -> list[pathlib.Path]:
+    """Writes `stem.png` and `stem.svg`, the same bytes for the same figure; returns them."""
+    png, svg = (pathlib.Path(f"{stem}.{suffix}") for suffix in ("png", "svg"))
+    with atomic_path(png) as temporary, labels.quietly():
+        metadata: dict[str, Any] = {"Software": None}
+        drawing.figure.savefig(temporary, format="png", dpi=dots, metadata=metadata)
+    write_text(svg, drawing.svg)
+    return [png, svg]
+
+
+def _figure(wide: float, high: float, config: FigureConfig) -> Figure:
+    """An empty figure; names are placed at the resolution at which they are saved."""
+    figure = Figure(figsize=(wide, high), dpi=config.dots, layout="constrained")
+    FigureCanvasAgg(figure)
     return figure
 
 
-def taxonomy_order(
-    names: Sequence[str], parents: Mapping[str, Sequence[str]], systems: Sequence[str] = ("",)
-) -> tuple[str, ...]:
-    """Tags by system, each genre before its styles, then styles without genre, by name.
+def _new_axes() -> Axes:
+    import matplotlib.pyplot  # Only here: it has a state of the whole process.
 
-    A style of several genres follows the first of them.
-    """
-
-    def key(tag: str):
-        genre = tag if tags.is_genre(tag, systems) else next(iter(parents.get(tag, ())), None)
-        return (tags.system_of(tag, systems), genre is None, genre or "", tag != genre, tag)
-
-    return tuple(sorted(names, key=key))
+    return matplotlib.pyplot.subplots(figsize=(10, 10), layout="constrained")[1]
 
 
-def genre_colours(
-    names: Sequence[str] | Mapping[str, Any],
-    parents: Mapping[str, Sequence[str]],
-    systems: Sequence[str] = ("",),
-) -> dict[str, str]:
-    """A colour for each genre among some tags; the same names give the same colours.
-
-    Genres of the same name in several systems share one. Beyond twenty, colours come again.
-    """
-    genres = sorted(
-        {tag for tag in names if tags.is_genre(tag, systems)}
-        | {genre for several in parents.values() for genre in several}
-    )
-    plain = sorted({tags.strip(genre, systems) for genre in genres})
-    number = {name: i % len(COLOURS) for i, name in enumerate(plain)}
-    return {genre: COLOURS[number[tags.strip(genre, systems)]] for genre in genres}
-
-
-def save(figure: Figure, stem: PathLike, config: Config = Config()) -> list[pathlib.Path]:
-    """Writes `stem.png` and `stem.svg`, the same bytes for the same figure; returns them."""
-    written = []
-    for suffix in ("png", "svg"):
-        path = pathlib.Path(f"{stem}.{suffix}")
-        metadata: dict[str, Any] = {"Date": None} if suffix == "svg" else {"Software": None}
-        with atomic_path(path) as temporary, matplotlib.rc_context({"svg.hashsalt": "tagjax"}):
-            figure.savefig(temporary, format=suffix, dpi=config.dots, metadata=metadata)
-        written.append(path)
-    return written
+def _empty(axis: Axes) -> None:
+    """A frame without ticks."""
+    axis.margins(0.03)
+    axis.set_xticks([])
+    axis.set_yticks([])
+    for spine in axis.spines.values():
+        spine.set_color("#bbbbbb")
 
 
 def _settle(figure: Figure) -> None:
     """Lays out once: before labels are placed, and not again for every file of many names."""
-    figure.draw_without_rendering()
+    with labels.quietly():
+        figure.draw_without_rendering()
     figure.set_layout_engine("none")
+
+
+def _draw_legend(figure: Figure, series: Mapping[str, str], wide: float) -> dict[str, Note]:
+    """A legend of genres below the panels, if there are any."""
+    if not any(series):
+        return {}
+    shown = [labels.short(name, _IN_LEGEND) or "no genre" for name in series]
+    handles = [
+        Line2D([], [], marker="o", ls="", ms=9, mec="black" if name else "white", mfc=colour)
+        for name, colour in series.items()
+    ]
+    room = int(72 * wide / (6.2 * max(map(len, shown)) + 40))
+    return add_legend(figure, handles, shown, max(1, min(len(shown), room)))
+
+
+def _draw_tags(
+    axis: Axes,
+    styles: Sequence[Look],
+    places: npt.NDArray[np.float64],
+    config: FigureConfig,
+    prefix: str = "",
+) -> None:
+    """Markers, and beside them names that cover no marker and no other name."""
+    _empty(axis)
+    known = [i for i in range(len(styles)) if not np.isnan(places[i]).any()]
+    for i in known:
+        look = styles[i]
+        axis.plot(
+            *places[i],
+            ls="",
+            marker=look.marker,
+            ms=GENRE_MARKER if look.is_genre else STYLE_MARKER,
+            mfc=look.colours[0],
+            mfcalt=look.colours[-1],
+            fillstyle="left" if len(look.colours) > 1 else "full",
+            mec="black" if look.is_genre else "white",
+            mew=1.8 if look.is_genre else 0.4,
+            zorder=3 if look.is_genre else 2,  # genres above styles
+            clip_on=False,
+            gid=f"{prefix}marker-{i}",
+        )
+    if known:
+        with labels.quietly():
+            _draw_names(axis, [styles[i] for i in known], places[known], known, config, prefix)
+
+
+def _draw_names(axis, styles, places, numbers, config, prefix) -> None:
+    fonts = labels.families(look.label for look in styles)
+    texts = [
+        axis.annotate(
+            look.label,
+            place,
+            xytext=(0, 0),
+            textcoords="offset points",
+            fontsize=config.font * (1.5 if look.is_genre else 1),
+            fontweight="bold" if look.is_genre else "normal",
+            fontfamily=fonts,
+            ha="center",
+            va="center",
+            zorder=5,
+            parse_math=False,
+            gid=f"{prefix}name-{i}",
+        )
+        for i, look, place in zip(numbers, styles, places, strict=True)
+    ]
+    axis.figure.draw_without_rendering()
+    pixels = axis.figure.dpi / 72
+    points = axis.transData.transform(places)
+    extents = [text.get_window_extent() for text in texts]
+    sizes = np.array([(box.width, box.height) for box in extents])
+    big = np.array([look.is_genre for look in styles])
+    radii = np.where(big, GENRE_MARKER, STYLE_MARKER) / 2 * pixels
+    offsets = labels.place_labels(points, radii, sizes, tuple(axis.bbox.extents), big, pixels)
+    to_data = axis.transData.inverted()
+    for k, text in enumerate(texts):
+        text.set_position(offsets[k] / pixels)
+        gap = np.maximum(np.abs(offsets[k]) - sizes[k] / 2, 0)
+        if np.hypot(*gap) > radii[k] + 5 * pixels:
+            near = offsets[k] - np.clip(offsets[k], -sizes[k] / 2, sizes[k] / 2)
+            line = to_data.transform([points[k], points[k] + near]).T
+            gid = f"{prefix}line-{numbers[k]}"
+            axis.plot(*line, color="#999999", lw=0.5, zorder=1, clip_on=False, gid=gid)
+
+
+def _map_notes(similarity, parents, styles, number, prefix, neighbours) -> dict[str, Note]:
+    """Tooltips of the markers; of each tag's marker, name and line, the tag and its genre."""
+    notes = {}
+    for i, (tag, look) in enumerate(zip(similarity.tags, styles, strict=True)):
+        genres = parents.get(tag, ())
+        nearest = similarity.nearest(tag, neighbours)
+        lines = [tag, *(["in " + ", ".join(genres)] if genres else [])]
+        lines += [f"{score:.3f} {other}" for other, score in nearest]
+        data = {"tag": tag, "series": number[look.genre]}
+        data["level"] = "genre" if look.is_genre else "style"
+        for part in ("marker", "name", "line"):
+            tooltip = lines if part == "marker" else ()
+            notes[f"{prefix}{part}-{i}"] = Note(tooltip, data | {"part": part})
+    return notes
+
+
+def _draw_cells(
+    axis: Axes, similarity: Similarity, parents: Parents, label: str, height: float
+) -> dict[str, Note]:
+    """The image, names beside it, lines between groups, and a bar of colours.
+
+    Args:
+      axis: to draw on.
+      similarity: of the tags.
+      parents: {style tag: genre tags}.
+      label: of the bar.
+      height: of the image, in inches, nearly.
+    """
+    order = taxonomy_order(similarity.vocabulary, parents)
+    number, matrix = len(order), similarity.reordered(order).matrix
+    off = matrix[~np.eye(number, dtype=bool)]
+    low, high = np.nanquantile(off, [0, 0.999]) if np.isfinite(off).any() else (0, 1)
+    image = axis.imshow(
+        matrix, vmin=low, vmax=high, cmap="magma_r", interpolation="none", gid="cells"
+    )
+    axis.set_facecolor(NO_VALUE)
+    notes = {"cells": Note(data={"part": "cells"})}
+    shown = [labels.short(tag) for tag in order]
+    points = 72 * height / max(number, 1)  # of a row
+    look: dict[str, Any] = {"fontsize": _name_font(points), "parse_math": False}
+    look["fontfamily"] = labels.families(shown)
+    at = range(number)
+    upright: dict[str, Any] = {"rotation": 90, "ha": "right", "va": "center"}
+    axis.set_xticks(at, shown, rotation_mode="anchor", **upright, **look)
+    axis.set_yticks(at, shown, **look)
+    axis.tick_params(length=0, pad=2)
+    genres = genres_among(similarity.vocabulary, parents)
+    for name, ticks in (("x", axis.get_xticklabels()), ("y", axis.get_yticklabels())):
+        for i, (tag, tick) in enumerate(zip(order, ticks, strict=True)):
+            if tag in genres:
+                tick.set_fontweight("bold")
+            if shown[i] != tag:
+                tick.set_gid(f"{name}-{i}")
+                notes[f"{name}-{i}"] = Note([tag])
+    _mark_groups(axis, order, similarity.vocabulary, parents, points)
+    bar = axis.figure.colorbar(image, ax=axis, shrink=0.5, fraction=0.03, pad=0.01)
+    bar.set_label(label, fontsize=_group_font(height), parse_math=False)
+    bar.ax.tick_params(labelsize=_group_font(height))
+    return notes
+
+
+def _name_font(points: float) -> float:
+    """Points of a name beside a row so many points high."""
+    return max(2.0, min(9.0, 0.75 * points))
+
+
+def _group_font(height: float) -> float:
+    """Points at which a name is legible where a page shows the figure, inches high, as a whole."""
+    return max(9.0, 0.6 * height)
+
+
+def _mark_groups(
+    axis: Axes, order: Sequence[str], vocabulary: Vocabulary, parents: Parents, points: float
+) -> None:
+    """Lines between genres, stronger ones between systems or halves, and the genres' names.
+
+    Args:
+      axis: with the image.
+      order: the tags in it.
+      vocabulary: of the tags.
+      parents: {style tag: genre tags}.
+      points: of a row's height.
+    """
+    by_tag = dict(zip(vocabulary.tags, looks(vocabulary, parents), strict=True))
+    places = [vocabulary.index[tag] for tag in order]
+    parts = [(vocabulary.system[place], vocabulary.half[place]) for place in places]
+    groups = [
+        (part, by_tag[tag].genre, tag if by_tag[tag].is_genre else "")
+        for part, tag in zip(parts, order, strict=True)
+    ]
+    starts = [i for i in range(len(order)) if i == 0 or groups[i][:2] != groups[i - 1][:2]]
+    if not 0 < len(starts) <= 150:
+        return
+    font = _group_font(points * len(order) / 72)
+    last = -np.inf
+    fonts = labels.families(by_tag[tag].genre for tag in order)
+    look: dict[str, Any] = {"fontsize": font, "fontfamily": fonts, "parse_math": False}
+    look |= {"textcoords": "offset points", "rotation_mode": "anchor", "color": "#444444"}
+    for start, end in itertools.pairwise([*starts, len(order)]):
+        strong = start > 0 and parts[start] != parts[start - 1]
+        if start:
+            for draw_line in (axis.axhline, axis.axvline):
+                colour = _STRONG_LINES if strong else _LINES
+                draw_line(start - 0.5, color=colour, lw=1.6 if strong else 0.5)
+        middle = (start + end - 1) / 2
+        if (middle - last) * points < 1.25 * font:
+            continue
+        last = middle
+        name = labels.short(groups[start][1], _IN_LEGEND) or "no genre"
+        right, top = axis.get_yaxis_transform(), axis.get_xaxis_transform()
+        axis.annotate(name, (1, middle), (4, 0), xycoords=right, va="center", **look)
+        axis.annotate(name, (middle, 1), (0, 4), xycoords=top, rotation=60, **look)
 
 
 def _classical_scaling(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -249,124 +587,3 @@ def _classical_scaling(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.floa
     places[:, : len(values)] = vectors * np.sqrt(np.maximum(values, 0))
     signs = np.sign(places[np.abs(places).argmax(axis=0), [0, 1]])
     return places * np.where(signs == 0, 1, signs)
-
-
-def _plain(tag: str) -> str:
-    return tag.replace(tags.GENRE, "", 1)
-
-
-def _scatter(axis, names, places, parents, colours, systems) -> None:
-    markers = dict(zip(systems, "os^Dv<>", strict=False))
-    for big in (False, True):  # genres above styles
-        for tag, (x, y) in zip(names, places, strict=True):
-            if tags.is_genre(tag, systems) is not big or np.isnan(x):
-                continue
-            faces = [colours[genre] for genre in ([tag] if big else parents.get(tag, ()))]
-            faces = (faces or [NO_GENRE])[:2]
-            axis.plot(
-                x,
-                y,
-                ls="",
-                marker=markers.get(tags.system_of(tag, systems), "o"),
-                ms=GENRE_MARKER if big else STYLE_MARKER,
-                mfc=faces[0],
-                mfcalt=faces[-1],
-                fillstyle="left" if len(faces) > 1 else "full",
-                mec="black" if big else "white",
-                mew=1.8 if big else 0.4,
-                zorder=3 if big else 2,
-            )
-
-
-def _label(axis, names, places, systems, config: Config) -> None:
-    """Writes every name beside its marker, where it covers no marker and no other name."""
-    known = [i for i in range(len(names)) if not np.isnan(places[i, 0])]
-    if not known:
-        return
-    points = axis.transData.transform(places[known])
-    big = [tags.is_genre(names[i], systems) for i in known]
-    texts = [
-        axis.annotate(
-            _plain(names[i]),
-            places[i],
-            xytext=(0, 0),
-            textcoords="offset points",
-            fontsize=config.font * (1.5 if large else 1),
-            fontweight="bold" if large else "normal",
-            ha="center",
-            va="center",
-            zorder=5,
-            parse_math=False,
-        )
-        for i, large in zip(known, big, strict=True)
-    ]
-    pixels = axis.figure.dpi / 72
-    renderer = axis.figure.canvas.get_renderer()
-    extents = [text.get_window_extent(renderer) for text in texts]
-    sizes = np.array([(box.width, box.height) for box in extents])
-    radii = np.array([(GENRE_MARKER if large else STYLE_MARKER) / 2 for large in big]) * pixels
-    offsets = place_labels(points, radii, sizes, tuple(axis.bbox.extents), np.array(big), pixels)
-    for text, point, offset, size, radius in zip(texts, points, offsets, sizes, radii, strict=True):
-        text.set_position(offset / pixels)
-        gap = np.maximum(np.abs(offset) - size / 2, 0)
-        if np.hypot(*gap) > radius + 5 * pixels:
-            end = offset - np.clip(offset, -size / 2, size / 2)  # the box's point nearest to ours
-            line = axis.transData.inverted().transform([point, point + end])
-            axis.plot(*line.T, color="#999999", lw=0.5, zorder=1)
-
-
-def place_labels(
-    points: npt.NDArray[np.float64],
-    radii: npt.NDArray[np.float64],
-    sizes: npt.NDArray[np.float64],
-    frame: tuple[float, float, float, float],
-    first: npt.NDArray[np.bool_],
-    unit: float = 1,
-) -> npt.NDArray[np.float64]:
-    """Places a label near each marker, so that it covers neither markers nor other labels.
-
-    Greedy, without chance: labels choose in turn the free place nearest to their marker, those
-    of `first` before the rest, and those in a crowd before those that have room.
-
-    Args:
-      points: [N, 2], markers' centres.
-      radii: [N], of the markers.
-      sizes: [N, 2], labels' width and height.
-      frame: x0, y0, x1, y1, to stay within.
-      first: bool [N], labels to place first.
-      unit: the step of distance.
-
-    Returns:
-      float64 [N, 2], the offset of each label's centre from its marker's. Where no place is
-      free, the one that covers least is taken.
-    """
-    taken = np.concatenate([points - radii[:, None], points + radii[:, None]], axis=1)
-    apart = np.linalg.norm(points[:, None] - points, axis=2)
-    crowd = (apart < np.median(sizes[:, 0]) * 1.5).sum(axis=1)
-    angles = np.arange(24) / 24 * 2 * np.pi
-    # Beside and above rather than askew, where it is as near.
-    angles = angles[np.argsort(np.minimum(np.abs(np.sin(2 * angles)), 0.5), kind="stable")]
-    directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    sides = np.sign(np.round(directions, 9))  # of the label that face the marker
-    steps = unit * np.concatenate([np.arange(2, 12), np.geomspace(12, 400, 40)])
-    offsets = np.zeros_like(points)
-    for i in np.lexsort((np.arange(len(points)), -crowd, ~first)):
-        least = np.inf
-        for step in steps:
-            centres = (radii[i] + step) * directions + sides * sizes[i] / 2
-            low = points[i] + centres - sizes[i] / 2 - unit
-            high = points[i] + centres + sizes[i] / 2 + unit
-            shared = np.minimum(high[:, None], taken[:, 2:]) - np.maximum(
-                low[:, None], taken[:, :2]
-            )
-            covered = np.prod(np.maximum(shared, 0), axis=2).sum(axis=1)
-            outside = np.maximum(frame[:2] - low, 0) + np.maximum(high - frame[2:], 0)
-            covered += 1e3 * outside.sum(axis=1)
-            best = int(np.argmin(covered))
-            if covered[best] < least:
-                least, offsets[i] = covered[best], centres[best]
-            if least == 0:
-                break
-        box = points[i] + offsets[i] + np.array([[-0.5], [0.5]]) * sizes[i]
-        taken = np.vstack([taken, box.reshape(1, 4)])
-    return offsets

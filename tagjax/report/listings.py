@@ -9,7 +9,7 @@ import numpy as np
 
 from tagjax.report import text
 from tagjax.similarity.embeddings import EMBEDDINGS
-from tagjax.tasks import paper as printed
+from tagjax.tasks import paper
 from tagjax.tasks.results import TaskResult, TaskTable
 from tagjax.vocabulary.vocabulary import Vocabulary
 
@@ -54,7 +54,15 @@ class Listing:
 
 @dataclasses.dataclass(frozen=True)
 class Words:
-    """How a task is spoken of."""
+    """How a task is spoken of.
+
+    Attributes:
+      title: its name.
+      query: what is asked for, in the singular.
+      truth: what is to be found, in the singular.
+      question: that the task answers.
+      definitions: of queries, candidates and hits.
+    """
 
     title: str
     query: str
@@ -145,7 +153,7 @@ DESCRIBED = {  # section of a data set's report: heading, what it is
     "tags": (
         "Tags",
         "Each tag's tracks, its labels before balancing and its excerpts after. Click a series in "
-        "the legend to hide it.",
+        "the legend to hide it, twice to see it alone.",
     ),
     "cardinality": ("Tags a track", "How many tags the tracks have, of all and of each system."),
     "cooccurrence": (
@@ -153,7 +161,8 @@ DESCRIBED = {  # section of a data set's report: heading, what it is
         "Tracks with both of two tags, divided by the geometric mean of those with either (fdist, "
         "equation 4), in the order of the taxonomy, or where there is none under the genre that "
         "a style most often comes with. Tags of two systems come together only in the tracks of "
-        "both catalogues. Drag to zoom, double-click to return.",
+        "both catalogues. Point at a cell for its tags. The wheel zooms, a drag moves, a double "
+        "click returns.",
     ),
 }
 COUNTED = {  # column of `describe.tag_table`: series of its chart
@@ -164,11 +173,19 @@ COUNTED = {  # column of `describe.tag_table`: series of its chart
 
 
 def words(task: str, vocabulary: Vocabulary) -> Words:
-    """How a task is spoken of; of tags that were not split in two, no half is."""
-    if task != "deduplication" or any(vocabulary.half):
+    """How a task is spoken of: of halves only as far as tags were split in two."""
+    halves = [half > 0 for half in vocabulary.half]
+    if task != "deduplication" or (halves and all(halves)):
         return WORDS[task]
-    question = "Which tags are so alike that they may mean the same?"
-    return dataclasses.replace(WORDS[task], question=question)
+    if any(halves):
+        question = WORDS[task].question.replace("Every tag was", "Some tags were")
+        return dataclasses.replace(WORDS[task], question=question)
+    return dataclasses.replace(
+        WORDS[task],
+        question="Which tags are so alike that they may mean the same?",
+        definitions="No tag was split in two, so nothing is scored. Suspected duplicates are the "
+        "most similar pairs of tags of one tag system.",
+    )
 
 
 def meanings() -> dict[str, str]:
@@ -178,24 +195,24 @@ def meanings() -> dict[str, str]:
     }
 
 
-def summary(task: str, results: Mapping[str, TaskResult], paper: bool) -> dict[str, Any]:
+def summary(task: str, results: Mapping[str, TaskResult], printed: bool) -> dict[str, Any]:
     """The metrics in percent: {"header": …, "rows": [{"name", "part", "n", "cells"}]}.
 
     A cell is (our figure, the printed one or ""); rows of `part` are a tag system's.
     """
     keys = list(dict.fromkeys(key for result in results.values() for key in result.metrics))
-    book = printed.FIGURES.get(task, {}) if paper else {}
+    table = paper.FIGURES.get(task, {}) if printed else {}
     rows = []
     for name, result in results.items():
-        for part, figures_of in text.parts_of(result).items():
-            given = {} if part else book.get(name, {})
+        for part, metrics in text.parts_of(result).items():
+            theirs = {} if part else table.get(name, {})
             cells = [
-                (text.percent(figures_of[key]), str(given.get(key, "")))
-                if key in figures_of
+                (text.percent(metrics[key]), str(theirs.get(key, "")))
+                if key in metrics
                 else ("-", "")
                 for key in keys
             ]
-            n = next(iter(figures_of.values()))["n"] if figures_of else 0
+            n = next(iter(metrics.values()))["n"] if metrics else 0
             rows.append({"name": name, "part": part or None, "n": n, "cells": cells})
     return {"header": [text.HEADINGS.get(key, key) for key in keys], "rows": rows}
 
@@ -203,24 +220,17 @@ def summary(task: str, results: Mapping[str, TaskResult], paper: bool) -> dict[s
 def errors(task: str, results: Mapping[str, TaskResult], name: str, limit: int) -> list[Listing]:
     """The queries whose first match is not the truth, and in a taxonomy what is confused."""
     words, result = WORDS[task], results[name]
-    others = {other: _truth_ranks(one) for other, one in results.items() if other != name}
+    ranks = {other: _truth_ranks(results[other]) for other in results if other != name}
     rows, confused = [], collections.Counter[tuple[str, str]]()
-    for row in result.errors.rows:
-        one = dict(zip(result.errors.header, row, strict=True))
-        known = one["similarity"] is not None and one["truth_similarity"] is not None
-        gap = one["similarity"] - one["truth_similarity"] if known else None
-        ranks = [_rank_in(others[other], one["query"]) for other in others]
+    for error in _errors(result):
+        found, truth = error["similarity"], error["truth_similarity"]
+        gap = None if found is None or truth is None else found - truth
         keys = ("query", "found", "similarity", "truth", "truth_rank", "truth_similarity")
-        rows.append((*(one[key] for key in keys), gap, *ranks))
-        if one["found"] is not None:
-            confused[(one["truth"], one["found"])] += 1
+        elsewhere = (_rank_in(ranks[other], error["query"]) for other in ranks)
+        rows.append((*(error[key] for key in keys), gap, *elsewhere))
+        if error["found"] is not None:
+            confused[(error["truth"], error["found"])] += 1
     rows.sort(key=lambda row: np.inf if row[6] is None else -row[6])
-    n = result.metrics["hr@1"]["n"]
-    second = sum(row[4] == 2 for row in rows)
-    about = f"{len(rows)} of {n} queries do not find their {words.truth} first"
-    if rows:
-        about += f"; {second} of them find it second. The clearest errors come first: those with "
-        about += f"the widest gap in similarity between what was found and a true {words.truth}"
     columns = (
         Column(words.query),
         Column("found first"),
@@ -229,47 +239,58 @@ def errors(task: str, results: Mapping[str, TaskResult], name: str, limit: int) 
         Column("rank", "integer"),
         Column("similarity", "number"),
         Column("gap", "number", "descending"),
-        *(Column(f"rank, {other}", "integer") for other in others),
+        *(Column(f"rank, {other}", "integer") for other in ranks),
     )
-    found = [Listing(columns, tuple(rows[:limit]), len(rows), f"{about}.", f"{name}_errors.csv")]
+    about = _about_errors(rows, result.metrics["hr@1"]["n"], words.truth)
+    listings = [Listing(columns, tuple(rows[:limit]), len(rows), about, f"{name}_errors.csv")]
     often = [(*pair, count) for pair, count in confused.most_common() if count > 1]
     if task == "taxonomy" and often:
         columns = (Column("genre"), Column("found instead"), Column("styles", "integer"))
-        found.append(Listing(columns, tuple(often), len(often), label="Confused more than once"))
-    return found
+        label = "Confused more than once"
+        listings.append(Listing(columns, tuple(often), len(often), label=label))
+    return listings
+
+
+def _about_errors(rows: Sequence[tuple[Any, ...]], queries: int, truth: str) -> str:
+    about = f"{len(rows)} of {queries} queries do not find their {truth} first"
+    if not rows:
+        return f"{about}."
+    second = sum(row[4] == 2 for row in rows)
+    return (
+        f"{about}; {second} of them find it second. The clearest errors come first: those with "
+        f"the widest gap in similarity between what was found and a true {truth}."
+    )
 
 
 def ranked(task: str, result: TaskResult, name: str, candidates: int, limit: int) -> Listing:
-    """A row a query: the rank of the truth, and the nearest candidates."""
+    """A row a query: the rank of the truth, and the nearest candidates.
+
+    A truth that is not among them comes last.
+    """
     words = WORDS[task]
     nearest: dict[str, list[tuple[str, float, int, bool]]] = {}
     for query, rank, candidate, score, relevant in result.ranked.rows:
-        several = nearest.setdefault(query, [])
-        if rank is not None and len(several) < candidates:
-            several.append((candidate, score, rank, relevant))
-    ranks = _truth_ranks(result)
-    late = {}
-    for row in result.errors.rows:
-        one = dict(zip(result.errors.header, row, strict=True))
-        if one["truth_rank"] is not None:
-            late[one["query"]] = (one["truth"], one["truth_similarity"], one["truth_rank"], True)
-    rows = []
-    for query, several in list(nearest.items())[:limit]:
-        if query in late and not any(relevant for *_, relevant in several):
-            several = [*several, late[query]]
-        rows.append((query, _rank_in(ranks, query), several))
-    return Listing(
-        (
-            Column(words.query),
-            Column(f"rank of {words.truth}", "integer"),
-            Column("nearest, with similarity", "nearest"),
-        ),
-        tuple(rows),
-        len(nearest),
-        f"The nearest of each {words.query}; a true {words.truth} is marked.",
-        f"{name}_ranked.csv",
-        searched=(0,),
+        listed = nearest.setdefault(query, [])
+        if rank is not None and len(listed) < candidates:
+            listed.append((candidate, score, rank, relevant))
+    late = {
+        error["query"]: (error["truth"], error["truth_similarity"], error["truth_rank"], True)
+        for error in _errors(result)
+        if error["truth_rank"] is not None
+    }
+    ranks, rows = _truth_ranks(result), []
+    for query, listed in list(nearest.items())[:limit]:
+        found = any(relevant for *_, relevant in listed)
+        more = [late[query]] if query in late and not found else []
+        rows.append((query, _rank_in(ranks, query), [*listed, *more]))
+    columns = (
+        Column(words.query),
+        Column(f"rank of {words.truth}", "integer"),
+        Column("nearest, with similarity", "nearest"),
     )
+    about = f"The nearest of each {words.query}; a true {words.truth} is marked."
+    file = f"{name}_ranked.csv"
+    return Listing(columns, tuple(rows), len(nearest), about, file, searched=(0,))
 
 
 def rows_of(result: TaskResult, kind: str) -> tuple[tuple[Any, ...], ...]:
@@ -277,31 +298,31 @@ def rows_of(result: TaskResult, kind: str) -> tuple[tuple[Any, ...], ...]:
     return result.tables[kind].rows if kind in result.tables else ()
 
 
-def table(kind: str, result: TaskResult, name: str, paper: bool, limit: int) -> list[Listing]:
+def table(kind: str, result: TaskResult, name: str, printed: bool, limit: int) -> list[Listing]:
     """One of a result's further tables, and Table 4 beside it if wanted."""
     if not rows_of(result, kind):
         return []
     table = result.tables[kind]
     columns = tuple(_COLUMNS.get(key, Column(key.replace("_", " "))) for key in table.header)
-    rows, file = table.rows[:limit], f"{name}_{kind}.csv"
-    if not (paper and kind == "nearest" and name in printed.TABLE_4):
-        return [Listing(columns, rows, len(table.rows), file=file)]
-    places = [printed.rank_in_table_4(name, source, target) for source, target, _ in rows]
-    columns = (Column("#", "integer"), *columns, Column("in Table 4", "integer"))
-    ours = tuple(
-        (here, *row, place)
-        for here, (row, place) in enumerate(zip(rows, places, strict=True), start=1)
-    )
-    here = {place: i for i, place in enumerate(places, start=1) if place}
-    theirs = tuple(
-        (place, *pair, here.get(place)) for place, pair in enumerate(printed.TABLE_4[name], start=1)
-    )
-    both = (Column("MuMu tag"), Column("Discogs tag"))
-    heads = (Column("#", "integer"), *both, Column("here", "integer"))
-    return [
-        Listing(columns, ours, len(table.rows), file=file, label="From this data"),
-        Listing(heads, theirs, len(theirs), label="Table 4 as printed"),
-    ]
+    listing = Listing(columns, table.rows[:limit], len(table.rows), file=f"{name}_{kind}.csv")
+    if printed and kind == "nearest" and name in paper.TABLE_4:
+        return _beside_table_4(listing, name)
+    return [listing]
+
+
+def _beside_table_4(listing: Listing, name: str) -> list[Listing]:
+    """Pairs with their places in Table 4, and Table 4 with their places here."""
+    places = [paper.rank_in_table_4(name, source, target) for source, target, _ in listing.rows]
+    number = Column("#", "integer")
+    columns = (number, *listing.columns, Column("in Table 4", "integer"))
+    numbered = enumerate(zip(listing.rows, places, strict=True), start=1)
+    rows = tuple((rank, *row, place) for rank, (row, place) in numbered)
+    ours = dataclasses.replace(listing, columns=columns, rows=rows, label="From this data")
+    here = {place: rank for rank, place in enumerate(places, start=1) if place}
+    pairs = enumerate(paper.TABLE_4[name], start=1)
+    rows = tuple((place, *pair, here.get(place)) for place, pair in pairs)
+    columns = (number, Column("MuMu tag"), Column("Discogs tag"), Column("here", "integer"))
+    return [ours, Listing(columns, rows, len(rows), label="Table 4 as printed")]
 
 
 def columns_of(table: TaskTable) -> dict[str, tuple[Any, ...]]:
@@ -310,54 +331,57 @@ def columns_of(table: TaskTable) -> dict[str, tuple[Any, ...]]:
     return dict(zip(table.header, columns, strict=True))
 
 
-def counts(counted: Mapping[str, int]) -> list[Listing]:
+def counts(counts: Mapping[str, int]) -> list[Listing]:
     """What the making of a data set counted; none if it is not known."""
-    if not counted:
+    if not counts:
         return []
     columns = (Column("counted when it was made"), Column("", "integer"))
-    return [Listing(columns, tuple(counted.items()), len(counted))]
+    return [Listing(columns, tuple(counts.items()), len(counts))]
 
 
 def plain(table: TaskTable, file: str, limit: int) -> Listing:
-    """A table as it is: the first column in words, the others by what is in them."""
+    """A table as it is; how a column is written depends on what is in it."""
+    columns = [
+        Column(name.replace("_", " "), _kind(values)) for name, values in columns_of(table).items()
+    ]
+    return Listing(tuple(columns), table.rows[:limit], len(table.rows), file=file)
 
-    def kind(values: Sequence[Any]) -> str:
-        known = [value for value in values if value is not None]
-        if any(isinstance(value, str) for value in known):
-            return "tag"
-        whole = all(isinstance(value, int) for value in known)
-        return "integer" if whole else "plain" if all(v == round(v, 2) for v in known) else "number"
 
-    heads = columns_of(table).items()
-    return Listing(
-        tuple(Column(name.replace("_", " "), kind(values)) for name, values in heads),
-        table.rows[:limit],
-        len(table.rows),
-        file=file,
-    )
+def _kind(values: Sequence[Any]) -> str:
+    """The kind of a column with these values."""
+    known = [value for value in values if value is not None]
+    if any(isinstance(value, str) for value in known):
+        return "tag"
+    if all(isinstance(value, int) for value in known):
+        return "integer"
+    return "plain" if all(value == round(value, 2) for value in known) else "number"
 
 
 def remarks(results: Mapping[str, TaskResult]) -> list[str]:
     """What the results' `extra` values say, in sentences."""
-    said = []
+    sentences = []
     for name, result in results.items():
         agreement = result.extra.get("agreement")
         if agreement and agreement["spearman"] is not None:
-            said.append(
+            sentences.append(
                 f"{name} and fdist (co-occurrence) agree to a rank correlation (Spearman) of "
                 f"{agreement['spearman']:.3f} over {agreement['pairs']:,} pairs of tags."
             )
         listed = result.extra.get("listed")
         if listed:
             parts = [f"{text.HEADINGS[k]} {text.percent(v)}" for k, v in listed.items()]
-            said.append(f"Known duplicates by {name}: {', '.join(parts)}.")
-    return said
+            sentences.append(f"Known duplicates by {name}: {', '.join(parts)}.")
+    return sentences
+
+
+def _errors(result: TaskResult) -> list[dict[str, Any]]:
+    """The rows of a result's errors, by column."""
+    return [dict(zip(result.errors.header, row, strict=True)) for row in result.errors.rows]
 
 
 def _truth_ranks(result: TaskResult) -> dict[str, int | str | None]:
     """Ranks of the truth other than 1: "never" if not found, None if there is none."""
-    query, rank = (result.errors.header.index(key) for key in ("query", "truth_rank"))
-    ranks = {row[query]: row[rank] or "never" for row in result.errors.rows}
+    ranks = {error["query"]: error["truth_rank"] or "never" for error in _errors(result)}
     return {**ranks, **dict.fromkeys(result.unanswerable)}
 
 

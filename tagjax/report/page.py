@@ -1,7 +1,8 @@
-"""The report: one HTML file a task, or of a data set, which opens without network.
+"""The report of a task: one HTML file, which opens without network.
 
-What is in it is text or JSON escaped by Jinja; a content security policy in the page forbids
-network, and every script but the two whose hashes it names (Plotly's and ours).
+What is in it is text escaped by Jinja, JSON in which nothing ends its element, and SVG written by
+`tagjax.report.svg`. A content security policy in the page forbids network, and every script but
+the one whose hash it names.
 """
 
 import base64
@@ -10,24 +11,23 @@ import dataclasses
 import hashlib
 import importlib.resources
 import json
-import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
 import markupsafe
 import numpy as np
 import numpy.typing as npt
-import plotly.offline
 
-from tagjax.base.files import PathLike, write_text
-from tagjax.base.tables import write_table
-from tagjax.report import charts, describe, figures, interactive, listings
+from tagjax.report import figures, listings
+from tagjax.report.svg import Drawing
 from tagjax.similarity.matrix import Similarity
-from tagjax.tasks import paper as printed
+from tagjax.tasks import paper
 from tagjax.tasks.evaluation import Evaluation
-from tagjax.tasks.results import TaskResult
 from tagjax.vocabulary.vocabulary import Vocabulary
+
+_SCALE = 10_000  # cells of a heat map are whole numbers of 1 / _SCALE
+_NO_VALUE = -32_768  # of a cell without similarity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +46,55 @@ class ReportConfig:
     rows: int = 2000
     mapped: int = 2000
     heat: int = 800
-    layout: figures.Config = figures.Config()
+    layout: figures.FigureConfig = figures.FigureConfig()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Figures:
+    """What is drawn of an embedding, each once.
+
+    Attributes:
+      similarity: of the tags.
+      places: float [N, 2] of `figures.layout`; like the map None where there are too many tags.
+      map: Figure 1.
+      heat_map: or None where there are too many tags.
+    """
+
+    similarity: Similarity
+    places: npt.NDArray[np.float64] | None
+    map: Drawing | None
+    heat_map: Drawing | None
+
+
+def draw(
+    name: str,
+    similarity: Similarity,
+    parents: figures.Parents,
+    config: ReportConfig = ReportConfig(),
+    places: npt.NDArray[np.float64] | None = None,
+) -> Figures:
+    """Draws the figures of an embedding.
+
+    Args:
+      name: of the embedding.
+      similarity: of N tags.
+      parents: {style tag: genre tags}.
+      config: up to how many tags.
+      places: float [N, 2] of `figures.layout`; None: computed.
+    """
+    number, map_, heat_map = len(similarity.tags), None, None
+    if number <= config.mapped:
+        if places is None:
+            places = figures.layout(similarity, config.layout)
+        map_ = figures.draw_map({name: (similarity, places)}, parents, config.layout)
+    if number <= config.heat:
+        heat_map = figures.draw_heat_map(similarity, parents, name, config=config.layout)
+    return Figures(similarity, places, map_, heat_map)
 
 
 def render(
     evaluation: Evaluation,
-    places: Mapping[str, npt.NDArray[np.float64]] | None = None,
+    drawn: Mapping[str, Figures] | None = None,
     config: ReportConfig = ReportConfig(),
     title: str | None = None,
 ) -> str:
@@ -59,27 +102,24 @@ def render(
 
     Args:
       evaluation: of the task.
-      places: {embedding: float [N, 2]} of `figures.layout`, where the caller has them; the
-        others are computed.
+      drawn: {embedding: figures}, where the caller has them; None: drawn here.
       config: how much to show.
       title: of the page; None: the task's name.
     """
-    task, results, paper = evaluation.task, evaluation.results, evaluation.printed
+    task, results = evaluation.task, evaluation.results
     words = listings.words(task, evaluation.vocabulary)
     embeddings = list(results)
-    drawn = [
-        _drawings(evaluation.similarities[name], (places or {}).get(name), evaluation, config)
-        for name in embeddings
-    ]
-    named = dict.fromkeys(kind for result in results.values() for kind in result.tables)
-    extra = [k for k in named if any(listings.rows_of(one, k) for one in results.values())]
-    last = ["ranked", *(kind for kind in extra if kind.startswith("without"))]
-    first = [kind for kind in extra if kind not in last]
+    if drawn is None:
+        drawn = {
+            name: draw(name, evaluation.similarities[name], evaluation.parents, config)
+            for name in embeddings
+        }
+    kinds = dict.fromkeys(kind for result in results.values() for kind in result.tables)
+    filled = [k for k in kinds if any(listings.rows_of(result, k) for result in results.values())]
+    last = ["ranked", *(kind for kind in filled if kind.startswith("without"))]
+    first = [kind for kind in filled if kind not in last]
     first.insert(len(first) if task == "translation" else 0, "errors")
-    sections, lists = (
-        [_section(kind, task, results, paper, config) for kind in part] for part in (first, last)
-    )
-    return _page(
+    return render_page(
         "report.html.j2",
         title=title or words.title,
         words=words,
@@ -89,155 +129,76 @@ def render(
         chosen=embeddings.index(evaluation.best),
         tags=len(evaluation.vocabulary),
         systems=_counts(evaluation.vocabulary),
-        summary=listings.summary(task, results, paper),
-        paper=printed.TABLES[task] if paper else "",
+        summary=listings.summary(task, results, evaluation.printed),
+        paper=paper.TABLES[task] if evaluation.printed else "",
         notes=evaluation.notes,
         remarks=listings.remarks(results),
-        sections=sections,
-        lists=lists,
-        drawn=drawn,
+        sections=[_section(kind, evaluation, config) for kind in first],
+        lists=[_section(kind, evaluation, config) for kind in last],
+        drawn=[_embedded(drawn[name], evaluation.parents) for name in embeddings],
         config=config,
     )
 
 
-def render_description(
-    described: describe.Description,
-    parents: Mapping[str, Sequence[str]],
-    title: str,
-    config: ReportConfig = ReportConfig(),
-) -> str:
-    """The report of a data set as HTML.
-
-    Args:
-      described: what is in it.
-      parents: {style tag: genre tags}, for the order of the heat map.
-      title: of the page.
-      config: how much to show.
-    """
-    tag_table, parts = describe.tag_table(described), described.parts
-    columns = listings.columns_of(tag_table)
-    series = {name: columns[key] for key, name in listings.COUNTED.items() if key in columns}
-    sections: list[dict[str, Any]] = [
-        {
-            "id": "parts",
-            "kind": "chart",
-            "figure": _json(interactive.draw_parts(parts)),
-            "listings": [
-                listings.plain(parts, "parts.csv", config.rows),
-                *listings.counts(described.counts),
-            ],
-        },
-        {
-            "id": "tags",
-            "kind": "chart",
-            "figure": _json(interactive.draw_counts(columns["tag"], series)),
-            "listings": [listings.plain(tag_table, "tags.csv", config.rows)],
-        },
-    ]
-    if described.full:
-        cardinality, pairs = describe.cardinality_table(described), describe.pair_table(described)
-        likeness, heat = describe.likeness(described), None
-        if len(described.tags) <= config.heat:
-            drawn = interactive.draw_heat_map(likeness, parents, described.systems, "co-occurrence")
-            heat = _packed(*drawn)
-        sections += [
-            {
-                "id": "cardinality",
-                "kind": "chart",
-                "figure": _json(interactive.draw_bars(described.cardinality)),
-                "listings": [listings.plain(cardinality, "cardinality.csv", config.rows)],
-            },
-            {
-                "id": "cooccurrence",
-                "kind": "heat",
-                "figure": heat,
-                "listings": [listings.plain(pairs, "pairs.csv", config.rows)],
-            },
-        ]
-    for section in sections:
-        section["heading"], section["about"] = listings.DESCRIBED[section["id"]]
-    return _page(
-        "describe.html.j2",
-        title=title,
-        totals=described.totals,
-        notes=described.notes,
-        sections=sections,
-    )
-
-
-def write_description(
-    folder: PathLike,
-    described: describe.Description,
-    parents: Mapping[str, Sequence[str]],
-    title: str,
-    config: ReportConfig = ReportConfig(),
-) -> Iterator[pathlib.Path]:
-    """Writes tables, charts and the page of `render_description`; yields each path when done."""
-    folder = pathlib.Path(folder)
-    tables = {"parts": described.parts, "tags": describe.tag_table(described)}
-    columns = listings.columns_of(tables["tags"])
-    series = {
-        name: np.array(columns[key]) for key, name in listings.COUNTED.items() if key in columns
-    }
-    parts = listings.columns_of(described.parts)
-    ranges = list(zip(parts["min"], parts["median"], parts["max"], strict=True))
-    counted = {name: parts[name] for name in ("excerpts", "tracks", "artists")}
-    drawn: dict[str, Callable[[], Any]] = {
-        "parts": lambda: charts.draw_parts(parts["part"], counted, ranges),
-        "tags": lambda: charts.draw_tags(columns["tag"], series, title),
-    }
-    if described.full:
-        likeness = describe.likeness(described)
-        tables |= {
-            "cardinality": describe.cardinality_table(described),
-            "pairs": describe.pair_table(described),
-            "cooccurrence": describe.square_table(described),
-        }
-        drawn["cardinality"] = lambda: charts.draw_cardinality(described.cardinality)
-        if len(described.tags) <= config.heat:
-            drawn["cooccurrence"] = lambda: figures.draw_heat_map(
-                likeness, parents, described.systems, title, label="co-occurrence"
-            )
-    for name, table in tables.items():
-        write_table(folder / f"{name}.csv", table.header, table.rows, for_people=True)
-        yield folder / f"{name}.csv"
-    for name, draw in drawn.items():
-        yield from figures.save(draw(), folder / name)
-    page = render_description(described, parents, title, config)
-    write_text(folder / "report.html", page)
-    yield folder / "report.html"
-
-
-def _page(template: str, **values: Any) -> str:
+def render_page(template: str, **values: Any) -> str:
+    """A page of a template, with our style and script in it."""
     script = _template_text("report.js")
-    library = plotly.offline.get_plotlyjs().replace("\r", "")
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
     return _ENVIRONMENT.get_template(template).render(
         script=markupsafe.Markup(script),
-        library=markupsafe.Markup(library),
         style=markupsafe.Markup(_template_text("report.css")),
-        hashes=[_hash(script), _hash(library)],
+        hash=f"'sha256-{base64.b64encode(digest).decode()}'",
         **values,
     )
 
 
-def _section(
-    kind: str, task: str, results: Mapping[str, TaskResult], paper: bool, config: ReportConfig
-) -> dict[str, Any]:
+def embedded_cells(similarity: Similarity, parents: figures.Parents) -> markupsafe.Markup:
+    """The numbers of a heat map as JSON for `report.js`, for its tooltips.
+
+    The upper triangle, row by row, as int16 in 1 / `scale`: a fifth of the numbers as text.
+    """
+    order = figures.taxonomy_order(similarity.vocabulary, parents)
+    matrix = similarity.reordered(order).matrix
+    upper = matrix[np.triu_indices(len(order))]
+    known = ~np.isnan(upper)
+    cells = np.full(len(upper), _NO_VALUE, "<i2")
+    cells[known] = np.round(np.clip(upper[known], -3, 3) * _SCALE)
+    value = {"names": order, "scale": _SCALE, "cells": base64.b64encode(cells.tobytes()).decode()}
+    text = json.dumps(value, separators=(",", ":"))
+    for letter in "<>&":  # Nothing in it ends the script element or opens a comment.
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return markupsafe.Markup(text)
+
+
+def _embedded(drawn: Figures, parents: figures.Parents) -> dict[str, Any]:
+    """The figures of an embedding for the template."""
+    cells = embedded_cells(drawn.similarity, parents) if drawn.heat_map else None
+    return {
+        "map": markupsafe.Markup(drawn.map.svg) if drawn.map else None,
+        "heat": markupsafe.Markup(drawn.heat_map.svg) if drawn.heat_map else None,
+        "cells": cells,
+        "missing": int(np.isnan(np.diagonal(drawn.similarity.matrix)).sum()),
+    }
+
+
+def _section(kind: str, evaluation: Evaluation, config: ReportConfig) -> dict[str, Any]:
+    """Tables of one kind, a list of them for each embedding."""
+    task, results = evaluation.task, evaluation.results
     heading, link, about = listings.TABLES.get(kind, (kind.replace("_", " "), "", ""))
-    made = []
+    tables: list[Sequence[listings.Listing]] = []
     for name, result in results.items():
         if kind == "errors":
-            made.append(listings.errors(task, results, name, config.rows))
+            tables.append(listings.errors(task, results, name, config.rows))
         elif kind == "ranked":
-            made.append([listings.ranked(task, result, name, config.listed, config.rows)])
+            tables.append([listings.ranked(task, result, name, config.listed, config.rows)])
         else:
-            made.append(listings.table(kind, result, name, paper, config.rows))
+            tables.append(listings.table(kind, result, name, evaluation.printed, config.rows))
     return {
         "id": kind,
         "heading": heading,
         "link": link or heading,
         "about": about,
-        "listings": made,
+        "listings": tables,
     }
 
 
@@ -247,40 +208,6 @@ def _counts(vocabulary: Vocabulary) -> list[str]:
         return []
     counts = collections.Counter(vocabulary.system)
     return [f"{counts[system]} {system or 'without prefix'}" for system in vocabulary.systems]
-
-
-def _drawings(
-    similarity: Similarity,
-    places: npt.NDArray[np.float64] | None,
-    evaluation: Evaluation,
-    config: ReportConfig,
-) -> dict[str, Any]:
-    """Map and heat map as JSON for `report.js`, None where there are too many tags."""
-    parents, systems = evaluation.parents, evaluation.vocabulary.systems
-    drawn: dict[str, Any] = {"map": None, "heat": None}
-    drawn["missing"] = int(np.isnan(np.diagonal(similarity.matrix)).sum())
-    if len(similarity.tags) <= config.mapped:
-        if places is None:
-            places = figures.layout(similarity, config.layout)
-        figure = interactive.draw_map(similarity, places, parents, systems)
-        drawn["map"] = _json(figure)
-    if len(similarity.tags) <= config.heat:
-        drawn["heat"] = _packed(*interactive.draw_heat_map(similarity, parents, systems))
-    return drawn
-
-
-def _packed(figure: Any, cells: npt.NDArray[np.int16]) -> markupsafe.Markup:
-    """A heat map for `report.js`."""
-    packed = base64.b64encode(cells.astype("<i2").tobytes()).decode()
-    return _json(figure, cells=packed, scale=interactive.SCALE)
-
-
-def _json(figure: Any, **more: Any) -> markupsafe.Markup:
-    """JSON for a script element: nothing in it ends the element or opens a comment."""
-    text = json.dumps({**json.loads(figure.to_json()), **more}, separators=(",", ":"))
-    for letter in "<>&":
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return markupsafe.Markup(text)
 
 
 def _template_text(name: str) -> str:
@@ -295,8 +222,3 @@ _ENVIRONMENT = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-
-
-def _hash(script: str) -> str:
-    digest = hashlib.sha256(script.encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -13,8 +13,9 @@ from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike, read_json, write_json, write_text
 from tagjax.base.progress import Progress, silently
 from tagjax.base.tables import write_table
-from tagjax.report import figures, page
+from tagjax.report import figures, labels, page
 from tagjax.report.page import ReportConfig
+from tagjax.report.svg import Drawing
 from tagjax.similarity import embeddings, tables
 from tagjax.tasks.evaluation import Evaluation
 
@@ -140,22 +141,34 @@ def _draw(
     progress: Progress,
 ) -> Iterator[pathlib.Path]:
     """Figure 1 of the embeddings in `mapped`, the heat map of the paper's best, and the report."""
-    similarities, systems = evaluation.similarities, evaluation.vocabulary.systems
-    number, places = len(evaluation.vocabulary), {}
-    if number <= config.mapped:
-        for name in progress(list(similarities), "t-SNE", len(similarities)):
-            places[name] = figures.layout(similarities[name], config.layout)
-    for step in progress(["map", "heat map", "report"], "draw", 3):
-        if step == "map" and places:
-            panels = {name: (similarities[name].tags, places[name]) for name in mapped}
-            figure = figures.draw_map(panels, evaluation.parents, systems)
-            yield from figures.save(figure, folder / f"{'_'.join(mapped)}_map")
-        elif step == "heat map" and number <= config.heat:
-            best = evaluation.best
-            figure = figures.draw_heat_map(
-                similarities[best], evaluation.parents, systems, title=best
-            )
-            yield from figures.save(figure, folder / f"{best}_heat_map")
+    similarities, parents, drawn = evaluation.similarities, evaluation.parents, {}
+    labels.warn_of_missing(evaluation.vocabulary.tags)
+    for name in progress(list(similarities), "draw", len(similarities)):
+        drawn[name] = page.draw(name, similarities[name], parents, config)
+    for step in progress(["map", "heat map", "report"], "write", 3):
+        if step == "map" and (figure := _map(drawn, mapped, parents, config)):
+            stem = folder / f"{'_'.join(mapped)}_map"
+            yield from figures.save(figure, stem, config.layout.dots)
+        elif step == "heat map" and (figure := drawn[evaluation.best].heat_map):
+            stem = folder / f"{evaluation.best}_heat_map"
+            yield from figures.save(figure, stem, config.layout.dots)
         elif step == "report":
-            write_text(folder / "report.html", page.render(evaluation, places, config))
+            write_text(folder / "report.html", page.render(evaluation, drawn, config))
             yield folder / "report.html"
+
+
+def _map(
+    drawn: Mapping[str, page.Figures],
+    mapped: Sequence[str],
+    parents: figures.Parents,
+    config: ReportConfig,
+) -> Drawing | None:
+    """The map of one embedding, or of several side by side; None of too many tags."""
+    if len(mapped) == 1:
+        return drawn[mapped[0]].map
+    panels = {
+        name: (drawn[name].similarity, places)
+        for name in mapped
+        if (places := drawn[name].places) is not None
+    }
+    return figures.draw_map(panels, parents, config.layout) if panels else None

@@ -28,11 +28,30 @@ def restore(
     Raises:
       InputError: the run is not finished, or its checkpoint is unusable.
     """
+    shape, falling = dataset.input_shape, decay_steps(config, dataset, parts)
+    return restored(run_dir, config, len(dataset.tags), shape, falling)
+
+
+def restored(
+    run_dir: pathlib.Path,
+    config: TrainConfig,
+    num_tags: int,
+    input_shape: tuple[int, int],
+    decay_steps: int = 1,
+) -> step.TrainState:
+    """As `restore`, where the data set is not at hand.
+
+    Args:
+      run_dir: of one model.
+      config: of the run.
+      num_tags: N_c.
+      input_shape: (frames, mel bands); any number of frames that the network takes will do.
+      decay_steps: of the learning rate; that there are any shows in the checkpoint, not how many.
+    """
     if not (run_dir / "result.json").exists():
         raise InputError(f"{run_dir}: not trained to its end; go on: python -m launch.train")
-    like = step.initial_state(
-        config.step, len(dataset.tags), dataset.input_shape, decay_steps(config, dataset, parts)
-    )
+    falling = decay_steps if config.decay else 0
+    like = step.initial_state(config.step, num_tags, input_shape, falling)
     with contextlib.closing(Checkpoints(run_dir / "checkpoints")) as checkpoints:
         try:
             return checkpoints.restore(directory.result(run_dir)["step"], like)[0]

@@ -1,11 +1,16 @@
 "use strict";
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const element = (name, properties, ...children) => {
+    const made = Object.assign(document.createElement(name), properties);
+    made.append(...children);
+    return made;
+  };
 
   // Tables: a click on a heading sorts, empty cells last; the search hides rows.
   const number = (text) => (text === "never" ? Infinity : Number.parseFloat(text));
-  const compare = (one, other, numeric, sign) => {
-    const [x, y] = numeric ? [number(one), number(other)] : [one, other];
+  const compare = (first, second, numeric, sign) => {
+    const [x, y] = numeric ? [number(first), number(second)] : [first, second];
     const [noX, noY] = numeric ? [Number.isNaN(x), Number.isNaN(y)] : [x === "–", y === "–"];
     if (noX || noY) return noX - noY;
     if (numeric) return x === y ? 0 : sign * (x < y ? -1 : 1);
@@ -42,54 +47,211 @@
     });
   }
 
-  // Figures: drawn when their embedding is first shown.
+  // One tooltip for all figures; each line is text, and of its own direction.
+  const tooltip = element("div", { id: "tooltip", hidden: true });
+  document.body.append(tooltip);
+  const tell = (event, lines) => {
+    tooltip.hidden = !lines;
+    if (!lines) return;
+    tooltip.replaceChildren(...lines.map((text) => element("div", { textContent: text })));
+    const { width, height } = tooltip.getBoundingClientRect();
+    const left = Math.min(event.clientX + 14, document.documentElement.clientWidth - width - 4);
+    const below = event.clientY + 18;
+    const top = below + height > window.innerHeight ? event.clientY - height - 10 : below;
+    tooltip.style.left = `${Math.max(left, 4)}px`;
+    tooltip.style.top = `${Math.max(top, 4)}px`;
+  };
+
+  // Heat maps: the upper triangle of the numbers, row by row.
+  const heatMap = (data) => {
+    const bytes = Uint8Array.from(atob(data.cells), (letter) => letter.charCodeAt(0));
+    const cells = new DataView(bytes.buffer);
+    const n = data.names.length;
+    return (across, down) => {
+      const [x, y] = [Math.floor(across * n), Math.floor(down * n)];
+      const [i, j] = [Math.min(x, y), Math.max(x, y)];
+      if (i < 0 || j >= n) return null;
+      const value = cells.getInt16(2 * (i * n - (i * (i - 1)) / 2 + j - i), true);
+      const text = value === -32768 ? "no similarity" : (value / data.scale).toFixed(3);
+      return [data.names[y], data.names[x], text];
+    };
+  };
+
+  // The view of a figure: its part that is shown.
+  const zoomable = (svg) => {
+    const whole = svg.getAttribute("viewBox").split(" ").map(Number);
+    let view = [...whole];
+    const set = (x, y, size) => {
+      const [x0, y0, width, height] = whole;
+      const scale = Math.min(Math.max(size, 0.02), 1);
+      const [w, h] = [width * scale, height * scale];
+      view = [
+        Math.min(Math.max(x, x0), x0 + width - w),
+        Math.min(Math.max(y, y0), y0 + height - h), w, h,
+      ];
+      svg.setAttribute("viewBox", view.join(" "));
+      svg.classList.toggle("zoomed", scale < 1);
+    };
+    const size = () => view[2] / whole[2];
+    const perPixel = () => view[2] / svg.getBoundingClientRect().width;
+    return {
+      zoomed: () => size() < 1,
+      whole: () => set(whole[0], whole[1], 1),
+      move: (x, y) => set(view[0] - x * perPixel(), view[1] - y * perPixel(), size()),
+      zoom: (by, event) => {
+        const box = svg.getBoundingClientRect();
+        const across = event ? (event.clientX - box.left) / box.width : 0.5;
+        const down = event ? (event.clientY - box.top) / box.height : 0.5;
+        const next = Math.min(size() * by, 1);
+        set(
+          view[0] + across * (view[2] - whole[2] * next),
+          view[1] + down * (view[3] - whole[3] * next), next,
+        );
+      },
+    };
+  };
+
+  // Saves what is shown, as it is shown.
+  const save = async (figure, kind) => {
+    const svg = figure.querySelector("svg").cloneNode(true);
+    svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+    const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
+    const size = 2400 / Math.max(width, height);
+    svg.setAttribute("width", width * size);
+    svg.setAttribute("height", height * size);
+    for (const hidden of all(".hidden, .unnamed", svg)) hidden.remove();
+    for (const faint of all(".faint", svg)) faint.style.opacity = 0.12;
+    const text = new XMLSerializer().serializeToString(svg);
+    let url = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
+    if (kind === "png") {
+      const image = element("img", { src: url });
+      await image.decode();
+      const canvas = element("canvas", { width: width * size, height: height * size });
+      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+      url = canvas.toDataURL("image/png");
+    }
+    element("a", { href: url, download: `figure.${kind}` }).click();
+  };
+
+  const prepare = (figure) => {
+    const svg = figure.querySelector("svg");
+    const view = zoomable(svg);
+    const zooms = ["map", "heat"].includes(figure.dataset.kind);
+    for (const title of all("title", svg)) {
+      title.parentNode.about = title.textContent.split("\n");
+      title.remove(); // Else the browser's own tooltip comes, too, and late.
+    }
+
+    const image = svg.querySelector("[data-part=cells]");
+    const data = figure.nextElementSibling;
+    const cell = image && data?.matches("script") ? heatMap(JSON.parse(data.textContent)) : null;
+    const lines = (event) => {
+      let place = event.target;
+      while (place !== svg && !place.about) place = place.parentNode;
+      if (place !== svg || !cell) return place.about;
+      const box = image.getBoundingClientRect();
+      return cell((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+    };
+
+    // A click on a key of the legend hides its series; a double click leaves it alone.
+    const hidden = new Set();
+    const series = new Set(all("[data-part=key]", svg).map((key) => key.dataset.series));
+    const showSeries = () => {
+      for (const part of all("[data-series]", svg)) {
+        const off = hidden.has(part.dataset.series);
+        part.classList.toggle(part.dataset.part === "key" ? "off" : "hidden", off);
+      }
+    };
+    svg.addEventListener("click", (event) => {
+      const key = event.target.closest("[data-part=key]")?.dataset.series;
+      if (key === undefined) return;
+      if (!hidden.delete(key)) hidden.add(key);
+      showSeries();
+    });
+    svg.addEventListener("dblclick", (event) => {
+      event.preventDefault();
+      const key = event.target.closest("[data-part=key]")?.dataset.series;
+      if (key === undefined) {
+        view.whole();
+        return;
+      }
+      const alone = hidden.size === series.size - 1 && !hidden.has(key);
+      hidden.clear();
+      if (!alone) for (const other of series) if (other !== key) hidden.add(other);
+      showSeries();
+    });
+
+    if (zooms) svg.addEventListener("wheel", (event) => {
+      if (event.deltaY > 0 && !view.zoomed()) return; // Then the page moves on.
+      event.preventDefault();
+      const pixels = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : 30);
+      view.zoom(Math.exp(Math.min(Math.max(pixels, -100), 100) / 300), event);
+    }, { passive: false });
+    let held = null;
+    svg.addEventListener("pointerdown", (event) => {
+      if (zooms && event.pointerType !== "touch" && event.button === 0) held = event;
+    });
+    svg.addEventListener("pointermove", (event) => {
+      if (held && event.buttons) {
+        svg.setPointerCapture(event.pointerId);
+        view.move(event.clientX - held.clientX, event.clientY - held.clientY);
+        held = event;
+        tell(event, null);
+      } else {
+        tell(event, lines(event));
+      }
+    });
+    svg.addEventListener("pointerdown", (event) => tell(event, lines(event)));
+    for (const over of ["pointerup", "pointercancel"]) {
+      svg.addEventListener(over, () => { held = null; });
+    }
+    svg.addEventListener("pointerleave", (event) => tell(event, null));
+
+    const button = (textContent, title, action) => {
+      const made = element("button", { type: "button", textContent, title });
+      made.addEventListener("click", action);
+      return made;
+    };
+    figure.prepend(element(
+      "div", { className: "buttons" },
+      ...(zooms ? [
+        button("+", "Zoom in", () => view.zoom(0.67)),
+        button("−", "Zoom out", () => view.zoom(1.5)),
+      ] : []),
+      button("PNG", "Save as PNG", () => save(figure, "png")),
+      button("SVG", "Save as SVG", () => save(figure, "svg")),
+    ));
+    figure.dataset.ready = "";
+  };
+
+  // Maps: the search shows the tags that are looked for, and the box all names.
   const find = document.querySelector("#find");
   const labels = document.querySelector("#labels");
-  const NO_LABEL = "\u00a0"; // Plotly does not bring back a text that was empty
-  const cells = (figure) => {
-    const bytes = Uint8Array.from(atob(figure.cells), (letter) => letter.charCodeAt(0));
-    const flat = new Int16Array(bytes.buffer);
-    const values = Array.from(flat, (cell) => (cell === -32768 ? null : cell / figure.scale));
-    const n = figure.data[0].x.length;
-    return figure.data[0].x.map((_, i) => values.slice(i * n, (i + 1) * n));
-  };
-  const plot = (place) => {
-    const figure = JSON.parse(place.nextElementSibling.textContent);
-    const { kind } = place.dataset;
-    if (kind === "heat") figure.data[0].z = cells(figure);
-    const config = { displaylogo: false, responsive: kind !== "heat", scrollZoom: kind === "map" };
-    config.modeBarButtonsToRemove = ["sendChartToCloud", "select2d", "lasso2d"];
-    config.plotlyServerURL = "";
-    return Plotly.newPlot(place, figure.data, figure.layout, config);
-  };
-  const update = (place) => {
+  if (labels && window.innerWidth < 800) labels.checked = false; // Nobody could read them.
+  const update = (figure) => {
     const wanted = find.value.trim().toLowerCase();
-    const traces = place.data;
-    const found = traces.map((trace) =>
-      trace.customdata.map(([tag], i) => (tag.toLowerCase().includes(wanted) ? i : -1))
-        .filter((i) => i >= 0));
-    place.usual ??= traces.map((trace) => trace.text);
-    const text = traces.map((trace, t) => (wanted || labels.checked
-      ? trace.customdata.map(([, label], i) => (!wanted || found[t].includes(i) ? label : NO_LABEL))
-      : place.usual[t]));
-    const selectedpoints = found.map((points) => (wanted ? points : null));
-    return Plotly.restyle(place, { text, selectedpoints });
+    for (const part of all("[data-tag]", figure)) {
+      const found = wanted !== "" && part.dataset.tag.toLowerCase().includes(wanted);
+      const { part: kind, level } = part.dataset;
+      part.classList.toggle("faint", wanted !== "" && !found);
+      const named = wanted === "" ? labels.checked || level === "genre" : found;
+      if (kind !== "marker") part.classList.toggle("unnamed", !named);
+    }
   };
-  const maps = () => all(".figure[data-kind=map]").filter((place) => place.data);
+  const maps = () => all(".figure[data-kind=map][data-ready]");
   for (const control of [find, labels]) {
     control?.addEventListener("input", () => maps().forEach(update));
   }
 
-  // One embedding at a time.
+  // One embedding at a time; a figure is prepared when it is first shown.
   const radios = all("input[name=embedding]");
   const show = () => {
-    const radio = radios.find((one) => one.checked);
-    for (const one of all(".one")) one.hidden = radio && one.dataset.embedding !== radio.value;
-    if (radio) for (const one of all(".which")) one.textContent = radio.dataset.name;
-    for (const place of all(".one:not([hidden]) > .figure")) {
-      if (!place.data) Promise.resolve(plot(place)).then(() => {
-        if (place.dataset.kind === "map" && (find.value || labels.checked)) update(place);
-      });
+    const radio = radios.find((candidate) => candidate.checked);
+    for (const part of all(".panel")) part.hidden = radio && part.dataset.embedding !== radio.value;
+    if (radio) for (const name of all(".which")) name.textContent = radio.dataset.name;
+    for (const figure of all(".panel:not([hidden]) > .figure:not([data-ready])")) {
+      prepare(figure);
+      if (figure.dataset.kind === "map") update(figure);
     }
   };
   radios.forEach((radio) => radio.addEventListener("change", show));

@@ -16,6 +16,7 @@ from tagjax.manifest import lists
 from tagjax.manifest.lists import Excerpts, Manifest
 from tagjax.manifest.sampling import SamplingConfig, make_manifest
 from tagjax.report import charts, describe, figures
+from tagjax.vocabulary.taxonomy import read_taxonomy
 from tagjax.vocabulary.vocabulary import Vocabulary
 
 
@@ -194,7 +195,7 @@ def test_genres_are_those_of_the_truth_or_the_closest_by_co_occurrence(corpus, s
     for system in "ab":
         path = shared / "corpus" / f"taxonomy_{system}.csv"
         truth = collections.defaultdict(set)
-        for style, genre in annotations.read_taxonomy(path, f"{system}:"):
+        for style, genre in read_taxonomy(path, f"{system}:").pairs():
             truth[style].add(genre)
         found = {s: g for s, g in describe.genres(made).items() if s.startswith(system)}
         right = sum(set(genres) <= truth[style] for style, genres in found.items())

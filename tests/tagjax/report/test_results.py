@@ -148,6 +148,6 @@ def test_progress_says_what_is_drawn(similarities, tmp_path, monkeypatch):
     evaluation = tasks.evaluate("taxonomy", similarities)
     results.write_evaluation(tmp_path, evaluation, progress=progress)
     assert seen == [
-        ("t-SNE", ["fw", "fc", "fdist"], 3),
-        ("draw", ["map", "heat map", "report"], 3),
+        ("draw", ["fw", "fc", "fdist"], 3),
+        ("write", ["map", "heat map", "report"], 3),
     ]

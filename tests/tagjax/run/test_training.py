@@ -258,6 +258,12 @@ def test_parts_of_a_fold(dataset):
     assert parts.parts_of(folded, 2, early_stopping=False) == parts.Parts(
         ("fold_0", "fold_0_upsampled", "fold_1"), (), ("fold_2",)
     )
+    more = {**FOLDS, "fold_0_downsampled": 3, "fold_1_downsampled": 2}
+    assert parts.parts_of(dataclasses.replace(dataset, parts=more), 1) == parts.Parts(
+        ("fold_0", "fold_0_upsampled"),
+        ("fold_2",),
+        ("fold_1", "fold_1_downsampled", "fold_1_overlap"),
+    )
     two = dataclasses.replace(dataset, parts={"fold_0": 8, "fold_1": 8})
     with pytest.raises(InputError, match="2 folds, too few"):
         parts.parts_of(two, 0)

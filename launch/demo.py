@@ -16,7 +16,8 @@ import time
 from absl import flags
 
 import datasets
-from launch import bars, program
+from launch import program
+from launch.bars import TrainingBars, bar, excerpts_bar
 from tagjax import tasks
 from tagjax.base import interruption
 from tagjax.examples import build
@@ -47,12 +48,12 @@ def main() -> None:
         full = f"synthetic_split/{name}"
         print(f"\n[{number}/{len(TASKS)}] {full}: examples", flush=True)
         builder = datasets.make_builder(full, _DATA_DIR.value)
-        report = build.prepare(builder, progress=bars.excerpts_bar)
+        report = build.prepare(builder, progress=excerpts_bar)
         print("\n".join(report.lines()))
         print(f"\n[{number}/{len(TASKS)}] {full}: training", flush=True)
         run_dir = pathlib.Path(_RUNS_DIR.value) / full
         dataset = find(full, _DATA_DIR.value)
-        with interruption.Stop() as stop, bars.TrainingBars() as on_progress:
+        with interruption.Stop() as stop, TrainingBars() as on_progress:
             training.train_run(config, dataset, run_dir, stop=stop, on_progress=on_progress)
         for task in answered:
             summary += ["", *_evaluate(task, runs.load_run(run_dir))]
@@ -63,10 +64,10 @@ def main() -> None:
 def _evaluate(task: str, run: runs.Run) -> list[str]:
     """What a task says of a run; all of it is written into the run's folder."""
     fdist_of = "overlap" if task == "translation" else "all"
-    evaluation = tasks.evaluate(task, run.similarities(fdist_of), run.truth, progress=bars.bar)
+    evaluation = tasks.evaluate(task, run.similarities(fdist_of), run.truth, progress=bar)
     embedding = functools.partial(run.embedding, fdist_of=fdist_of)
     written = results.write_evaluation(
-        run.path / task, evaluation, run.path, embedding, progress=bars.bar
+        run.path / task, evaluation, run.path, embedding, progress=bar
     )
     return [text.format_evaluation(evaluation), *(f"written: {path}" for path in written)]
 

@@ -25,6 +25,10 @@ _CHUNKS: dict[bytes, tuple[Literal["little", "big"], int, int, bytes]] = {
     b"caff": ("big", 8, 8, b"data"),
 }
 """{magic: (byte order, place of the first chunk, bytes of a size, chunk with the sound)}."""
+_FLAC_WINDOW = 1 << 16
+"""Bytes in which a frame is looked for."""
+_FLAC_SAMPLES = (1 << 36) - 1
+"""Bits of the number of samples in the header."""
 _FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
 
 
@@ -36,7 +40,7 @@ class Stretch:
       path: of the file.
       rate: Hz.
       channels: their number.
-      seconds: of sound; infinite if only decoding could tell.
+      seconds: of sound.
       begin: of its first byte.
       end: of the byte behind it; None is the end of the file.
       corrected: {place from `begin`: bytes that are to be there}.
@@ -58,6 +62,22 @@ class Stretch:
 
 Part = mpeg.Section | Stretch
 """Sound of one format that lies together in a file."""
+
+
+def is_plain(path: str | os.PathLike[str], file: soundfile.SoundFile, until: float) -> bool:
+    """Whether libsndfile can be trusted with what it finds before `until` seconds.
+
+    Of MP3, all frames up to there must have one format: the others would be played at a wrong
+    speed. A FLAC file must be one stream: in joined ones libFLAC seeks a second of one and may find
+    that of another.
+
+    Raises:
+      OSError: the file cannot be read.
+    """
+    if file.format == "MP3":
+        own = file.samplerate, file.channels
+        return all((one.rate, one.channels) == own for one in mpeg.sections(path, until))
+    return file.format != "FLAC" or _is_one_flac(path, file.frames)
 
 
 def parts(path: str | os.PathLike[str], kind: str) -> list[Part]:
@@ -133,23 +153,84 @@ def _links(path: str | os.PathLike[str]) -> list[Part]:
 
 
 def _flacs(path: str | os.PathLike[str]) -> list[Part]:
-    """Joined FLAC streams, or one that is longer than it says."""
+    """Joined FLAC streams, or one with the length that its last frame tells, if that is another."""
     with open(path, "rb") as file:
         begins = [match.start() for match in _FLAC.finditer(file.read())]
     if len(begins) > 1:
         return _joined(path, begins)
+    last = _flac_frame(path, os.path.getsize(path))
     with open(path, "rb") as file:
-        head = file.read(26)
-    total = int.from_bytes(head[18:26], "big") & (1 << 36) - 1
-    unknown = {21: bytes([head[21] & 0xF0]), 22: bytes(4)}
-    longer = dataclasses.replace(_stretch(path, corrected=unknown), seconds=float("inf"))
-    with soundfile.SoundFile(longer.cut(0.0, 0.0)[0]) as file:
-        file.seekable = lambda: False  # soundfile would look for the end.
+        total = int.from_bytes(file.read(26)[18:], "big")
+    if last is None or last[1] == total & _FLAC_SAMPLES:
+        return []
+    known = total & ~_FLAC_SAMPLES
+    whole = _stretch(path, corrected={18: (known | last[1]).to_bytes(8, "big")})
+    with whole.cut(0.0, 0.0)[0] as content, soundfile.SoundFile(content) as file:
         try:
-            file.seek(total)
-            return [longer] if total and len(file.read(1024)) else []
+            file.seek(last[0])
+            if len(file.read(last[1] - last[0])) == last[1] - last[0]:
+                return [whole]
         except soundfile.LibsndfileError:
-            return []
+            pass
+    return [_stretch(path, corrected={18: (known | last[0]).to_bytes(8, "big")})]
+
+
+def _is_one_flac(path: str | os.PathLike[str], samples: int) -> bool:
+    """Whether frames are numbered in their order, as far as a few show, to the last one."""
+    size = os.path.getsize(path)
+    frames = [_flac_frame(path, size * quarter // 4) for quarter in (1, 2, 3, 4)]
+    numbers = [frame[1] for frame in frames if frame is not None]
+    return numbers == sorted(numbers) and numbers[-1:] in ([], [samples])
+
+
+def _flac_frame(path: str | os.PathLike[str], end: int) -> tuple[int, int] | None:
+    """Numbers of the first sample of the last frame before `end`, and of the one behind it."""
+    with open(path, "rb") as file:
+        fixed = int.from_bytes(file.read(10)[8:], "big")
+        begin = max(0, end - _FLAC_WINDOW)
+        file.seek(begin)
+        data = file.read(end - begin)
+    place = len(data)
+    while (place := data.rfind(b"\xff", 0, place)) >= 0:
+        found = _flac_numbers(data[place : place + 16], fixed)
+        if found is not None:
+            return found
+    return None
+
+
+def _flac_numbers(head: bytes, fixed: int) -> tuple[int, int] | None:
+    """Numbers of the first sample of a frame, and of the one behind it (RFC 9639, section 9.1).
+
+    Args:
+      head: its first 16 bytes.
+      fixed: samples of a block of the stream.
+    """
+    if len(head) < 16 or head[1] not in (0xF8, 0xF9):
+        return None
+    ones = 8 - (head[4] ^ 0xFF).bit_length()  # The number is coded as UTF-8 codes letters.
+    number, place = head[4] & 0xFF >> ones, 4 + max(1, ones)
+    for byte in head[5:place]:
+        number = number << 6 | byte & 0x3F
+    code, rate = head[2] >> 4, head[2] & 15
+    if code in (6, 7):
+        block = int.from_bytes(head[place : place + code - 5], "big") + 1
+        place += code - 5
+    else:
+        block = 192 if code == 1 else 576 << code - 2 if code < 6 else 256 << code - 8
+    place += (rate > 11) + (rate > 12)
+    if ones in (1, 8) or not code or rate == 15 or _crc8(head[:place]) != head[place]:
+        return None
+    first = number if head[1] & 1 else number * fixed
+    return first, first + block
+
+
+def _crc8(data: bytes) -> int:
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc << 1 ^ (0x107 if crc & 0x80 else 0)
+    return crc
 
 
 def _chunked(path: str | os.PathLike[str]) -> list[Part]:
@@ -175,12 +256,12 @@ def _chunked(path: str | os.PathLike[str]) -> list[Part]:
                 return []
             name, length = chunk(place)
         begin = place + 4 + width
-        name, following = chunk(begin + _even(length))
-    left = size - begin
-    if length >= left and width == 4:
-        return []  # libsndfile reads to the end.
+        left = size - begin
+        if length >= left - 1 and (width == 4 or length <= left):
+            return []  # libsndfile reads to the end.
+        name, following = chunk(begin + _even(min(length, left)))
     is_chunk = len(name) == 4 and all(32 <= letter < 127 for letter in name)
-    if 0 <= left - length <= 1 or (is_chunk and following <= left - length):
+    if is_chunk and following <= left - length:
         return []
     value = min(left, (1 << 8 * width) - 1)
     return [_stretch(path, corrected={place + 4: value.to_bytes(width, order)})]

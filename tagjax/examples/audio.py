@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from tagjax.base import mpeg, sound, streams
+from tagjax.base import sound, streams
 from tagjax.examples import frontend
 
 MAX_CHANNELS = 64
@@ -19,10 +19,14 @@ _PREROLL = 0.1
 """Seconds decoded before an excerpt and thrown away: MP3 needs two frames to get going."""
 _BLOCK = 1 << 22
 """Samples decoded at once."""
+_PIECE = 1 << 14
+"""Frames whose channels are summed at once."""
 _SLACK = 4096
 """Samples of MP3 frames that are not sound: encoders pad at both ends, decoders take it away."""
 _MOMENT = 0.1
 """Seconds that are heard or not as a whole."""
+_FOREVER = 1e9
+"""Seconds; a header that says more does not know."""
 LOUDEST = 1e12
 """Larger samples, which no recording has, would overflow in a float32 power spectrum."""
 
@@ -81,7 +85,9 @@ class _Sound(NamedTuple):
     mono: np.ndarray
     """float32 [samples]: the sum of the channels."""
     power: float
-    """Sum of the squares of all samples of all channels."""
+    """Sum of the squares of the samples of all channels, in a quarter of the time."""
+    summed: float
+    """The same, of `mono`. Both are 0 of a single channel."""
     rate: int
     """Hz."""
     channels: int
@@ -162,52 +168,57 @@ def described(error: Exception) -> str:
 
 
 def _cut(path: str | os.PathLike[str], start: float, seconds: float) -> _Sound:
-    """The sound of an excerpt, as far as there is any.
+    """The sound of an excerpt, as far as there is any: at least a sample.
 
-    Decoded as libsndfile finds it, unless the sound that this gives ends early although the file
-    goes on, or an MP3 has changed its format before.
+    It is decoded as libsndfile finds it, unless that is known to be wrong, or ends before the file
+    does.
+
+    Raises:
+      AudioError: no sound, or two formats of it.
     """
-    kind, found, problem = "", None, None
+    kind, end, plain, found, problem = "", 0.0, False, _no_sound(1, 1), None
     try:
         with sound.opened(path) as file:
-            kind = file.format
-            sections = mpeg.sections(path, start + seconds) if kind == "MP3" else []
-            if {_format(section) for section in sections} <= {(file.samplerate, file.channels)}:
-                found = _decoded(file, start, seconds)
-                end = file.frames / file.samplerate
+            kind, end = file.format, file.frames / file.samplerate
+            found = _decoded(file, start, seconds)
+            plain = streams.is_plain(path, file, start + seconds)
     except sound.SoundError as error:
         problem = error
-    if found is not None and len(found.mono) == round(seconds * found.rate):
+    if plain and len(found.mono) == round(seconds * found.rate):
         return found
     parts = streams.parts(path, kind)
-    if problem is not None and not parts:
+    if parts:
+        end = sum(part.seconds for part in parts)
+        slack = _SLACK / parts[0].rate if kind == "MP3" else 0.0
+        if not plain or start + len(found.mono) / found.rate < end - slack:
+            found = _joined(parts, start, seconds)
+    elif problem is not None:
         raise problem
-    total = sum(part.seconds for part in parts)
-    if found is not None:
-        reached = start + len(found.mono) / found.rate
-        slack = _SLACK / found.rate if kind == "MP3" else 0.0
-        if total - slack <= reached:
-            if not len(found.mono):
-                raise _past_end(start, min(end, total) if parts else end)
-            return found
-    return _joined(parts, start, seconds)
+    if not len(found.mono):
+        raise AudioError(_nothing(start, end))
+    return found
+
+
+def _no_sound(rate: int, channels: int) -> _Sound:
+    return _Sound(np.empty(0, np.float32), 0.0, 0.0, rate, channels)
+
+
+def _nothing(start: float, end: float) -> str:
+    """Why there is no sound from `start` on, in a file of `end` seconds."""
+    if not start:
+        return "no samples"
+    return f"start {start:g} s is past the end" + (f" at {end:.1f} s" if end < _FOREVER else "")
 
 
 def _format(part: streams.Part) -> tuple[int, int]:
     return part.rate, part.channels
 
 
-def _past_end(start: float, end: float) -> AudioError:
-    return AudioError(
-        f"start {start:g} s is past the end at {end:.1f} s" if start else "no samples"
-    )
-
-
 def _joined(parts: Sequence[streams.Part], start: float, seconds: float) -> _Sound:
     """The sound of an excerpt that may lie in several parts of a file.
 
     Raises:
-      AudioError: the parts are of different formats, or the excerpt begins behind them.
+      AudioError: the parts are of different formats.
     """
     chosen, begin, stop = [], 0.0, start + seconds
     for part in parts:
@@ -215,7 +226,7 @@ def _joined(parts: Sequence[streams.Part], start: float, seconds: float) -> _Sou
             chosen.append((begin, part))
         begin += part.seconds
     if not chosen:
-        raise _past_end(start, begin)
+        return _no_sound(1, 1)
     (_, first), *others = chosen
     for begin, part in others:
         if _format(part) != _format(first):
@@ -235,8 +246,8 @@ def _joined(parts: Sequence[streams.Part], start: float, seconds: float) -> _Sou
             )
             sounds.append(_decoded(file, at, min(left, there) / part.rate))
         left -= len(sounds[-1].mono)
-    mono = np.concatenate([one.mono for one in sounds])
-    return _Sound(mono, sum(one.power for one in sounds), first.rate, first.channels)
+    monos, powers, summed, *_ = zip(*sounds, strict=True)
+    return _Sound(np.concatenate(monos), sum(powers), sum(summed), first.rate, first.channels)
 
 
 def _decoded(file: soundfile.SoundFile, start: float, seconds: float) -> _Sound:
@@ -253,7 +264,7 @@ def _decoded(file: soundfile.SoundFile, start: float, seconds: float) -> _Sound:
     file.seekable = lambda: False
     first = round(start * rate)
     if first >= file.frames:
-        return _Sound(np.empty(0, np.float32), 0.0, rate, channels)
+        return _no_sound(rate, channels)
     if first:
         early = min(first, round(_PREROLL * rate))
         file.seek(first - early)
@@ -261,22 +272,43 @@ def _decoded(file: soundfile.SoundFile, start: float, seconds: float) -> _Sound:
     return _Sound(*_summed(file, round(seconds * rate)), rate, channels)
 
 
-def _summed(file: soundfile.SoundFile, frames: int) -> tuple[np.ndarray, float]:
-    """The next frames, channels summed: (float32 [at most `frames`], power of all channels).
+def _summed(file: soundfile.SoundFile, frames: int) -> tuple[np.ndarray, float, float]:
+    """The next frames, as the first three fields of `_Sound`; at most `frames` of them.
 
     A block at a time, so that many channels need no more memory than one.
     """
     mono = np.empty(frames, np.float32)
-    size, got, power = max(1, _BLOCK // file.channels), 0, 0.0
-    ones = np.ones(file.channels, np.float32)
+    got, size, powers = 0, max(1, _BLOCK // file.channels), np.zeros(2)
     while got < frames:
-        block = file.read(min(size, frames - got), dtype="float32", always_2d=True)
-        if not len(block):
+        part = mono[got : got + size]
+        if file.channels == 1:
+            part = file.read(len(part), out=part)
+        else:
+            block = file.read(len(part), dtype="float32", always_2d=True)
+            part = part[: len(block)]
+            powers += _sum_channels(block, part)
+        if not len(part):
             break
-        mono[got : got + len(block)] = block @ ones  # sum(axis=1) takes as long as decoding.
-        power += float(np.vdot(block, block))
-        got += len(block)
-    return mono[:got], power
+        got += len(part)
+    return mono[:got], float(powers[0]), float(powers[1])
+
+
+def _sum_channels(block: np.ndarray, out: np.ndarray) -> tuple[float, float]:
+    """Sums the channels of a block [frames, channels] into `out`, while they are in the cache.
+
+    Returns:
+      Power of all channels, and of their sum, in every fourth piece.
+    """
+    power = summed = 0.0
+    for i in range(0, len(block), _PIECE):
+        piece, part = block[i : i + _PIECE], out[i : i + _PIECE]
+        np.add(piece[:, 0], piece[:, 1], out=part)  # Faster than sum(axis=1) or a product.
+        for channel in range(2, block.shape[1]):
+            part += piece[:, channel]
+        if i // _PIECE % 4 == 0:
+            power += float(np.vdot(piece, piece))
+            summed += float(np.vdot(part, part))
+    return power, summed
 
 
 def _heard(found: _Sound, config: AudioConfig) -> tuple[str, bool]:
@@ -290,8 +322,8 @@ def _heard(found: _Sound, config: AudioConfig) -> tuple[str, bool]:
     if not peak <= LOUDEST:  # NaN is not <= anything.
         raise AudioError("samples that are not finite numbers, or absurdly large")
     loud = peak > config.loud * found.channels
-    audible = found.power > config.silence**2 * len(mono) * found.channels
-    if audible and float(np.vdot(mono, mono)) < config.min_sum * found.power:
+    channels_silent = found.power < config.silence**2 * len(mono) / 4 * found.channels
+    if not channels_silent and found.summed < config.min_sum * found.power:
         return "channels cancel in their sum", loud
     if peak < 2.0**-15:  # A step of 16 bits.
         return "silent", loud

@@ -99,7 +99,7 @@ def test_tags_the_classifier_never_saw_get_an_embedding(folder):
         "evaluate", "--task=translation", "--annotations=new.csv", "--prefix=n:",
         "--translation=new_truth.csv", "--out=new", folder=folder,
     )  # fmt: skip
-    metrics = json.loads((folder / "heard" / "metrics.json").read_text())
+    metrics = json.loads((folder / "new" / "metrics.json").read_text())
     assert list(metrics["embeddings"]) == ["fm", "fdist"]
     assert metrics["embeddings"]["fm"]["hr@1"]["n"] == 1
 

@@ -27,6 +27,8 @@ _CHUNKS: dict[bytes, tuple[Literal["little", "big"], int, int, bytes]] = {
 """{magic: (byte order, place of the first chunk, bytes of a size, chunk with the sound)}."""
 _FLAC_WINDOW = 1 << 16
 """Bytes in which a frame is looked for."""
+_FLAC_PLACES = (0.29, 0.53, 0.83, 1.0)
+"""Shares of a file at which frames are looked at; two to six equal streams show there."""
 _FLAC_SAMPLES = (1 << 36) - 1
 """Bits of the number of samples in the header."""
 _FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
@@ -178,7 +180,7 @@ def _flacs(path: str | os.PathLike[str]) -> list[Part]:
 def _is_one_flac(path: str | os.PathLike[str], samples: int) -> bool:
     """Whether frames are numbered in their order, as far as a few show, to the last one."""
     size = os.path.getsize(path)
-    frames = [_flac_frame(path, size * quarter // 4) for quarter in (1, 2, 3, 4)]
+    frames = [_flac_frame(path, round(size * share)) for share in _FLAC_PLACES]
     numbers = [frame[1] for frame in frames if frame is not None]
     return numbers == sorted(numbers) and numbers[-1:] in ([], [samples])
 
@@ -192,7 +194,7 @@ def _flac_frame(path: str | os.PathLike[str], end: int) -> tuple[int, int] | Non
         data = file.read(end - begin)
     place = len(data)
     while (place := data.rfind(b"\xff", 0, place)) >= 0:
-        found = _flac_numbers(data[place : place + 16], fixed)
+        found = _flac_numbers(data[place : place + 16].ljust(16), fixed)
         if found is not None:
             return found
     return None
@@ -202,23 +204,24 @@ def _flac_numbers(head: bytes, fixed: int) -> tuple[int, int] | None:
     """Numbers of the first sample of a frame, and of the one behind it (RFC 9639, section 9.1).
 
     Args:
-      head: its first 16 bytes.
+      head: its first 16 bytes, which is as long as a header can be.
       fixed: samples of a block of the stream.
     """
-    if len(head) < 16 or head[1] not in (0xF8, 0xF9):
+    if head[1] not in (0xF8, 0xF9):
         return None
-    ones = 8 - (head[4] ^ 0xFF).bit_length()  # The number is coded as UTF-8 codes letters.
-    number, place = head[4] & 0xFF >> ones, 4 + max(1, ones)
+    code, rate, ones = head[2] >> 4, head[2] & 15, 8 - (head[4] ^ 0xFF).bit_length()
+    if not code or rate == 15 or ones in (1, 8):
+        return None
+    number, place = head[4] & 0xFF >> ones, 4 + max(1, ones)  # Coded as UTF-8 codes letters.
     for byte in head[5:place]:
         number = number << 6 | byte & 0x3F
-    code, rate = head[2] >> 4, head[2] & 15
     if code in (6, 7):
         block = int.from_bytes(head[place : place + code - 5], "big") + 1
         place += code - 5
     else:
         block = 192 if code == 1 else 576 << code - 2 if code < 6 else 256 << code - 8
     place += (rate > 11) + (rate > 12)
-    if ones in (1, 8) or not code or rate == 15 or _crc8(head[:place]) != head[place]:
+    if _crc8(head[:place]) != head[place]:
         return None
     first = number if head[1] & 1 else number * fixed
     return first, first + block

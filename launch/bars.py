@@ -11,14 +11,15 @@ from tqdm import tqdm
 from tagjax.run.progress import TrainingProgress
 
 
-def bar(items: Iterable[Any], what: str, total: int | None, delay: float = 2) -> Iterator[Any]:
-    """Passes items on under a bar, if they take longer than `delay` seconds.
+def bar(items: Iterable[Any], what: str, total: int | None) -> Iterator[Any]:
+    """Passes items on under a bar, if they take longer than 2 s, or 30 s where a file gets it.
 
     An item that is a name is shown while it is under way. On a terminal the clock goes on
     meanwhile, and the bar is cleared when it is over; in a file its last text ends its line.
     """
     over = threading.Event()
     terminal = sys.stderr.isatty()
+    delay = 2 if terminal else 30
     with tqdm(desc=what, total=total, delay=delay, leave=not terminal) as shown:
 
         def tick() -> None:

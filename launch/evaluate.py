@@ -212,9 +212,8 @@ def main() -> None:
     from tagjax.report import results
 
     out = pathlib.Path(_OUT.value or source.out)
-    quick = functools.partial(bar, delay=0.5)
     written = results.write_evaluation(
-        out, evaluation, source.path, source.embedding, mapped, progress=quick
+        out, evaluation, source.path, source.embedding, mapped, progress=bar
     )
     for line in results.not_drawn(evaluation):
         print(line)

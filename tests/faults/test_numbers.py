@@ -12,7 +12,7 @@ from tagjax import tasks
 from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.manifest.lists import Excerpts, Manifest
-from tagjax.report import describe, page, results, text
+from tagjax.report import describe, description, results, text
 from tagjax.run import predictions
 from tagjax.similarity import embeddings
 from tagjax.similarity import run as runs
@@ -196,7 +196,7 @@ def test_a_split_of_a_single_class_is_described(tmp_path, labels, trials):
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         made = describe.describe(Manifest(parts, Vocabulary.of(sorted({*labels}))))
-        paths = list(page.write_description(tmp_path, made, describe.genres(made), "Mine"))
+        paths = list(description.write_description(tmp_path, made, describe.genres(made), "Mine"))
     assert (tmp_path / "report.html") in paths
     for path in tmp_path.glob("*.csv"):
         with path.open(newline="", encoding="utf-8") as file:

@@ -9,6 +9,7 @@ from tagjax.base.errors import InputError
 from tagjax.catalogue import annotations
 from tagjax.catalogue.sources import hierarchy, reading, records, writing
 from tagjax.catalogue.sources.records import Annotation, NoGenre, Noted, Outside, Rejected
+from tagjax.vocabulary.taxonomy import read_taxonomy
 
 RECORD = {"source": "fma", "input": "in", "config": {}}
 
@@ -45,7 +46,7 @@ def test_the_tables_are_read_as_they_are(tmp_path):
     assert tracks.path == ("x/1.mp3", "2.mp3")
     assert tracks.duration[0] == 12.5
     assert tracks.duration[1] != tracks.duration[1]
-    assert annotations.read_taxonomy(tmp_path / "out" / "taxonomy.csv") == (
+    assert read_taxonomy(tmp_path / "out" / "taxonomy.csv").pairs() == (
         ("a/b", "genre:Rock"),
         ("x, y", "genre:Rock"),
     )

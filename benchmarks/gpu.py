@@ -134,7 +134,9 @@ class Steps:
     Batches are gathered from a `pool` of log-mels on the device, or of the host.
     """
 
-    def __init__(self, config: Any, precision: str, mel: np.ndarray, label: np.ndarray) -> None:
+    def __init__(
+        self, config: Any, num_tags: int, precision: str, mel: np.ndarray, label: np.ndarray
+    ) -> None:
         import jax
 
         from tagjax.network import step
@@ -142,7 +144,7 @@ class Steps:
         self._precision, self._compiled = precision, {}
         self._host, self._label, self._pool = mel, label, jax.device_put(mel)
         self._gather = jax.jit(lambda pool, places: pool[places])
-        self.state = step.initial_state(config, mel.shape[1:])
+        self.state = step.initial_state(config, num_tags, mel.shape[1:])
         self._steps = {
             "train": jax.jit(functools.partial(step.train_step, config=config), donate_argnums=0),
             "eval": jax.jit(functools.partial(step.eval_step, config=config)),
@@ -241,8 +243,8 @@ def measure(flags: argparse.Namespace, setting: Setting, most: dict[str, float])
         for batch in flags.batches:
             ours = {}
             for name in flags.precisions:
-                config = StepConfig(setting.tags, setting.model, precision=PRECISIONS[name][0])
-                ours[name] = Steps(config, name, *setting.data())
+                config = StepConfig(setting.model, precision=PRECISIONS[name][0])
+                ours[name] = Steps(config, setting.tags, name, *setting.data())
             variants = flags.twins if batch in flags.twin_batches else []
             for kind in KINDS:
                 runs: dict[str, Callable[[int], float]] = {

@@ -95,8 +95,8 @@ def measure(flags: argparse.Namespace, setting: Setting, batch: int) -> None:
     most = np.bincount(label[tested]).max() / len(tested)
     for name in flags.precisions:
         dtype = PRECISIONS[name][0]
-        config = step.StepConfig(len(STYLES), setting.model, precision=dtype, epsilon=1e-6)
-        steps = Steps(config, name, mel, label)
+        config = step.StepConfig(setting.model, precision=dtype, epsilon=1e-6)
+        steps = Steps(config, len(STYLES), name, mel, label)
         ran = train(steps, part, flags, batch)
         note = f"{ran['epochs']} epochs, the best {ran['best']}"
         row("run: wall", ran["seconds"], "s", name, batch, note=note)

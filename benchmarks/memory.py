@@ -97,8 +97,8 @@ def _measured(tracks: int, folder: pathlib.Path) -> dict[str, tuple[float, float
 
 def _planned(batch: int) -> dict[str, float]:
     """MiB of a device that XLA plans for steps of the paper's network."""
-    config = step.StepConfig(250, PRESETS["paper"].model)
-    state = step.initial_state(config)
+    config = PRESETS["paper"].step
+    state = step.initial_state(config, 250)
     mel = jax.ShapeDtypeStruct((batch, 646, 96), np.float16)
     rest = {"label": np.int32, "weight": np.float32, "position": np.int32}
     batched = {name: jax.ShapeDtypeStruct((batch,), kind) for name, kind in rest.items()}

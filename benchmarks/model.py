@@ -38,8 +38,8 @@ class _Ours:
         from tagjax.network.model import PRESETS
         from tagjax.run import devices
 
-        config = step.StepConfig(_TAGS, PRESETS["paper"], precision=_PRECISION.value)
-        self._state = step.initial_state(config, (frames, 96))
+        config = step.StepConfig(PRESETS["paper"], precision=_PRECISION.value)
+        self._state = step.initial_state(config, _TAGS, (frames, 96))
         self._train = devices.train_step(config)
         self._predict = devices.predict_step(config)
 

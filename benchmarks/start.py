@@ -34,8 +34,8 @@ def _first_step() -> None:
 
     program.cache_compilations(_CACHE.value)
     preset = PRESETS[_PRESET.value]
-    config = step.StepConfig(_TAGS, preset.model, preset.augment)
-    state = step.initial_state(config, (646, 96))
+    config = step.StepConfig(preset.step.model, preset.step.augment)
+    state = step.initial_state(config, _TAGS, (646, 96))
     batch = {
         "mel": np.zeros((_BATCH.value, 646, 96), np.float32),
         "label": np.zeros(_BATCH.value, np.int32),

@@ -13,11 +13,11 @@ POOLS = ((2, 2), (3, 4), (2, 3), (3, 4))
 
 
 def hard_sigmoid(x):
-    """Of Keras 1 and 2; that of Keras 3 has slope 1/6."""
+    """The one of Keras 1 and 2; that of Keras 3 has slope 1/6."""
     return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-def build(num_tags: int, frames: int = 646) -> keras.Model:
+def build(num_tags: int, frames: int = 646, dropout: float = 0.5) -> keras.Model:
     """The network: [batch, frames, 96] -> probabilities [batch, num_tags]."""
     layers = keras.layers
     mel = x = keras.Input((frames, 96))
@@ -29,20 +29,44 @@ def build(num_tags: int, frames: int = 646) -> keras.Model:
         x = layers.MaxPooling2D(pool)(x)
     x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
     x = layers.GRU(512, recurrent_activation=hard_sigmoid, reset_after=False, name="gru")(x)
-    x = layers.Dropout(0.5)(x)
+    x = layers.Dropout(dropout)(x)
     return keras.Model(mel, layers.Dense(num_tags, activation="softmax", name="tags")(x))
+
+
+def compile_twin(twin: keras.Model, compiled: bool) -> None:
+    """Gives the twin its loss and the paper's optimiser, for XLA or as a TensorFlow graph."""
+    twin.compile(
+        keras.optimizers.Adadelta(1.0, rho=0.95, epsilon=1e-7),
+        "sparse_categorical_crossentropy",
+        jit_compile=compiled,
+    )
+
+
+_ARRAYS = {
+    **{f"conv{i}": ("kernel", "bias") for i in range(1, len(FILTERS) + 1)},
+    **{f"norm{i}": ("scale", "bias", "mean", "var") for i in range(1, len(FILTERS) + 1)},
+    "gru": ("kernel", "recurrent_kernel", "bias"),
+    "tags": ("kernel", "bias"),
+}
+"""{layer: its arrays in Keras' order, by the names of a `TagClassifier`}."""
 
 
 def set_weights(twin: keras.Model, params: dict, batch_stats: dict) -> None:
     """Gives the twin the variables of a `TagClassifier`, array by array."""
-    for i in range(1, len(FILTERS) + 1):
-        conv, norm, stats = params[f"conv{i}"], params[f"norm{i}"], batch_stats[f"norm{i}"]
-        twin.get_layer(f"conv{i}").set_weights([conv["kernel"], conv["bias"]])
-        arrays = [norm["scale"], norm["bias"], stats["mean"], stats["var"]]
-        twin.get_layer(f"norm{i}").set_weights(arrays)
-    gru, tags = params["gru"], params["tags"]
-    twin.get_layer("gru").set_weights([gru["kernel"], gru["recurrent_kernel"], gru["bias"]])
-    twin.get_layer("tags").set_weights([tags["kernel"], tags["bias"]])
+    for layer, names in _ARRAYS.items():
+        both = {**params[layer], **batch_stats.get(layer, {})}
+        twin.get_layer(layer).set_weights([both[name] for name in names])
+
+
+def get_weights(twin: keras.Model) -> tuple[dict, dict]:
+    """The inverse of `set_weights`: (params, batch_stats)."""
+    params: dict = {}
+    batch_stats: dict = {}
+    for layer, names in _ARRAYS.items():
+        for name, array in zip(names, twin.get_layer(layer).get_weights(), strict=True):
+            kind = batch_stats if name in ("mean", "var") else params
+            kind.setdefault(layer, {})[name] = array
+    return params, batch_stats
 
 
 class Twin:
@@ -51,11 +75,7 @@ class Twin:
     def __init__(self, num_tags: int, frames: int, compiled: bool) -> None:
         """`compiled`: by XLA, or as a TensorFlow graph."""
         self._model = build(num_tags, frames)
-        self._model.compile(
-            keras.optimizers.Adadelta(1.0, rho=0.95, epsilon=1e-7),
-            "sparse_categorical_crossentropy",
-            jit_compile=compiled,
-        )
+        compile_twin(self._model, compiled)
 
     def train(self, mel: np.ndarray, label: np.ndarray) -> float:
         """One step; its loss."""

@@ -1,6 +1,5 @@
 """The TFDS builders, one a folder, and how to get one by its name."""
 
-import dataclasses
 import importlib
 import pkgutil
 import re
@@ -46,7 +45,4 @@ def make_builder(
             )
     elif config and config not in configs:
         raise InputError(f"{short} has no config {config!r}; one of {', '.join(configs)}")
-    elif folders:
-        # Of lists that others published nobody has all the audio.
-        build = dataclasses.replace(build or BuildConfig(), skip_missing=True)
     return builder(data_dir=data_dir, config=config or None, build=build, **folders)

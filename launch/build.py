@@ -5,12 +5,14 @@
     python -m launch.build --dataset=catalogue_split/mine \\
         --manifest_dir=data/manifests/mine --audio_dir=music
 
-Excerpts that cannot be decoded are skipped and listed with their reason in skipped.csv beside
-the examples. What is built already is not built again, and an
-interrupted build goes on.
+Excerpts that are missing or cannot be decoded are skipped and listed with their reason in
+skipped.csv beside the examples. If more than --max_skipped of them are, the data set is complete
+but for them, and the program leaves with exit code 3. What is built already is not built again,
+and an interrupted build goes on.
 """
 
 import os
+import sys
 
 from absl import flags
 
@@ -36,10 +38,15 @@ _WORKERS = flags.DEFINE_integer(
 _FILE_SECONDS = flags.DEFINE_float(
     "file_seconds", 30.0, "An excerpt that takes longer is skipped.", lower_bound=0.1
 )
-_SKIP_MISSING = flags.DEFINE_bool(
-    "skip_missing",
-    False,
-    "List excerpts whose file is not there, or ends before they start, instead of stopping.",
+_STRICT = flags.DEFINE_bool(
+    "strict", False, "Stop at an excerpt whose file is not there, or ends before it starts."
+)
+_MAX_SKIPPED = flags.DEFINE_float(
+    "max_skipped",
+    0.01,
+    "Share of the excerpts that may be skipped; if more are, the exit code is 3.",
+    lower_bound=0.0,
+    upper_bound=1.0,
 )
 _BEAM_RUNNER = flags.DEFINE_string(
     "beam_runner", None, "Build on this Apache Beam runner (DirectRunner, DataflowRunner, ...)."
@@ -72,7 +79,7 @@ def _beam() -> tuple[str, object] | None:
     return _BEAM_RUNNER.value, pipeline_options.PipelineOptions(_BEAM_OPTIONS.value)
 
 
-def main() -> None:
+def main() -> int:
     """Flags to one data set."""
     if _MEL_DTYPE.value not in extraction.MEL_DTYPES:
         raise InputError(
@@ -85,7 +92,7 @@ def main() -> None:
     config = extraction.BuildConfig(
         mel_dtype=_MEL_DTYPE.value,
         workers=_WORKERS.value,
-        skip_missing=_SKIP_MISSING.value,
+        strict=_STRICT.value,
         file_seconds=_FILE_SECONDS.value,
     )
     builder = datasets.make_builder(
@@ -93,6 +100,14 @@ def main() -> None:
     )
     report = build.prepare(builder, _beam(), excerpts_bar)
     print("\n".join(report.lines()))
+    if report.share_skipped <= _MAX_SKIPPED.value:
+        return 0
+    print(
+        f"warning: {report.skipped} of {report.excerpts} excerpts are skipped, more than "
+        f"--max_skipped={_MAX_SKIPPED.value:g} allows; the data set is complete but for them",
+        file=sys.stderr,
+    )
+    return 3
 
 
 if __name__ == "__main__":

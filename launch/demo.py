@@ -17,7 +17,7 @@ from absl import flags
 
 import datasets
 from launch import program
-from launch.bars import bar, excerpts_bar
+from launch.bars import TrainingBars, bar, excerpts_bar
 from tagjax import tasks
 from tagjax.base import interruption
 from tagjax.examples import build
@@ -52,8 +52,9 @@ def main() -> None:
         print("\n".join(report.lines()))
         print(f"\n[{number}/{len(TASKS)}] {full}: training", flush=True)
         run_dir = pathlib.Path(_RUNS_DIR.value) / full
-        with interruption.Stop() as stop:
-            training.run(config, find(full, _DATA_DIR.value), run_dir, stop=stop)
+        dataset = find(full, _DATA_DIR.value)
+        with interruption.Stop() as stop, TrainingBars() as on_progress:
+            training.train_run(config, dataset, run_dir, stop=stop, on_progress=on_progress)
         for task in answered:
             summary += ["", *_evaluate(task, runs.load_run(run_dir))]
     print("\n".join(summary))

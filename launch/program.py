@@ -19,22 +19,26 @@ _default_show = warnings.showwarning
 flags.disclaim_key_flags()  # Flags defined through this module belong to the program's --help.
 
 
-def run(main: Callable[[], None]) -> None:
-    """Runs `main` as an absl program.
+def run(main: Callable[..., int | None], arguments: bool = False) -> None:
+    """Runs `main` as an absl program; it may return an exit code.
 
     An `InputError`, or what the system refused (a full disk), is printed as one line, and the
-    process leaves with exit code 2; a run that
-    was stopped says so and leaves with 128 + the signal. Our warnings are lines too. Stray
-    positional arguments are refused, as they are mostly misspelt flags.
+    process leaves with exit code 2. A run that was stopped says so and leaves with 128 + the
+    signal. Our warnings are lines too.
+
+    Args:
+      main: the program.
+      arguments: whether `main` takes the arguments that are no flags. If not, stray ones are
+        refused: most of them are misspelt flags.
     """
 
     def wrapped(argv: list[str]) -> int:
-        if len(argv) > 1:
+        if len(argv) > 1 and not arguments:
             print(f"error: unexpected argument {argv[1]!r}; see --help", file=sys.stderr)
             return 2
         try:
             with Stop():
-                main()
+                return (main(argv[1:]) if arguments else main()) or 0
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
@@ -49,7 +53,6 @@ def run(main: Callable[[], None]) -> None:
         except KeyboardInterrupt:
             print("stopped by SIGINT", file=sys.stderr)
             return 130
-        return 0
 
     def parse(argv: list[str]) -> list[str]:
         if {"--help", "-help", "-h"} & set(argv[1:]):
@@ -144,36 +147,45 @@ def _defaults(name: str, presets: Mapping[str, Any]) -> str:
 def config_flags(
     config: type, presets: Mapping[str, Any] | None = None
 ) -> dict[str, flags.FlagHolder]:
-    """Defines a flag for each plain field of a config dataclass; None where it is not given.
+    """Defines a flag for each field of a config dataclass, and of the configs nested in it.
 
     Args:
       config: the dataclass; its docstring explains the fields.
-      presets: {name: instance}; their values are told in `--help`.
+      presets: {name: instance}; `--help` says their values.
+
+    Returns:
+      {field: its flag}, whose value is None where it is not given.
     """
-    texts, types_of = _attributes(config), typing.get_type_hints(config)
+    presets, texts, types_of = presets or {}, _attributes(config), typing.get_type_hints(config)
     defined = {}
     for field in dataclasses.fields(config):
-        kind, text = types_of[field.name], texts.get(field.name, field.name)
-        text = text[:1].upper() + text[1:] + _defaults(field.name, presets or {})
+        kind, name = types_of[field.name], field.name
         if dataclasses.is_dataclass(kind):
+            nested = {preset: getattr(value, name) for preset, value in presets.items()}
+            defined |= config_flags(typing.cast(type, kind), nested)
             continue
-        if isinstance(kind, types.UnionType):
-            kind = typing.get_args(kind)[0]
-        if kind == tuple[str, ...]:
-            defined[field.name] = flags.DEFINE_list(field.name, None, text)
-            continue
-        if typing.get_origin(kind) is tuple:
-            nested = typing.get_origin(typing.get_args(kind)[0]) is tuple
-            defined[field.name] = flags.DEFINE(_TupleParser(nested), field.name, None, text)
-            continue
-        define: dict[type, Callable[..., flags.FlagHolder]] = {
-            bool: flags.DEFINE_bool,
-            int: flags.DEFINE_integer,
-            float: flags.DEFINE_float,
-            str: flags.DEFINE_string,
-        }
-        defined[field.name] = define[kind](field.name, None, text)
+        text = texts.get(name, name)
+        text = text[:1].upper() + text[1:] + _defaults(name, presets)
+        defined[name] = _define(kind, name, text)
     return defined
+
+
+def _define(kind: Any, name: str, text: str) -> flags.FlagHolder:
+    """A flag for values of a type, None where it is not given."""
+    if isinstance(kind, types.UnionType):
+        kind = typing.get_args(kind)[0]
+    if kind == tuple[str, ...]:
+        return flags.DEFINE_list(name, None, text)
+    if typing.get_origin(kind) is tuple:
+        nested = typing.get_origin(typing.get_args(kind)[0]) is tuple
+        return flags.DEFINE(_TupleParser(nested), name, None, text)
+    define: dict[type, Callable[..., flags.FlagHolder]] = {
+        bool: flags.DEFINE_bool,
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+        str: flags.DEFINE_string,
+    }
+    return define[kind](name, None, text)
 
 
 def given(fields: dict[str, flags.FlagHolder]) -> dict[str, Any]:

@@ -186,11 +186,11 @@ def _found(manifest: lists.Manifest, truth: Truth) -> dict[str, tuple[int, int]]
     labels = manifest.vocabulary.select(manifest.labels)
     found: dict[str, tuple[int, int]] = {}
     if truth.taxonomy:
-        placement = taxonomy.place(truth.taxonomy, labels.tags, labels.systems)
+        placement = taxonomy.place(truth.taxonomy, labels)
         inside = sum(map(len, placement.parents.values()))
         found["taxonomy"] = (len(truth.taxonomy.pairs()), inside)
     if truth.translation:
-        counted = [r for r in truth.translation if r.relation in tasks.Config().relations]
+        counted = [r for r in truth.translation if r.relation in tasks.TaskConfig().relations]
         inside = sum({r.source, r.target} <= labels.index.keys() for r in counted)
         found["translation"] = (len(truth.translation), inside)
     if truth.duplicates:

@@ -7,21 +7,18 @@ folds is trained once a fold. Several processes: give each the same command and 
 --num_processes, --process_id.
 """
 
-import dataclasses
 import os
 import pathlib
 
 from absl import flags
 
 import datasets
-from launch import program
+from launch import bars, program
 from tagjax.base import interruption
 from tagjax.base.errors import InputError
 from tagjax.examples.dataset import find
-from tagjax.network.augment import AugmentConfig
-from tagjax.network.model import ModelConfig
+from tagjax.run import config as configs
 from tagjax.run import devices, training
-from tagjax.run.config import PRESETS, TrainConfig
 
 _DATASET = flags.DEFINE_string("dataset", "synthetic_split", "NAME or NAME/CONFIG, as built.")
 _DATA_DIR = flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets.")
@@ -31,40 +28,33 @@ _RUN_DIR = flags.DEFINE_string(
 _PRESET = flags.DEFINE_string(
     "preset",
     "paper",
-    f"Network and training; any field has its own flag too: {', '.join(PRESETS)}.",
+    f"Network and training; any field has its own flag too: {', '.join(configs.PRESETS)}.",
 )
 _FOLD = flags.DEFINE_integer("fold", None, "Of a data set with folds, train this one alone.")
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Processes of the run.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is.")
-_HEARTBEAT = flags.DEFINE_float(
-    "heartbeat_seconds", 60.0, "With several processes: one silent for so long ends the others."
+_HEARTBEAT = flags.DEFINE_integer(
+    "heartbeat_seconds",
+    devices.HEARTBEAT_SECONDS,
+    "With several processes: one silent for so long ends the others.",
+    lower_bound=1,
 )
 _CACHE_DIR = flags.DEFINE_string(
     "compilation_cache", "~/.cache/tagjax", "Where compiled steps are kept; empty: nowhere."
 )
-_FIELDS = {
-    TrainConfig: program.config_flags(TrainConfig, PRESETS),
-    ModelConfig: program.config_flags(ModelConfig, {n: p.model for n, p in PRESETS.items()}),
-    AugmentConfig: program.config_flags(AugmentConfig, {n: p.augment for n, p in PRESETS.items()}),
-}
+_FIELDS = program.config_flags(configs.TrainConfig, configs.PRESETS)
 
 
-def config() -> TrainConfig:
+def config() -> configs.TrainConfig:
     """The preset with the fields that the command line names.
 
     Raises:
       InputError: no such preset, or a value that its field cannot have.
     """
-    if _PRESET.value not in PRESETS:
-        raise InputError(f"unknown preset {_PRESET.value!r}; one of {', '.join(PRESETS)}")
-    base = PRESETS[_PRESET.value]
-    return dataclasses.replace(
-        base,
-        model=dataclasses.replace(base.model, **program.given(_FIELDS[ModelConfig])),
-        augment=dataclasses.replace(base.augment, **program.given(_FIELDS[AugmentConfig])),
-        **program.given(_FIELDS[TrainConfig]),
-    )
+    if _PRESET.value not in configs.PRESETS:
+        raise InputError(f"unknown preset {_PRESET.value!r}; one of {', '.join(configs.PRESETS)}")
+    return configs.replaced(configs.PRESETS[_PRESET.value], program.given(_FIELDS))
 
 
 def main() -> None:
@@ -72,10 +62,13 @@ def main() -> None:
     wanted = config()
     dataset = find(_DATASET.value, _DATA_DIR.value, datasets.known())
     program.cache_compilations(_CACHE_DIR.value)
-    devices.initialise(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+    devices.initialise(
+        _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value, _HEARTBEAT.value
+    )
     run_dir = pathlib.Path(_RUN_DIR.value or pathlib.Path("runs") / dataset.name)
-    with devices.together(_COORDINATOR.value, _HEARTBEAT.value), interruption.Stop() as stop:
-        results = training.run(wanted, dataset, run_dir, _FOLD.value, stop)
+    shown = devices.is_leader()
+    with devices.together(), interruption.Stop() as stop, bars.TrainingBars(shown) as on_progress:
+        results = training.train_run(wanted, dataset, run_dir, _FOLD.value, stop, on_progress)
     if not devices.is_leader():
         return
     for i, result in enumerate(results):

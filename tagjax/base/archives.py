@@ -24,7 +24,7 @@ _READ = 1 << 12  # Bytes at a time; from bzip2 in a zip, `zipfile` unpacks as ma
 
 @contextlib.contextmanager
 def unpacked(path: PathLike) -> Iterator[IO[bytes]]:
-    """Opens a file for reading; of a zip with one CSV file, a gzip, xz or bzip2, what it holds.
+    """Opens a file for reading; a gzip, xz or bzip2 file gives its content, a zip its one CSV file.
 
     Nothing is written to disk, and little more is unpacked than is read.
 
@@ -57,7 +57,7 @@ class _Packed(io.RawIOBase):
     def _refusing(self) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # The standard library has a dozen kinds for a damaged archive.
+        except Exception as error:  # The standard library raises a dozen kinds on a damaged one.
             reason = str(error) or type(error).__name__
             refused = f"{self._path}: not a {self._form} file that can be read ({reason})"
             raise InputError(refused) from None

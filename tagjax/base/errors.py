@@ -6,7 +6,7 @@ _LONGEST = 2000
 def one_line(text: str) -> str:
     """The text on one line and harmless to a terminal: what does not print is escaped.
 
-    Of a very long one the middle is left out.
+    The middle of a very long one is left out.
     """
     text = _shortened(text)
     if text.isprintable():

@@ -14,11 +14,11 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class InterruptedRunError(BaseException):
     """The process was asked to stop, and nothing is half done.
 
-    Like `KeyboardInterrupt` no `Exception`, which libraries catch and call by other names.
+    It is no `Exception`, as `KeyboardInterrupt` is none: libraries catch those and rename them.
     """
 
-    def __init__(self, number: int, where: str = "") -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}{where and f' {where}'}")
+    def __init__(self, number: int, note: str = "") -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}{note and f' {note}'}")
         self.exit_code = 128 + number
 
 
@@ -47,7 +47,7 @@ class Stop:
         del frame
         if not self._deferred:
             raise InterruptedRunError(number)
-        if self.asked:  # Of what is half written, unwinding would leave threads behind: as killed.
+        if self.asked:  # Unwinding would wait for threads that write; this ends as a kill does.
             stopped = InterruptedRunError(number, "at once; the same command goes on")
             print(f"\n{stopped}", file=sys.stderr, flush=True)
             os._exit(stopped.exit_code)

@@ -1,13 +1,16 @@
 """Decoding of excerpts: whatever libsndfile reads, only the seconds that are asked for."""
 
+import contextlib
 import dataclasses
 import os
-import stat
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
 import soxr
 
+from tagjax.base import sound, streams
 from tagjax.examples import frontend
 
 MAX_CHANNELS = 64
@@ -16,6 +19,14 @@ _PREROLL = 0.1
 """Seconds decoded before an excerpt and thrown away: MP3 needs two frames to get going."""
 _BLOCK = 1 << 22
 """Samples decoded at once."""
+_PIECE = 1 << 14
+"""Frames whose channels are summed at once."""
+_SLACK = 4096
+"""Samples of MP3 frames that are not sound: encoders pad at both ends, decoders take it away."""
+_MOMENT = 0.1
+"""Seconds that are heard or not as a whole."""
+_FOREVER = 1e9
+"""Seconds; a header that says more does not know."""
 LOUDEST = 1e12
 """Larger samples, which no recording has, would overflow in a float32 power spectrum."""
 
@@ -24,25 +35,62 @@ class AudioError(Exception):
     """A track that cannot be used; its message is the reason, in a few words."""
 
 
-class NoSuchExcerptError(AudioError):
-    """There is no such file, or it says that it ends before the excerpt starts.
-
-    The mistake is the manifest's and not the file's.
-    """
+class MissingFileError(AudioError):
+    """There is no such file."""
 
 
 @dataclasses.dataclass(frozen=True)
 class AudioConfig:
-    """How an excerpt is cut.
+    """How an excerpt is cut, and what is refused.
 
     Attributes:
       min_coverage: an excerpt with less sound than this share of its duration is refused
         as too short; with more, it is padded with zeros at the end and counted as padded.
       resampler: quality name of soxr.
+      skip_silent: refuse what is silent, nearly silent, or cancelled by summing the channels.
+      silence: RMS amplitude, full scale being 1, below which a moment is silent: -60 dB, where
+        ffmpeg's `silencedetect` draws the line by default.
+      min_audible: an excerpt with a smaller share of moments that are not silent is nearly silent.
+      min_sum: power of the summed channels, as a share of the sum of their powers (2 for mono as
+        stereo, 1 for unrelated channels), below which they are said to cancel.
+      loud: a mean of the channels with a larger amplitude is called loud: no mastering goes to 4
+        times full scale, but floats on the scale of 16-bit integers do.
     """
 
     min_coverage: float = 0.5
     resampler: str = "HQ"
+    skip_silent: bool = True
+    silence: float = 1e-3
+    min_audible: float = 0.1
+    min_sum: float = 0.01
+    loud: float = 4.0
+
+
+class Excerpt(NamedTuple):
+    """Sound of an excerpt, and what is odd about it."""
+
+    samples: np.ndarray
+    """float32 [round(duration * sample rate)], mono."""
+    padded: bool = False
+    """Whether zeros were added at its end."""
+    quiet: str = ""
+    """Why nothing can be heard: `silent`, `nearly silent`, or `channels cancel in their sum`."""
+    loud: bool = False
+    """Whether it is far above full scale."""
+
+
+class _Sound(NamedTuple):
+    """Decoded sound, before it is resampled."""
+
+    mono: np.ndarray
+    """float32 [samples]: the sum of the channels."""
+    power: float
+    """Sum of the squares of the samples of all channels, in a quarter of the time."""
+    summed: float
+    """The same, of `mono`. Both are 0 of a single channel."""
+    rate: int
+    """Hz."""
+    channels: int
 
 
 def read_excerpt(
@@ -51,90 +99,246 @@ def read_excerpt(
     duration: float,
     sample_rate: int = 22050,
     config: AudioConfig | None = None,
-) -> tuple[np.ndarray, bool]:
+) -> Excerpt:
     """Reads an excerpt as the paper does: channels summed, resampled (section 2.3).
+
+    The header of the file is not believed where it says that sound ends: padding begins where
+    decoding finds the end.
 
     Args:
       path: an audio file in any format that libsndfile knows by its content.
       start: seconds from the beginning of the track.
       duration: seconds.
       sample_rate: of the result, in Hz.
-      config: what to do with short audio.
-
-    Returns:
-      (float32 [round(duration * sample_rate)], whether zeros were added at its end).
+      config: what to do with short and silent audio.
 
     Raises:
+      MissingFileError: no such file.
       AudioError: not a file, not audio, no samples, samples that are not finite or beyond
-        `LOUDEST`, `start` past the end, or too little sound after it.
+        `LOUDEST`, `start` past the end, too little sound after it, nothing to be heard, a change
+        of the sample rate or channels within the excerpt, or whatever else a decoder finds.
     """
     config = config or AudioConfig()
-    try:
-        found = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: NUL
-        raise NoSuchExcerptError("no such file") from None
-    except OSError as error:
-        raise AudioError(f"cannot be read: {error.strerror}") from None
-    if not stat.S_ISREG(found.st_mode):
-        raise AudioError("not a file")
-    if not found.st_size:
-        raise AudioError("empty file")
-    try:
-        with soundfile.SoundFile(path) as file:
-            rate = file.samplerate
-            if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1] or file.channels > MAX_CHANNELS:
-                raise AudioError(f"implausible header: {rate} Hz, {file.channels} channels")
-            first = round(start * rate)
-            early = min(first, round(_PREROLL * rate))
-            if first:
-                _check_start(file, first, start)
-                file.seek(first - early)
-            wanted = round(duration * rate)
-            mono = _read_summed(file, early + wanted)[early:]
-    except TypeError:  # soundfile wants to be told what is in a .raw file
-        raise AudioError("not decodable: no header") from None
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        if not os.path.exists(path):  # It was there when the manifest was read.
-            raise NoSuchExcerptError("no such file") from None
-        reason = getattr(error, "error_string", str(error)).strip().rstrip(".")
-        if "does not exist" in reason:  # libsndfile's word for text that is named .mp3
-            reason = "Format not recognised"
-        raise AudioError(f"not decodable: {reason}") from None
-    if not len(mono):
-        raise AudioError(f"start {start:g} s is past the end" if first else "no samples")
-    if not np.abs(mono).max() <= LOUDEST:  # NaN is not <= anything
-        raise AudioError("samples that are not finite numbers, or absurdly large")
-    seconds = len(mono) / rate
-    if seconds < config.min_coverage * duration:
-        raise AudioError(f"too short: {seconds:.1f} s of sound for {duration:g} s")
-    samples, short = round(duration * sample_rate), len(mono) < wanted
-    if rate != sample_rate:
-        mono = soxr.resample(mono, rate, sample_rate, quality=config.resampler)
-    return np.pad(mono[:samples], (0, max(0, samples - len(mono)))), short
+    with _refusing(path):
+        sound.check_file(path)
+        found = _cut(path, start, duration)
+        quiet, loud = _heard(found, config)
+        seconds = len(found.mono) / found.rate
+        if seconds < config.min_coverage * duration:
+            raise AudioError(f"too short: {seconds:.1f} s of sound for {duration:g} s")
+        if quiet and config.skip_silent:
+            raise AudioError(quiet)
+        mono, samples = found.mono, round(duration * sample_rate)
+        if found.rate != sample_rate:
+            mono = soxr.resample(mono, found.rate, sample_rate, quality=config.resampler)
+        mono = np.pad(mono[:samples], (0, max(0, samples - len(mono))))
+        return Excerpt(mono, len(found.mono) < round(duration * found.rate), quiet, loud)
 
 
-def _read_summed(file: soundfile.SoundFile, frames: int) -> np.ndarray:
-    """The next frames, channels summed: float32 [at most `frames`].
+@contextlib.contextmanager
+def _refusing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turns whatever reading a file raises into an `AudioError`."""
+    try:
+        yield
+    except AudioError:
+        raise
+    except Exception as error:  # Nobody knows what soundfile, soxr and NumPy raise of any file.
+        raise _refusal(path, error) from error
+
+
+def _refusal(path: str | os.PathLike[str], error: Exception) -> AudioError:
+    try:
+        sound.check_file(path)  # It may have gone while it was read.
+    except sound.MissingFileError as problem:
+        return MissingFileError(str(problem))
+    except sound.SoundError as problem:
+        return AudioError(str(problem))
+    if isinstance(error, sound.SoundError):
+        return AudioError(f"not decodable: {error}")
+    return AudioError(described(error))
+
+
+def described(error: Exception) -> str:
+    r"""An exception that nobody foresaw, in one line.
+
+    >>> described(ValueError("odd\nvery odd"))
+    'ValueError: odd'
+    """
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+
+def _cut(path: str | os.PathLike[str], start: float, seconds: float) -> _Sound:
+    """The sound of an excerpt, as far as there is any: at least a sample.
+
+    It is decoded as libsndfile finds it, unless that is known to be wrong, or ends before the file
+    does.
+
+    Raises:
+      AudioError: no sound, or two formats of it.
+    """
+    kind, end, plain, found, problem = "", 0.0, False, _no_sound(1, 1), None
+    try:
+        with sound.opened(path) as file:
+            kind, end = file.format, file.frames / file.samplerate
+            found = _decoded(file, start, seconds)
+            plain = streams.is_plain(path, file, start + seconds)
+    except sound.SoundError as error:
+        problem = error
+    if plain and len(found.mono) == round(seconds * found.rate):
+        return found
+    parts = streams.parts(path, kind)
+    if parts:
+        end = sum(part.seconds for part in parts)
+        slack = _SLACK / parts[0].rate if kind == "MP3" else 0.0
+        if not plain or start + len(found.mono) / found.rate < end - slack:
+            found = _joined(parts, start, seconds)
+    elif problem is not None:
+        raise problem
+    if not len(found.mono):
+        raise AudioError(_nothing(start, end))
+    return found
+
+
+def _no_sound(rate: int, channels: int) -> _Sound:
+    return _Sound(np.empty(0, np.float32), 0.0, 0.0, rate, channels)
+
+
+def _nothing(start: float, end: float) -> str:
+    """Why there is no sound from `start` on, in a file of `end` seconds."""
+    if not start:
+        return "no samples"
+    return f"start {start:g} s is past the end" + (f" at {end:.1f} s" if end < _FOREVER else "")
+
+
+def _format(part: streams.Part) -> tuple[int, int]:
+    return part.rate, part.channels
+
+
+def _joined(parts: Sequence[streams.Part], start: float, seconds: float) -> _Sound:
+    """The sound of an excerpt that may lie in several parts of a file.
+
+    Raises:
+      AudioError: the parts are of different formats.
+    """
+    chosen, begin, stop = [], 0.0, start + seconds
+    for part in parts:
+        if begin < stop and begin + part.seconds > start:
+            chosen.append((begin, part))
+        begin += part.seconds
+    if not chosen:
+        return _no_sound(1, 1)
+    (_, first), *others = chosen
+    for begin, part in others:
+        if _format(part) != _format(first):
+            raise AudioError(
+                f"sample rate or channels change: {first.rate} Hz, {first.channels} channels; "
+                f"from {begin:.1f} s on {part.rate} Hz, {part.channels} channels"
+            )
+    sounds, left = [], round(seconds * first.rate)
+    for begin, part in chosen:
+        skipped = max(0.0, start - begin)
+        content, at = part.cut(skipped, min(stop - begin, part.seconds))
+        with content, sound.opened(content) as file:
+            there = (
+                left
+                if begin + part.seconds >= stop
+                else round((part.seconds - skipped) * part.rate)
+            )
+            sounds.append(_decoded(file, at, min(left, there) / part.rate))
+        left -= len(sounds[-1].mono)
+    monos, powers, summed, *_ = zip(*sounds, strict=True)
+    return _Sound(np.concatenate(monos), sum(powers), sum(summed), first.rate, first.channels)
+
+
+def _decoded(file: soundfile.SoundFile, start: float, seconds: float) -> _Sound:
+    """What libsndfile finds of an excerpt; nothing if it says that the file ends before it.
+
+    Raises:
+      AudioError: an implausible header.
+      Exception: see `sound.opened`.
+    """
+    rate, channels = file.samplerate, file.channels
+    if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1] or channels > MAX_CHANNELS:
+        raise AudioError(f"implausible header: {rate} Hz, {channels} channels")
+    # Or soundfile seeks behind what it has read, which fails at an end that the header denies.
+    file.seekable = lambda: False
+    first = round(start * rate)
+    if first >= file.frames:
+        return _no_sound(rate, channels)
+    if first:
+        early = min(first, round(_PREROLL * rate))
+        file.seek(first - early)
+        _summed(file, early)
+    return _Sound(*_summed(file, round(seconds * rate)), rate, channels)
+
+
+def _summed(file: soundfile.SoundFile, frames: int) -> tuple[np.ndarray, float, float]:
+    """The next frames, as the first three fields of `_Sound`; at most `frames` of them.
 
     A block at a time, so that many channels need no more memory than one.
     """
     mono = np.empty(frames, np.float32)
-    size, got = max(1, _BLOCK // file.channels), 0
-    each = np.ones(file.channels, np.float32)
+    got, size, powers = 0, max(1, _BLOCK // file.channels), np.zeros(2)
     while got < frames:
-        block = file.read(min(size, frames - got), dtype="float32", always_2d=True)
-        if not len(block):
+        part = mono[got : got + size]
+        if file.channels == 1:
+            part = file.read(len(part), out=part)
+        else:
+            block = file.read(len(part), dtype="float32", always_2d=True)
+            part = part[: len(block)]
+            powers += _sum_channels(block, part)
+        if not len(part):
             break
-        mono[got : got + len(block)] = block @ each  # sum(axis=1) takes as long as decoding.
-        got += len(block)
-    return mono[:got]
+        got += len(part)
+    return mono[:got], float(powers[0]), float(powers[1])
 
 
-def _check_start(file: soundfile.SoundFile, first: int, start: float) -> None:
-    if file.frames <= first:
-        raise NoSuchExcerptError(
-            f"start {start:g} s is past the end at {file.frames / file.samplerate:.1f} s"
-        )
+def _sum_channels(block: np.ndarray, out: np.ndarray) -> tuple[float, float]:
+    """Sums the channels of a block [frames, channels] into `out`, while they are in the cache.
+
+    Returns:
+      Power of all channels, and of their sum, in every fourth piece.
+    """
+    power = summed = 0.0
+    for i in range(0, len(block), _PIECE):
+        piece, part = block[i : i + _PIECE], out[i : i + _PIECE]
+        np.add(piece[:, 0], piece[:, 1], out=part)  # Faster than sum(axis=1) or a product.
+        for channel in range(2, block.shape[1]):
+            part += piece[:, channel]
+        if i // _PIECE % 4 == 0:
+            power += float(np.vdot(piece, piece))
+            summed += float(np.vdot(part, part))
+    return power, summed
+
+
+def _heard(found: _Sound, config: AudioConfig) -> tuple[str, bool]:
+    """Why nothing can be heard, or "", and whether it is far above full scale.
+
+    Raises:
+      AudioError: samples that nothing can be computed of.
+    """
+    mono = found.mono
+    peak = max(float(mono.max()), -float(mono.min()))
+    if not peak <= LOUDEST:  # NaN is not <= anything.
+        raise AudioError("samples that are not finite numbers, or absurdly large")
+    loud = peak > config.loud * found.channels
+    channels_silent = found.power < config.silence**2 * len(mono) / 4 * found.channels
+    if not channels_silent and found.summed < config.min_sum * found.power:
+        return "channels cancel in their sum", loud
+    if peak < 2.0**-15:  # A step of 16 bits.
+        return "silent", loud
+    if _audible_share(mono, round(_MOMENT * found.rate), config.silence) < config.min_audible:
+        return "nearly silent", loud
+    return "", loud
+
+
+def _audible_share(mono: np.ndarray, size: int, silence: float) -> float:
+    """Share of moments of `size` samples with a standard deviation above `silence`."""
+    size = min(size, len(mono))
+    moments = mono[: len(mono) // size * size].reshape(-1, size)
+    squares = np.einsum("ij,ij->i", moments, moments)
+    means = moments @ np.full(size, 1 / size, np.float32)
+    return float(np.mean(squares / size - means**2 > silence**2))
 
 
 def read_log_mel(
@@ -146,5 +350,5 @@ def read_log_mel(
 ) -> tuple[np.ndarray, bool]:
     """`read_excerpt`, then `frontend.log_mel`: (float32 [frames, n_mels], padded)."""
     front = front or frontend.FrontendConfig()
-    audio, padded = read_excerpt(path, start, duration, front.sample_rate, config)
-    return frontend.log_mel(audio, front), padded
+    excerpt = read_excerpt(path, start, duration, front.sample_rate, config)
+    return frontend.log_mel(excerpt.samples, front), excerpt.padded

@@ -53,23 +53,15 @@ def build(
     Raises:
       InputError: the name has no such form; or as `prepare`.
 
-    >>> import tempfile, numpy, soundfile
-    >>> folder = tempfile.mkdtemp()
-    >>> for track in "123":
-    ...     noise = numpy.random.default_rng(int(track)).normal(0, 0.1, 22050)
-    ...     soundfile.write(f"{folder}/{track}.wav", noise, 22050)
-    >>> def excerpt(track, label):
-    ...     return Excerpts((track,), (label,), numpy.zeros(1), numpy.ones(1))
-    >>> manifest = Manifest(
-    ...     {
-    ...         "train": excerpt("1", "rock"),
-    ...         "validation": excerpt("2", "rock"),
-    ...         "test": excerpt("3", "rock"),
-    ...     }
-    ... )
-    >>> dataset = build(manifest, folder, f"{folder}/tfds", config=BuildConfig(workers=0))
-    >>> dataset.parts["train"], dataset.input_shape, dataset.tags
-    (1, (22, 96), ('rock',))
+    >>> import tempfile, soundfile
+    >>> from tagjax.vocabulary.vocabulary import Vocabulary
+    >>> folder, parts = tempfile.mkdtemp(), {}
+    >>> for part in ("train", "validation", "test"):
+    ...     soundfile.write(f"{folder}/{part}.wav", np.sin(np.arange(22050)), 22050)
+    ...     parts[part] = Excerpts((part,), ("rock",), np.zeros(1), np.ones(1))
+    >>> manifest = Manifest(parts, Vocabulary.of(["rock"]))
+    >>> build(manifest, folder, f"{folder}/tfds", config=BuildConfig(workers=0)).input_shape
+    (22, 96)
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*/\w[\w.+-]*", name):
         raise InputError(f"dataset {name!r}: its name must be like catalogue_split/mine")
@@ -77,24 +69,25 @@ def build(
         parts = {part: _as_written(excerpts) for part, excerpts in manifest.parts.items()}
         manifest = dataclasses.replace(manifest, parts=parts)
     builder_name, _, config_name = name.partition("/")
-    report = prepare(
-        CatalogueBuilder(
-            name=builder_name,
-            config=config_name,
-            data_dir=str(data_dir),
-            manifest_dir=manifest,
-            audio_dir=audio_dir,
-            build=config,
-        ),
-        progress=progress,
-    )
+    folders = {"data_dir": str(data_dir), "manifest_dir": manifest, "audio_dir": audio_dir}
+    builder = CatalogueBuilder(name=builder_name, config=config_name, build=config, **folders)
+    return build_with(builder, progress)
+
+
+def build_with(builder: ManifestBuilder, progress: Progress = silently) -> Dataset:
+    """The data set of a builder, built or found built; warns of excerpts that were skipped.
+
+    Raises:
+      InputError: as `prepare`.
+    """
+    report = prepare(builder, progress=progress)
     if report.skipped:
         warnings.warn(
             f"{report.skipped} of {report.excerpts} excerpts were skipped; "
             f"{report.folder / reports.SKIPPED} says why",
-            stacklevel=2,
+            stacklevel=3,
         )
-    return find(name, data_dir)
+    return find("/".join(report.folder.parts[-3:-1]), report.folder.parents[2])
 
 
 def _as_written(part: Excerpts) -> Excerpts:

@@ -108,6 +108,17 @@ def stored(mel: np.ndarray, dtype: npt.DTypeLike) -> np.ndarray:
     return mel.astype(dtype)
 
 
+def clipped(mel: np.ndarray, dtype: npt.DTypeLike) -> int:
+    """Frames of a log-mel [frames, n_mels] that are louder than `stored` can keep in `dtype`.
+
+    >>> clipped(np.array([[1.0, 20.0], [1.0, 21.0]]), np.uint8)
+    1
+    """
+    if np.dtype(dtype) != np.uint8:
+        return 0
+    return int(np.count_nonzero(mel.max(axis=1) > 255.5 * UINT8_STEP))
+
+
 def restored(mel: Any) -> Any:
     """The inverse of `stored`, of NumPy or JAX: uint8 becomes float32, floats stay as they are."""
     return mel.astype(np.float32) * np.float32(UINT8_STEP) if mel.dtype == np.uint8 else mel

@@ -8,7 +8,8 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tagjax.base import files, tables
+from tagjax.base import files
+from tagjax.base.tables import read_table, write_table
 
 FILE = "provenance.csv"
 COLUMNS = (
@@ -25,12 +26,12 @@ def read_provenance(folder: files.PathLike) -> dict[str, str]:
     A folder without the table holds whole tracks alone.
 
     Raises:
-      InputError: as `tables.read_table`.
+      InputError: as `read_table`.
     """
     path = pathlib.Path(folder) / FILE
     if not path.exists():
         return {}
-    table = tables.read_table(path, ("path", "source"))
+    table = read_table(path, ("path", "source"))
     rows = zip(table["path"], table["source"], strict=True)
     return {file: source for file, source in rows if source != LOCAL}
 
@@ -38,4 +39,4 @@ def read_provenance(folder: files.PathLike) -> dict[str, str]:
 def write_provenance(folder: files.PathLike, rows: Iterable[Sequence[Any]]) -> None:
     """Writes the table; rows are cells of `COLUMNS`, None for what is not known."""
     cells = (["" if cell is None else cell for cell in row] for row in rows)
-    tables.write_table(pathlib.Path(folder) / FILE, COLUMNS, cells)
+    write_table(pathlib.Path(folder) / FILE, COLUMNS, cells)

@@ -5,7 +5,8 @@ import dataclasses
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 
-from tagjax.base import files, tables
+from tagjax.base import files
+from tagjax.base.tables import write_table
 from tagjax.examples.rows import Skipped
 from tagjax.examples.source import ExcerptSource
 from tagjax.vocabulary.truth import write_truth
@@ -49,6 +50,11 @@ class BuildReport:
         """Number of excerpts of the manifest."""
         return self.skipped + sum(counts["written"] for counts in self.counts.values())
 
+    @property
+    def share_skipped(self) -> float:
+        """Share of the excerpts that are no examples, from 0 to 1."""
+        return self.skipped / max(self.excerpts, 1)
+
     def lines(self) -> Iterator[str]:
         """What a user should know, a line each."""
         if self.built_already:
@@ -69,9 +75,13 @@ class BuildReport:
         for reason, count in list(self.reasons.items())[:_SHOWN]:
             yield f"skipped {count}: {reason}"
         if self.skipped:
-            yield f"skipped excerpts are listed in {self.folder / SKIPPED}"
             yield f"what that leaves of each tag is in {self.folder / COVERAGE}"
         yield f"written: {self.folder}"
+        if self.skipped:
+            yield (
+                f"skipped: {self.skipped} of {self.excerpts} excerpts "
+                f"({100 * self.share_skipped:.1f} %), listed in {self.folder / SKIPPED}"
+            )
 
 
 def write(
@@ -84,10 +94,10 @@ def write(
     reasons = collections.Counter(row.reason for row in skipped)
     record = {"parts": counts, "reasons": dict(reasons.most_common())}
     files.write_json(folder / COUNTS, record)
-    tables.write_table(folder / SKIPPED, Skipped._fields, skipped, for_people=True)
+    write_table(folder / SKIPPED, Skipped._fields, skipped, for_people=True)
     columns = ("tag", "listed", "written")
     rows = _coverage(source, skipped)
-    tables.write_table(folder / COVERAGE, columns, rows, for_people=True)
+    write_table(folder / COVERAGE, columns, rows, for_people=True)
     write_truth(folder, source.truth)
 
 

@@ -77,13 +77,13 @@ def rows_of(source: ExcerptSource, part: str) -> list[Row]:
 def check_mistake(
     where: str, row: Row, outcome: workers.Outcome, config: workers.BuildConfig
 ) -> None:
-    """Refuses an outcome that shows a mistake of the manifest, unless such rows are skipped.
+    """Refuses an outcome that shows a mistake of the manifest, where the build is to be strict.
 
     Raises:
       InputError: it does.
     """
-    if outcome.mistaken and not config.skip_missing:
+    if outcome.mistaken and config.strict:
         raise InputError(
-            f"{where}.csv:{row.line}: {row.job[0]}: {outcome.reason}; mend the row, or go on "
-            "without such by --skip_missing"
+            f"{where}.csv:{row.line}: {row.job[0]}: {outcome.reason}; mend the row, or leave out "
+            "--strict"
         )

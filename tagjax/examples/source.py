@@ -3,23 +3,21 @@
 import dataclasses
 import functools
 import hashlib
-import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import soundfile
-
 from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.examples import workers
+from tagjax.examples.lookup import find_by_id
 from tagjax.examples.provenance import read_provenance
 from tagjax.manifest import lists
 from tagjax.vocabulary.truth import Truth
 from tagjax.vocabulary.vocabulary import Vocabulary
 
-_SUFFIXES = {"opus", "oga", "mp2", "aif", *map(str.lower, soundfile.available_formats())}
-"""Of audio files; a track's cover or lyrics may have its name too."""
+_LOOKED_AT = 100
+"""Files; if none of them is there, the folder is not that of the manifest."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,8 +99,7 @@ def folder_source(
     """A manifest and the folder that holds its audio.
 
     Files are found by the manifest's `path` column, relative to `audio_dir`; without one, by
-    name, `<sng_id>.<any extension>`, in `audio_dir` or any folder below it; an extension of
-    audio goes before others, then the first path in order.
+    their name, `<sng_id>.<any extension>`: see `find_by_id`. What is not there is skipped later.
 
     Args:
       manifest: its folder; or one in memory, called "manifest" in messages.
@@ -110,7 +107,8 @@ def folder_source(
       config: of the build.
 
     Raises:
-      InputError: as `manifest.read_manifest`; `audio_dir` is no folder, or has no file of a part.
+      InputError: as `manifest.read_manifest` and `find_by_id`; `audio_dir` is no folder, or has
+        none of the first files of the manifest; a file is missing and the build is strict.
     """
     if isinstance(manifest, lists.Manifest):
         name, listed = "manifest", manifest
@@ -120,7 +118,8 @@ def folder_source(
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; name the one with the audio by --audio_dir")
     parts = _with_paths(listed.parts, root)
-    _check_files(parts, name, root, config)
+    check = _check_all_there if config.strict else _check_some_there
+    check(parts, name, root)
     read = functools.partial(
         workers.read_file, root=str(root), rate=config.front.sample_rate, config=config.decode
     )
@@ -141,7 +140,8 @@ def _with_paths(
     """The parts with the path of each excerpt: as the manifest says, or by the track's id."""
     if all(part.path is not None for part in parts.values()):
         return parts
-    found = _by_name(root)
+    tracks = (track for part in parts.values() if part.path is None for track in part.sng_id)
+    found = find_by_id(root, tracks)
     return {
         name: part
         if part.path is not None
@@ -150,32 +150,41 @@ def _with_paths(
     }
 
 
-def _by_name(root: pathlib.Path) -> dict[str, str]:
-    """{name without extension: path relative to `root`} of all files below it."""
-    files_in = (pathlib.Path(at, name) for at, _, names in os.walk(root) for name in names)
-    order = sorted(files_in, key=lambda path: (path.suffix[1:].lower() not in _SUFFIXES, path))
-    return {path.stem: str(path.relative_to(root)) for path in reversed(order)}
-
-
-def _check_files(
-    parts: Mapping[str, lists.Excerpts], name: str, root: pathlib.Path, config: workers.BuildConfig
-) -> None:
-    """Refuses a part without its files; errors as `folder_source`."""
+def _check_all_there(parts: Mapping[str, lists.Excerpts], name: str, root: pathlib.Path) -> None:
+    """Refuses a manifest with a row whose file is not there."""
     for part_name, part in parts.items():
         paths = part.path or ()
-        absent = [i for i, path in enumerate(paths) if path and not (root / path).is_file()]
-        if absent and len(absent) < len(paths) and not config.skip_missing:
+        absent = [i for i, path in enumerate(paths) if not (path and (root / path).is_file())]
+        if absent:
+            path = paths[absent[0]] or f"{part.sng_id[absent[0]]}.*"
             raise InputError(
-                f"{pathlib.Path(name) / part_name}.csv:{part.line_of(absent[0])}: no file "
-                f"{paths[absent[0]]} in {root} (one of {len(absent)} rows of this part without "
-                "their file); mend it, or go on without such by --skip_missing"
+                f"{pathlib.Path(name) / part_name}.csv:{part.line_of(absent[0])}: no file {path} "
+                f"in {root} (one of {len(absent)} rows of this part without their file); mend it, "
+                "or leave out --strict"
             )
-        if paths and not any(path and (root / path).is_file() for path in paths):
-            first = paths[0] or f"{part.sng_id[0]}.*"
-            raise InputError(
-                f"{pathlib.Path(name) / part_name}.csv:{part.line_of(0)}: no {first} in {root}, "
-                "nor any other file of this part; is --audio_dir right?"
-            )
+
+
+def _check_some_there(parts: Mapping[str, lists.Excerpts], name: str, root: pathlib.Path) -> None:
+    """Refuses a folder with none of the first files that a manifest names: it is another's.
+
+    A file that was looked up by its id and not found is not counted: its folder was searched.
+    """
+    seen: set[str] = set()
+    for path in (path for part in parts.values() for path in part.path or () if path):
+        if (root / path).is_file():
+            return
+        seen.add(path)
+        if len(seen) == _LOOKED_AT:
+            break
+    part_name, first = next((item for item in parts.items() if len(item[1])), ("", None))
+    if first is None or first.path is None:
+        return  # A manifest without rows has an error of its own.
+    missing = first.path[0] or f"{first.sng_id[0]}.*"
+    others = f"the other first {_LOOKED_AT} files" if len(seen) == _LOOKED_AT else "any other file"
+    raise InputError(
+        f"{pathlib.Path(name) / part_name}.csv:{first.line_of(0)}: no {missing} in {root}, nor "
+        f"{others} of the manifest; is --audio_dir right?"
+    )
 
 
 def manifest_source(manifest: lists.Manifest, read: workers.Reader, name: str) -> ExcerptSource:
@@ -193,31 +202,20 @@ def manifest_source(manifest: lists.Manifest, read: workers.Reader, name: str) -
         list of names would not keep.
     """
     parts = {part: excerpts for part, excerpts in manifest.parts.items() if len(excerpts)}
-    vocabulary = manifest.vocabulary
-    _check_tags(parts, name)
+    for tag in manifest.vocabulary.tags:
+        if tag.strip().splitlines() != [tag]:
+            raise InputError(
+                f"{name}: tag {tag!r} has white space around it or a line break; remove it"
+            )
     metadata = {
         "digest": _digest(parts),
         "manifest": name,
         "experiment": manifest.experiment,
-        "vocabulary": vocabulary.record(),
+        "vocabulary": manifest.vocabulary.record(),
         "multi_label": all(part.tags is not None for part in parts.values()),
         "sampling": dict(manifest.config),
     }
-    return ExcerptSource(parts, vocabulary, metadata, read, manifest.truth)
-
-
-def _check_tags(parts: Mapping[str, lists.Excerpts], name: str) -> None:
-    """Refuses a tag that TFDS' list of names would not keep."""
-    good: set[str] = set()
-    for part, excerpts in parts.items():
-        for row, tags in enumerate(excerpts.tags or zip(excerpts.label)):
-            for tag in tags:
-                if tag not in good and tag.strip().splitlines() != [tag]:
-                    raise InputError(
-                        f"{name}/{part}.csv:{excerpts.line_of(row)}: tag {tag!r} has white space "
-                        "around it or a line break; remove it"
-                    )
-            good.update(tags)
+    return ExcerptSource(parts, manifest.vocabulary, metadata, read, manifest.truth)
 
 
 def _digest(parts: Mapping[str, lists.Excerpts]) -> str:

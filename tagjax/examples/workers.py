@@ -4,6 +4,7 @@ Workers import this module and what it needs, which is little, so they start fas
 """
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
+from tagjax.base import sound
 from tagjax.examples import audio, frontend
 
 MEL_DTYPES = {"float16": np.float16, "float32": np.float32, "uint8": np.uint8}
@@ -28,8 +30,8 @@ _CHUNK = 4
 _TRIES = 5
 """Of a file whose decoder is killed from outside."""
 
-Reader = Callable[[str, float, float], tuple[np.ndarray, bool]]
-"""(path, start s, duration s) -> (mono float32 audio, whether it was padded)."""
+Reader = Callable[[str, float, float], tuple]
+"""(path, start s, duration s) -> the first fields of an `audio.Excerpt`, or all of them."""
 
 Job = tuple[str, float, float]
 """Path, start and duration in seconds of an excerpt."""
@@ -44,9 +46,8 @@ class BuildConfig:
       decode: how excerpts are cut from files.
       mel_dtype: of the stored log-mel, `float16`, `float32`, or `uint8` in steps of
         `frontend.UINT8_STEP`.
-      skip_missing: list excerpts whose file is not there, or ends before they start, among
-        the skipped; if not, the first one ends the build, as the manifest is wrong. Tracks of
-        lists without a `path` column are looked up by name and may always be missing.
+      strict: an excerpt whose file is not there, or ends before it starts, ends the build; if
+        not, it is skipped and listed as what cannot be decoded.
       workers: processes that decode; None is one a core, 0 is none but this one, which then has
         no protection from a file that kills or hangs its decoder.
       file_seconds: a file that takes longer is skipped.
@@ -55,7 +56,7 @@ class BuildConfig:
     front: frontend.FrontendConfig = frontend.FrontendConfig()
     decode: audio.AudioConfig = audio.AudioConfig()
     mel_dtype: str = "float16"
-    skip_missing: bool = False
+    strict: bool = False
     workers: int | None = None
     file_seconds: float = 30.0
 
@@ -68,22 +69,34 @@ class Outcome:
       mel: [frames, n_mels] of `BuildConfig.mel_dtype`, or None.
       padded: whether zeros were added at its end.
       reason: why there is none.
-      mistaken: whether the manifest asks for what is not there, rather than the file being bad.
+      mistaken: whether there is no such file.
+      quiet: why nothing can be heard of it, if such excerpts are kept.
+      loud: whether it is far above full scale.
+      clipped: frames that are too loud for `BuildConfig.mel_dtype`.
     """
 
     mel: np.ndarray | None
     padded: bool = False
     reason: str = ""
     mistaken: bool = False
+    quiet: str = ""
+    loud: bool = False
+    clipped: int = 0
 
 
 def read_file(
     path: str, start: float, duration: float, root: str, rate: int, config: audio.AudioConfig
-) -> tuple[np.ndarray, bool]:
-    """`audio.read_excerpt` of a path below `root`; "" stands for a file that was not found."""
+) -> audio.Excerpt:
+    """`audio.read_excerpt` of a path below `root`; "" stands for a file that was not found.
+
+    In a worker, what C libraries write to stderr meanwhile is lost; elsewhere other threads may be
+    using it.
+    """
     if not path:
         raise audio.AudioError("no file of this name in the audio folder")
-    return audio.read_excerpt(pathlib.Path(root) / path, start, duration, rate, config)
+    is_worker = multiprocessing.parent_process() is not None
+    with sound.quiet() if is_worker else contextlib.nullcontext():
+        return audio.read_excerpt(pathlib.Path(root) / path, start, duration, rate, config)
 
 
 def rendered(
@@ -99,22 +112,31 @@ def cores() -> int:
 
 
 def compute(jobs: list[Job], read: Reader, config: BuildConfig) -> list[Outcome]:
-    """Log-mels of some excerpts, one after the other; runs in a worker."""
-    outcomes = []
+    """Log-mels of some excerpts, one after the other; runs in a worker.
+
+    Whatever is raised for one of them is the reason why it has none.
+    """
     # One BLAS thread a worker: more fight for the same cores, and could round otherwise.
     with threadpoolctl.threadpool_limits(1, "blas"):
-        for path, start, duration in jobs:
-            try:
-                samples, padded = read(path, start, duration)
-            except audio.AudioError as error:
-                mistaken = isinstance(error, audio.NoSuchExcerptError)
-                outcomes.append(Outcome(None, reason=str(error), mistaken=mistaken))
-                continue
-            mel = frontend.stored(
-                frontend.log_mel(samples, config.front), MEL_DTYPES[config.mel_dtype]
-            )
-            outcomes.append(Outcome(mel, padded))
-    return outcomes
+        return [_outcome(job, read, config) for job in jobs]
+
+
+def _outcome(job: Job, read: Reader, config: BuildConfig) -> Outcome:
+    try:
+        excerpt = audio.Excerpt(*read(*job))
+        mel, dtype = frontend.log_mel(excerpt.samples, config.front), MEL_DTYPES[config.mel_dtype]
+        return Outcome(
+            frontend.stored(mel, dtype),
+            excerpt.padded,
+            quiet=excerpt.quiet,
+            loud=excerpt.loud,
+            clipped=frontend.clipped(mel, dtype),
+        )
+    except audio.AudioError as error:
+        mistaken = isinstance(error, audio.MissingFileError)
+        return Outcome(None, reason=str(error), mistaken=mistaken)
+    except Exception as error:  # One file is never the end of a build.
+        return Outcome(None, reason=audio.described(error))
 
 
 def _start_worker() -> None:

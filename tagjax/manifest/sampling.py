@@ -295,6 +295,49 @@ def make_manifest(
     """
     _check_request(catalogues, experiment, folds)
     corpus, truth, counts = _corpus(catalogues, tracks, config, experiment)
+    drawn = _draw(corpus, config, folds)
+    tags = corpus.group_tags()
+    parts = {
+        name: _excerpts(corpus, tags, drawn, rows, config.seg_duration)
+        for name, rows in _parts(corpus, drawn, folds)
+    }
+    _check_parts(parts, corpus, config, folds)
+    return Manifest(
+        parts=parts,
+        vocabulary=_occurring(corpus, drawn.track),
+        experiment=experiment,
+        seed=config.seed,
+        folds=folds,
+        config={
+            **dataclasses.asdict(config),
+            "annotates": [catalogue.annotates for catalogue in catalogues],
+        },
+        counts={**counts, **_counts(corpus, config, drawn)},
+        truth=truth,
+    )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Drawn:
+    """What chance decides.
+
+    Attributes:
+      label: int64 [tracks].
+      part: int64 [tracks], the place of the part or fold.
+      copies: int64 [tracks], excerpts that the part has a place for.
+      track, copy: int64 [excerpts], by track; the first copy of a track is 0.
+      start: float64 [excerpts], seconds.
+    """
+
+    label: np.ndarray
+    part: np.ndarray
+    copies: np.ndarray
+    track: np.ndarray
+    copy: np.ndarray
+    start: np.ndarray
+
+
+def _draw(corpus: Corpus, config: SamplingConfig, folds: int) -> _Drawn:
     label = draw_labels(
         corpus.pair_group, corpus.pair_tag, corpus.popularity(), _rng(config, _LABELS)
     )[corpus.group]
@@ -306,29 +349,10 @@ def make_manifest(
         part = split_by_artist(corpus.artist, kind, config.shares, _rng(config, _SPLIT))
     slack = np.maximum(np.nan_to_num(corpus.duration - config.seg_duration), 0.0)
     copies = _copies(config, corpus, label, part, slack, bool(folds))
+    position = _rng(config, _POSITIONS).random(len(corpus))
     # With folds, every track is predicted, also those that training has no place for.
     taken = np.maximum(copies, 1) if folds else copies
-    position = _rng(config, _POSITIONS).random(len(corpus))
-    track, copy, start = excerpt_starts(slack, position, taken)
-    groups = corpus.group_tags()
-    parts = {
-        name: _excerpts(corpus, groups, label, (track[rows], start[rows]), config.seg_duration)
-        for name, rows in _rows(corpus, part, copies, track, copy, folds)
-    }
-    _check_parts(parts, corpus, config, folds)
-    return Manifest(
-        parts=parts,
-        vocabulary=_occurring(corpus, taken),
-        experiment=experiment,
-        seed=config.seed,
-        folds=folds,
-        config={
-            **dataclasses.asdict(config),
-            "annotates": [catalogue.annotates for catalogue in catalogues],
-        },
-        counts={**counts, **_counts(corpus, config, label, copies)},
-        truth=truth,
-    )
+    return _Drawn(label, part, copies, *excerpt_starts(slack, position, taken))
 
 
 def _check_request(catalogues: Sequence[Catalogue], experiment: str, folds: int) -> None:
@@ -365,23 +389,17 @@ def _corpus(
     return corpus, Truth(duplicates=pairs), counts
 
 
-def _rows(
-    corpus: Corpus,
-    part: np.ndarray,
-    copies: np.ndarray,
-    track: np.ndarray,
-    copy: np.ndarray,
-    folds: int,
-) -> Iterator[tuple[str, np.ndarray]]:
-    """(part, bool [excerpts]: which of the excerpts it has), in the order of the files."""
-    owner, shared, trained = part[track], corpus.overlap[track], copies[track] > 0
+def _parts(corpus: Corpus, drawn: _Drawn, folds: int) -> Iterator[tuple[str, np.ndarray]]:
+    """(part, bool [excerpts]: those it has), in the order of the files."""
+    owner, shared = drawn.part[drawn.track], corpus.overlap[drawn.track]
+    trained = drawn.copies[drawn.track] > 0
     for index, name in enumerate([f"fold_{k}" for k in range(folds)] or PARTS):
         inside = (owner == index) & ~shared
         if not folds:
             yield name, inside
             continue
-        yield name, inside & trained & (copy == 0)
-        yield f"{name}_upsampled", inside & (copy > 0)
+        yield name, inside & trained & (drawn.copy == 0)
+        yield f"{name}_upsampled", inside & (drawn.copy > 0)
         if not trained.all():
             yield f"{name}_downsampled", inside & ~trained
         if corpus.overlap.any():
@@ -403,24 +421,23 @@ def _check_parts(
             )
 
 
-def _occurring(corpus: Corpus, taken: np.ndarray) -> Vocabulary:
-    """The tags of the tracks that have an excerpt, sorted."""
+def _occurring(corpus: Corpus, track: np.ndarray) -> Vocabulary:
+    """The tags of these tracks, sorted."""
     groups = np.zeros(len(corpus.album), bool)
-    groups[corpus.group[taken > 0]] = True
+    groups[corpus.group[track]] = True
     there = np.unique(corpus.pair_tag[groups[corpus.pair_group]]).tolist()
     return corpus.vocabulary.select(sorted(corpus.vocabulary.tags[tag] for tag in there))
 
 
-def _counts(
-    corpus: Corpus, config: SamplingConfig, label: np.ndarray, copies: np.ndarray
-) -> dict[str, int]:
+def _counts(corpus: Corpus, config: SamplingConfig, drawn: _Drawn) -> dict[str, int]:
+    labels = np.unique(drawn.label[~corpus.overlap])
     return {
         "overlap_tracks": int(corpus.overlap.sum()),
-        "tracks_downsampled": int((copies == 0).sum()),
-        "excerpts_upsampled": int((copies - 1).clip(0).sum()),
+        "tracks_downsampled": int((drawn.copies == 0).sum()),
+        "excerpts_upsampled": int((drawn.copies - 1).clip(0).sum()),
         "tracks_of_unknown_duration": int(np.isnan(corpus.duration).sum()),
         "tracks_shorter_than_excerpt": int((corpus.duration < config.seg_duration).sum()),
-        "tags_never_label": len(corpus.vocabulary) - len(np.unique(label[~corpus.overlap])),
+        "tags_never_label": len(corpus.vocabulary) - len(labels),
     }
 
 
@@ -457,20 +474,20 @@ def _copies(
 def _excerpts(
     corpus: Corpus,
     tags: Sequence[tuple[str, ...]],
-    label: np.ndarray,
-    places: tuple[np.ndarray, np.ndarray],
+    drawn: _Drawn,
+    rows: np.ndarray,
     duration: float,
 ) -> Excerpts:
-    """The excerpts at `places`, (track, start in seconds) of each; `tags` are of the groups."""
-    track, start = places
+    """The excerpts `rows` (bool [excerpts]); `tags` are of the groups."""
+    track = drawn.track[rows]
 
-    def pick(column: Sequence[Any], rows: np.ndarray) -> tuple[Any, ...]:
-        return tuple([column[row] for row in rows.tolist()])
+    def pick(column: Sequence[Any], places: np.ndarray) -> tuple[Any, ...]:
+        return tuple([column[place] for place in places.tolist()])
 
     return Excerpts(
         sng_id=pick(corpus.track_id, track),
-        label=pick(corpus.vocabulary.tags, label[track]),
-        seg_start=start,
+        label=pick(corpus.vocabulary.tags, drawn.label[track]),
+        seg_start=drawn.start[rows],
         seg_duration=np.full(len(track), duration),
         artist_id=pick(corpus.artist_id, track),
         album_id=pick(corpus.album_id, track),

@@ -1,6 +1,6 @@
-"""Random changes of a log-mel during training that leave its tag as it is.
+"""Random changes of a log-mel during training that do not change its tag.
 
-The paper uses none, and by default there are none; small catalogues need them.
+The paper uses none, and by default there are none. Small catalogues need them.
 """
 
 import dataclasses
@@ -11,10 +11,10 @@ import jax.numpy as jnp
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig:
-    """What is changed, an example at a time; 0 switches a change off.
+    """What is changed in each example; 0 switches a change off.
 
     Attributes:
-      crop_frames: a random window of that many frames is shown instead of the excerpt.
+      crop_frames: a random window of so many frames is shown instead of the excerpt.
       gain_db: loudness is changed by up to this much, up or down.
       tilt_db: the spectrum is tilted by up to this much between lowest and highest band.
       shift_bands: the spectrum is moved by up to this many mel bands, up or down.
@@ -31,7 +31,7 @@ class AugmentConfig:
 
 
 def _mask(key: jax.Array, length: int, widest: int) -> jax.Array:
-    """bool [length], False on one random run of at most `widest` places."""
+    """bool [length], False at up to `widest` neighbouring places, drawn at random."""
     width_key, start_key = jax.random.split(key)
     width = jax.random.randint(width_key, (), 0, min(widest, length) + 1)
     start = jax.random.randint(start_key, (), 0, length - width + 1)
@@ -44,8 +44,8 @@ def augment_one(key: jax.Array, mel: jax.Array, config: AugmentConfig) -> jax.Ar
 
     Args:
       key: PRNG key of this example at this step.
-      mel: float [frames, bands], log(1 + C x) of mel power x (section 2.3); whatever C, a
-        gain g makes of m the value log(1 + g (e^m - 1)).
+      mel: float [frames, bands], m = log(1 + C x) of mel power x (section 2.3). A gain g turns
+        it into log(1 + g (e^m - 1)), for any C.
       config: what to change, and how much.
 
     Returns:
@@ -76,13 +76,13 @@ def augment_one(key: jax.Array, mel: jax.Array, config: AugmentConfig) -> jax.Ar
 def augment(
     key: jax.Array, mel: jax.Array, positions: jax.Array, config: AugmentConfig
 ) -> jax.Array:
-    """Augments a batch; what happens to an example depends on `key` and its position alone.
+    """Augments a batch; the change of an example depends on `key` and its position alone.
 
     Args:
       key: PRNG key of the step.
       mel: float [batch, frames, bands].
       positions: int32 [batch], places in the global batch.
-      config: what to change; with all fields 0 `mel` comes back as it is.
+      config: what to change; with all fields 0 `mel` is returned unchanged.
 
     Returns:
       float32 [batch, crop_frames or frames, bands], or `mel`.

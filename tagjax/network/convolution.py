@@ -1,15 +1,16 @@
 """The 3 x 3 convolution of Table 1, with fast paths for CPUs.
 
-XLA's CPU backend computes a convolution at the rate of its matrix products, but the gradient of
-the kernel at a tenth of it. On the CPU, and only there:
+XLA's CPU backend computes a convolution as fast as its matrix products, but the gradient of the
+kernel ten times slower. Two faster ways are taken on the CPU, and only there:
 
 - **Winograd's minimal filtering** F(4 x 4, 3 x 3) (Lavin and Gray, "Fast algorithms for
-  convolutional neural networks", 2016) computes float32 convolutions of many channels, and both
-  of their gradients, with a quarter of the multiplications.
+  convolutional neural networks", 2016, https://arxiv.org/abs/1509.09308) computes float32
+  convolutions of many channels, and both of their gradients, with a quarter of the
+  multiplications.
 - **The gradient of a kernel with few input channels** is one product of all shifts of the input
-  with the gradient of the output, which is the same sum in another order.
+  with the gradient of the output: the same sum in another order.
 
-What else there is, and every other platform, goes to `jax.lax.conv_general_dilated`.
+All other convolutions, and all other platforms, use `jax.lax.conv_general_dilated`.
 """
 
 import functools
@@ -22,21 +23,22 @@ import numpy as np
 
 _TILE, _KERNEL = 4, 3
 _SEEN = _TILE + _KERNEL - 1
-"""Inputs along an axis that a tile of outputs depends on."""
+"""Number of inputs along an axis that a tile of outputs depends on."""
 _POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
-"""Where polynomials are evaluated, beside infinity; Lavin and Gray's 0, 1, -1, 2, -2 round
-four times as much. Powers and sums of these are exact in float32."""
+"""Where polynomials are evaluated, beside infinity. With Lavin and Gray's 0, 1, -1, 2, -2 rounding
+errors are four times as large. Powers and sums of these points are exact in float32."""
 _CACHE = 2**26
-"""Bytes of transformed tiles at a time: with more, memory takes longer than the products."""
+"""Bytes of transformed tiles at a time: with more, memory is slower than the products."""
 _MANY_CHANNELS = 16
-"""Of input and output, from which on transforming costs less than it saves."""
+"""With so many input and output channels, transforming costs less than it saves."""
 
 
 def _toom_cook() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(A [6, 4], G [6, 3], B [6, 6]) with y = A' ((G g) * (B d)), y_i = sum_k g_k d_(i + k).
 
-    Rows are points of evaluation, infinity the last. A and G evaluate polynomials, G divided by
-    the weights of Lagrange's interpolation; B has the coefficients of Lagrange's numerators.
+    Each row belongs to a point of evaluation, the last row to infinity. A and G evaluate
+    polynomials; G is divided by the weights of Lagrange's interpolation. B has the coefficients
+    of Lagrange's numerators.
     """
     points = np.array(_POINTS)
     powers = np.vander(points, _SEEN, increasing=True)
@@ -52,7 +54,7 @@ def _toom_cook() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 _A, _G, _B = _toom_cook()
 _KRONECKER_A, _KRONECKER_G = np.kron(_A, _A), np.kron(_G, _G)
-"""The same along both axes at once: [36, 16] and [36, 9]."""
+"""A and G along both axes at once: [36, 16] and [36, 9]."""
 
 
 def convolve(
@@ -70,12 +72,12 @@ def convolve(
       kernel: [height, width, channels / groups, filters].
       strides: of the window.
       padding: as XLA takes it.
-      feature_group_count: groups.
-      **rest: of `jax.lax.conv_general_dilated`.
+      feature_group_count: number of groups.
+      **rest: other arguments of `jax.lax.conv_general_dilated`.
 
     Returns:
-      [batch, frames, bands, filters]; on the CPU, full 3 x 3 kernels without strides and with
-      `SAME` padding take the fast paths, which differ in rounding.
+      [batch, frames, bands, filters]. On the CPU, full 3 x 3 kernels without strides and with
+      `SAME` padding take the fast paths, which round differently.
     """
     plain: Any = functools.partial(
         jax.lax.conv_general_dilated,
@@ -93,7 +95,7 @@ def convolve(
 
 
 def _by_winograd(plain: Any) -> Any:
-    """`plain`, with `winograd` for it and its gradients on the CPU."""
+    """`plain`, but on the CPU `winograd` computes it and its gradients."""
 
     @jax.custom_vjp
     def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -117,7 +119,7 @@ def _by_winograd(plain: Any) -> Any:
 
 
 def _by_products(plain: Any) -> Any:
-    """`plain`, with `shifted_products` for the kernel's gradient on the CPU."""
+    """`plain`, but on the CPU `shifted_products` computes the kernel's gradient."""
     convolution = jax.custom_vjp(plain)
 
     def forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
@@ -143,8 +145,8 @@ def _by_products(plain: Any) -> Any:
 def shifted_products(x: jax.Array, gradient: jax.Array) -> jax.Array:
     """Gradient of a 3 x 3 kernel, [3, 3, channels, filters].
 
-    dK[i, j] = sum over examples, frames and bands of x shifted by (i - 1, j - 1), times the
-    gradient of the output.
+    dK[i, j] is the product of x, shifted by (i - 1, j - 1), and the gradient of the output, summed
+    over examples, frames and bands.
 
     Args:
       x: [batch, frames, bands, channels], the input.
@@ -166,8 +168,8 @@ def winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:
       kernel: [3, 3, channels, filters].
 
     Returns:
-      [batch, frames, bands, filters]; of inputs and kernels of unit variance over 9 x channels,
-      the largest rounding error is some 1e-5.
+      [batch, frames, bands, filters]. The largest rounding error is about 1e-5 for inputs of unit
+      variance and kernels of variance 1 / (9 channels).
     """
     transformed = _transformed(kernel)
 
@@ -182,9 +184,9 @@ def winograd_gradients(
 ) -> tuple[jax.Array, jax.Array]:
     """Gradients of `winograd`'s input and kernel.
 
-    That of x is the convolution of the output's gradient with the kernel turned round; that of
-    the kernel turned round is what multiplies the tiles of x, so the tiles of the output's
-    gradient serve both.
+    The gradient of x is the convolution of the output's gradient with the kernel turned round. The
+    gradient of the turned kernel is a sum of products of the tiles of x with those of the output's
+    gradient. So the tiles of the output's gradient are transformed once, for both.
 
     Args:
       x: [batch, frames, bands, channels].
@@ -212,10 +214,10 @@ def _scanned(
     kernel: jax.Array,
     *arrays: jax.Array,
 ) -> tuple[Any, jax.Array]:
-    """`of_chunk(total, *chunks)` over chunks of the examples whose tiles fit into `_CACHE`.
+    """Applies `of_chunk(total, *chunks)` to chunks of examples whose tiles fit into `_CACHE`.
 
     Returns:
-      (the last total, what the chunks gave as one array).
+      (the last total, the results of all chunks as one array).
     """
     batch, frames, bands = arrays[0].shape[:3]
     tiles = -(-frames // _TILE) * -(-bands // _TILE)
@@ -230,17 +232,17 @@ def _scanned(
 
 
 def _tiled(x: jax.Array, matrix: np.ndarray, before: int) -> jax.Array:
-    """Each tile d of x as matrix d matrix', [6 x 6, tiles, channels].
+    """Transforms each tile d of x to matrix d matrix': [6 x 6, tiles, channels].
 
     Args:
       x: [batch, frames, bands, channels].
       matrix: [6, side of a tile]; tiles begin every 4 frames and bands.
-      before: zeros before the first frame and band.
+      before: number of zeros before the first frame and band.
     """
     side = matrix.shape[1]
     margins = [(before, -size % _TILE + side - _TILE - before) for size in x.shape[1:3]]
     x = jnp.pad(x, ((0, 0), *margins, (0, 0)))
-    for axis in (1, 3):  # Of bands after the first round put an axis in front.
+    for axis in (1, 3):  # Frames, then bands, which the first round has moved by an axis.
         parts = [
             jax.lax.slice_in_dim(x, k, x.shape[axis] - side + k + 1, _TILE, axis)
             for k in range(side)
@@ -251,13 +253,13 @@ def _tiled(x: jax.Array, matrix: np.ndarray, before: int) -> jax.Array:
             )
             for row in matrix
         ]
-        # In memory, or the second round would compute the first six times.
+        # Keeps the result in memory; otherwise the second round computes the first six times.
         x = jax.lax.optimization_barrier(jnp.stack(rows, axis=0 if axis == 1 else 1))
     return x.reshape(_SEEN * _SEEN, -1, x.shape[-1])
 
 
 def _seen(x: jax.Array) -> jax.Array:
-    """What each tile of the output sees of x, transformed: [6 x 6, tiles, channels]."""
+    """The part of x that each tile of the output sees, transformed: [6 x 6, tiles, channels]."""
     return _tiled(x, _B, 1)
 
 

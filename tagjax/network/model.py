@@ -21,8 +21,8 @@ class ModelConfig:
       filters: output channels of the convolution blocks (Table 1).
       pools: max-pooling of each block, (frames, mel bands) (Table 1).
       gru_units: size of the last hidden layer, hence of fw (Table 1).
-      convolution: `full`, or `depthwise` (each filter sees one input channel), which has
-        the parameter counts that Table 1 prints: 640, 1280, 2560, 5120.
+      convolution: `full`, or `depthwise` (each filter sees one input channel), whose parameter
+        counts are those that Table 1 prints: 640, 1280, 2560, 5120.
       activation: after each convolution: `relu` or `elu`.
       batch_norm: normalise between convolution and activation.
       batch_norm_momentum: of the running mean and variance.
@@ -65,7 +65,7 @@ class ModelConfig:
 
 
 def keras_hard_sigmoid(x: jax.Array) -> jax.Array:
-    """clip(0.2 x + 0.5, 0, 1): Keras 1 and 2; `jax.nn.hard_sigmoid` has slope 1/6."""
+    """clip(0.2 x + 0.5, 0, 1), as in Keras 1 and 2; `jax.nn.hard_sigmoid` has slope 1/6."""
     return jnp.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
@@ -91,9 +91,9 @@ PRESETS: dict[str, ModelConfig] = {
 def max_pool(x: jax.Array, window: tuple[int, int]) -> jax.Array:
     """Max-pooling without overlap, remainders dropped: [b, t, f, c] -> [b, t//w0, f//w1, c].
 
-    Where several values of a window are its maximum they share the gradient equally, as
-    with `jnp.max`; the gradient is a comparison instead of XLA's select-and-scatter, which
-    on the CPU took most of the step.
+    If several values of a window are its maximum they share the gradient equally, as with
+    `jnp.max`. The gradient is a comparison instead of XLA's select-and-scatter, which took most of
+    a step's time on the CPU.
     """
     frames, bands = (n // w * w for n, w in zip(x.shape[1:3], window, strict=True))
     parts = [
@@ -143,8 +143,8 @@ max_pool.defvjp(_max_pool_forward, _max_pool_backward)
 class Dropout(nn.Module):
     """Inverted dropout whose mask depends on the example, not on the device that holds it.
 
-    A row's mask comes from the key folded with the row's `position` in the global batch,
-    so a batch split over any number of devices or processes is dropped alike.
+    A row's mask comes from the key folded with the row's `position` in the global batch. So the
+    masks are the same however a batch is split over devices and processes.
     """
 
     rate: float
@@ -169,11 +169,12 @@ class Dropout(nn.Module):
 
 
 class GRU(nn.Module):
-    """Gated recurrent unit, last output only; reset before the product, one bias a gate.
+    """Gated recurrent unit that returns its last output alone.
 
     z, r = gate(W x + U h + b);  n = tanh(W x + U (r * h) + b);  h' = z h + (1 - z) n,
-    as Keras' `GRU(reset_after=False)`: 3 (in + units + 1) units parameters, 1,574,400 for
-    512 -> 512 (Table 1). The products with the input of all steps are one.
+    as Keras' `GRU(reset_after=False)`, with one bias for each gate: 3 (in + units + 1) units
+    parameters, 1,574,400 for 512 -> 512 (Table 1). One matrix product serves the input of all time
+    steps.
     """
 
     units: int
@@ -206,7 +207,7 @@ class TagClassifier(nn.Module):
     Attributes:
       num_tags: N_c.
       config: the rest of its shape.
-      dtype: of the computation; parameters, statistics and logits stay float32.
+      dtype: of the computation; parameters, statistics and logits are always float32.
       axis_name: device axis over which batch statistics are averaged in training.
     """
 
@@ -248,7 +249,8 @@ class TagClassifier(nn.Module):
                     axis_name=self.axis_name if training else None,
                     name=f"norm{i + 1}",
                 )(x)
-            # As both activations rise, pooling first is the same, and leaves them less to do.
+            # Both activations are increasing functions, so pooling first gives the same, and
+            # leaves less to compute.
             x = ACTIVATIONS[config.activation](max_pool(x, pool))
             self.sow("intermediates", f"block{i + 1}", x)
             x = Dropout(config.conv_dropout)(x, positions)
@@ -260,10 +262,10 @@ class TagClassifier(nn.Module):
 
 
 def check_input(config: ModelConfig, input_shape: Sequence[int]) -> None:
-    """Whether anything is left of an input (frames, mel bands) after the poolings.
+    """Checks that an input (frames, mel bands) is large enough for the poolings.
 
     Raises:
-      InputError: nothing is.
+      InputError: nothing is left of it after them.
     """
     for axis, name in ((0, "frames"), (1, "mel bands")):
         least = math.prod(pool[axis] for pool in config.pools)

@@ -1,11 +1,15 @@
 """The steps of training, evaluation and prediction: pure functions of state and batch.
 
-They run on one device as they are; with `axis_name` they are one device's share of a
-larger step, as `parallel.py` maps them. Sums are reduced over devices and only then
-divided, so the division of a batch over devices changes nothing.
+Without `axis_name` a step runs on one device. With it, it is one device's share of a larger
+step, which `tagjax.run.devices` maps over devices. Sums are reduced over the devices first and
+divided then, so it does not matter how a batch is cut over devices.
 
-A batch is {`mel`: float [b, frames, bands], `label`: int32 [b], `weight`: float32 [b], 0 for
-padding, `position`: int32 [b], places in the global batch}.
+A batch is a dictionary:
+
+- `mel`: float [b, frames, bands], log-mels;
+- `label`: int32 [b], indices of the true tags;
+- `weight`: float32 [b], 0 for padding and 1 for an example;
+- `position`: int32 [b], places in the global batch.
 """
 
 import dataclasses
@@ -28,27 +32,23 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclasses.dataclass(frozen=True)
 class StepConfig:
-    """All that a training step depends on beside state and batch.
+    """What may be chosen of a training step.
 
     Attributes:
-      num_tags: N_c.
       model: shape of the network.
       augment: random changes of the input.
       precision: dtype of the computation, `float32` or `bfloat16`.
-      learning_rate: of Adadelta [32].
-      decay_steps: the learning rate falls to 0 over so many steps, as a half cosine; 0: never.
+      learning_rate: of Adadelta.
       rho: decay of Adadelta's averages.
       epsilon: of Adadelta; it sets the size of the first steps.
       label_smoothing: share of the target that is spread over all tags.
-      seed: of initialisation, dropout and augmentation.
+      seed: of everything random.
     """
 
-    num_tags: int
     model: ModelConfig = ModelConfig()
     augment: augmentation.AugmentConfig = augmentation.AugmentConfig()
     precision: str = "float32"
     learning_rate: float = 1.0
-    decay_steps: int = 0
     rho: float = 0.95
     epsilon: float = 1e-7
     label_smoothing: float = 0.0
@@ -65,7 +65,14 @@ class StepConfig:
 
 @flax.struct.dataclass
 class TrainState:
-    """What training changes: a step count, parameters, batch statistics, Adadelta's averages."""
+    """What training changes.
+
+    Attributes:
+      step: int32 [], steps done.
+      params: parameters of the network, float32.
+      batch_stats: running means and variances of its batch normalisation, float32.
+      opt_state: Adadelta's averages, float32.
+    """
 
     step: jax.Array
     params: Any
@@ -73,36 +80,58 @@ class TrainState:
     opt_state: Any
 
 
-def network(config: StepConfig, axis_name: str | None = None) -> TagClassifier:
-    """The Flax module of a configuration."""
-    return TagClassifier(config.num_tags, config.model, jnp.dtype(config.precision), axis_name)
+def optimiser(config: StepConfig, decay_steps: int = 0) -> optax.GradientTransformation:
+    """Adadelta (Zeiler 2012, https://arxiv.org/abs/1212.5701), the paper's optimiser.
 
-
-def optimiser(config: StepConfig) -> optax.GradientTransformation:
-    """Adadelta; optax has no default learning rate, and without one it ascends."""
+    Args:
+      config: with `learning_rate`, `rho` and `epsilon`. Optax has no default learning rate for
+        Adadelta, and without one it ascends.
+      decay_steps: the learning rate falls to 0 over so many steps, as half a cosine; 0: it stays.
+    """
     rate: float | optax.Schedule = config.learning_rate
-    if config.decay_steps:
-        rate = optax.cosine_decay_schedule(config.learning_rate, config.decay_steps)
+    if decay_steps:
+        rate = optax.cosine_decay_schedule(config.learning_rate, decay_steps)
     return optax.adadelta(rate, rho=config.rho, eps=config.epsilon)
 
 
-def initial_state(config: StepConfig, input_shape: tuple[int, int] = (646, 96)) -> TrainState:
-    """State at step 0, a function of `config.seed`."""
+def initial_state(
+    config: StepConfig,
+    num_tags: int,
+    input_shape: tuple[int, int] = (646, 96),
+    decay_steps: int = 0,
+) -> TrainState:
+    """The state at step 0, which depends on `config.seed`.
+
+    Args:
+      config: of the steps that will change it.
+      num_tags: N_c.
+      input_shape: (frames, mel bands) of what the network is shown.
+      decay_steps: as in `train_step`.
+
+    Raises:
+      InputError: the input is too small for the network's poolings.
+    """
 
     def fresh(key: jax.Array) -> TrainState:
-        variables = init(key, config.num_tags, config.model, input_shape)
+        variables = init(key, num_tags, config.model, input_shape)
         return TrainState(
             step=jnp.zeros((), jnp.int32),
             params=variables["params"],
             batch_stats=variables.get("batch_stats", {}),
-            opt_state=optimiser(config).init(variables["params"]),
+            opt_state=optimiser(config, decay_steps).init(variables["params"]),
         )
 
-    # Compiled, so that of the network nothing runs but what fills its variables; it runs once,
-    # so optimising it would take longer than it saves. (JAX takes options at the top only.)
+    # Compilation leaves nothing of the network but what fills its variables. That runs once, so
+    # optimising it would take longer than it saves. (JAX takes options at the top level alone.)
     key = jax.random.key(config.seed)
     options = None if isinstance(key, jax.core.Tracer) else {"xla_backend_optimization_level": 0}
     return jax.jit(fresh, compiler_options=options)(key)
+
+
+def network(state: TrainState, config: StepConfig, axis_name: str | None = None) -> TagClassifier:
+    """The Flax module whose variables a state holds."""
+    num_tags = state.params["tags"]["bias"].shape[0]
+    return TagClassifier(num_tags, config.model, jnp.dtype(config.precision), axis_name)
 
 
 def _sum_over(axis_name: str | None, tree: Any) -> Any:
@@ -150,7 +179,7 @@ def gradients(
     examples = _sum_over(axis_name, jnp.sum(batch["weight"]))
 
     def loss(params: Any) -> tuple[jax.Array, tuple[Any, dict[str, jax.Array]]]:
-        logits, updated = network(config, axis_name).apply(
+        logits, updated = network(state, config, axis_name).apply(
             {"params": params, "batch_stats": state.batch_stats},
             mel,
             positions,
@@ -167,29 +196,44 @@ def gradients(
 
 
 def train_step(
-    state: TrainState, batch: Batch, config: StepConfig, axis_name: str | None = None
+    state: TrainState,
+    batch: Batch,
+    config: StepConfig,
+    axis_name: str | None = None,
+    decay_steps: int = 0,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """One step of Adadelta on the categorical cross-entropy (section 2.3).
 
-    Args and sums returned: as `gradients`.
+    Args:
+      state: the same on every device.
+      batch: this device's share.
+      config: the step's configuration.
+      axis_name: device axis; None on one device.
+      decay_steps: the learning rate falls to 0 over so many steps; 0: it stays.
+
+    Returns:
+      (state after the step, sums `loss`, `correct`, `examples` over the global batch), the same
+      on every device.
     """
     gradient, batch_stats, counts = gradients(state, batch, config, axis_name)
-    updates, opt_state = optimiser(config).update(gradient, state.opt_state, state.params)
+    updates, opt_state = optimiser(config, decay_steps).update(
+        gradient, state.opt_state, state.params
+    )
     params = optax.apply_updates(state.params, updates)
     return TrainState(state.step + 1, params, batch_stats, opt_state), counts
 
 
 def _logits(state: TrainState, batch: Batch, config: StepConfig) -> jax.Array:
     variables = {"params": state.params, "batch_stats": state.batch_stats}
-    logits = network(config).apply(variables, batch["mel"])
-    assert isinstance(logits, jax.Array)  # Nothing is mutable.
+    logits = network(state, config).apply(variables, batch["mel"])
+    assert isinstance(logits, jax.Array)  # No pair, as no collection is mutable.
     return logits
 
 
 def eval_step(
     state: TrainState, batch: Batch, config: StepConfig, axis_name: str | None = None
 ) -> dict[str, jax.Array]:
-    """Sums of `loss`, `correct` and `examples` over the global batch, padding left out."""
+    """Sums of `loss`, `correct` and `examples` over the global batch, without its padding."""
     logits = _logits(state, batch, config)
     losses = _cross_entropy(logits, batch["label"], 0.0)
     return _sum_over(axis_name, _counts(logits, losses, batch))
@@ -202,7 +246,12 @@ def predict_step(state: TrainState, batch: Batch, config: StepConfig) -> jax.Arr
 
 @functools.lru_cache(maxsize=8)
 def jitted(name: str, config: StepConfig) -> Any:
-    """A step of this module on one device, compiled: `train_step`, `eval_step`, `predict_step`."""
+    """A step on one device, compiled.
+
+    Args:
+      name: `train_step`, `eval_step` or `predict_step`.
+      config: of the step.
+    """
     steps: dict[str, Callable[..., Any]] = {
         "train_step": train_step,
         "eval_step": eval_step,

@@ -1,16 +1,20 @@
 """Checkpoints of a run: the newest ones to resume from, and the best one to predict with."""
 
+import contextlib
 import hashlib
 import json
 import math
 import pathlib
+import re
 import shutil
+import tempfile
 import warnings
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from tagjax.base.errors import InputError
@@ -18,10 +22,11 @@ from tagjax.network.step import TrainState
 from tagjax.run import devices
 
 KEEP_NEWEST = 2
+_PLAIN_PATH = re.compile(r"[\w ./+=,@~%-]*")
 
 
 def _rank(metrics: dict[str, Any]) -> tuple[float, int]:
-    """The less, the better; of equal losses the first, as early stopping has it."""
+    """Smaller is better; of equal losses the first wins, as in early stopping."""
     return metrics["validation_loss"], metrics["step"]
 
 
@@ -29,7 +34,8 @@ class Checkpoints:
     """Orbax checkpoints under a run directory, each with a small record of the training."""
 
     def __init__(self, folder: pathlib.Path) -> None:
-        """Opens or makes the folder; a checkpoint that Orbax cannot open is named and removed."""
+        """Opens or makes the folder; names and removes a checkpoint that Orbax cannot open."""
+        self._folder = folder.absolute()
         for path in folder.glob("[0-9]*"):
             reason = _unreadable(path) if path.name.isdigit() else ""
             if reason and devices.is_leader():
@@ -47,30 +53,47 @@ class Checkpoints:
             best_mode="min",
             enable_async_checkpointing=False,
         )
-        self._manager = ocp.CheckpointManager(folder.absolute(), options=options)
+        self._closing = contextlib.ExitStack()
+        alias = self._closing.enter_context(_plain_alias(self._folder))
+        self._manager = ocp.CheckpointManager(alias, options=options)
 
     def save(
         self, state: TrainState, record: dict[str, Any], validation_loss: float | None
     ) -> None:
-        """Saves a state and its record, whole or not at all; one of the same step is replaced.
+        """Saves a state and its record, whole or not at all, in place of one of the same step.
+
+        The first checkpoint of a folder is read back, so that a disk or a path that keeps none is
+        noticed in the first epoch and not in the last.
 
         Args:
           state: of the training.
           record: what else it remembers, JSON.
           validation_loss: of the epoch that ended; None within one, which is never the best.
+
+        Raises:
+          InputError: the first checkpoint cannot be read back.
         """
         step = int(state.step)
         if step in self._manager.all_steps():
             self._manager.delete(step)
+        first = self.newest is None
         loss = math.inf if validation_loss is None else validation_loss
         self._manager.save(
             step,
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(devices.to_global(state)),
+                state=ocp.args.StandardSave(_to_global(state)),
                 record=ocp.args.JsonSave({**record, "digest": _digest(state, record)}),
             ),
             metrics={"validation_loss": loss, "step": step},
         )
+        if first:
+            try:
+                self.restore(step, state)
+            except InputError as error:
+                raise InputError(
+                    f"a checkpoint was written and cannot be read back: {error}; "
+                    "name a --run_dir on another disk, with a plainer path"
+                ) from None
 
     @property
     def newest(self) -> int | None:
@@ -92,7 +115,7 @@ class Checkpoints:
                 return self.restore(self.newest, like)
             except InputError as error:
                 if devices.is_leader():
-                    _remove(pathlib.Path(self._manager.directory) / str(self.newest), str(error))
+                    _remove(self._folder / str(self.newest), str(error))
                 devices.barrier("removed")
                 self._manager.reload()
         return like, {}
@@ -111,22 +134,63 @@ class Checkpoints:
             restored = self._manager.restore(
                 step,
                 args=ocp.args.Composite(
-                    state=ocp.args.StandardRestore(devices.to_global(like)),
+                    state=ocp.args.StandardRestore(_to_global(like)),
                     record=ocp.args.JsonRestore(),
                 ),
             )
-            state = jax.tree.map(jax.numpy.asarray, devices.to_local(restored["state"]))
+            state = jax.tree.map(jax.numpy.asarray, _to_local(restored["state"]))
             record = dict(restored["record"])
             reason = "" if record.pop("digest") == _digest(state, record) else "not as it was saved"
-        except Exception as error:  # Of a damaged file Orbax and TensorStore raise what they like.
+        except Exception as error:  # Orbax and TensorStore raise anything on a damaged file.
+            if devices.is_loss(error):
+                raise
             reason = str(error).partition("\n")[0] or type(error).__name__
         if reason:
-            raise InputError(f"{self._manager.directory}/{step}: damaged checkpoint: {reason}")
+            raise InputError(f"{self._folder}/{step}: damaged checkpoint: {reason}")
         return state, record
 
     def close(self) -> None:
         """Waits for what is being written."""
         self._manager.close()
+        self._closing.close()
+
+
+@contextlib.contextmanager
+def _plain_alias(folder: pathlib.Path) -> Any:
+    """The folder, by a path that Orbax and TensorStore read right.
+
+    Orbax looks for what it has written by glob patterns, in which `[b]` means `b`, and silently
+    finds nothing; TensorStore takes a backslash for a slash, and nothing that is not UTF-8.
+    """
+    if _PLAIN_PATH.fullmatch(str(folder)):
+        yield folder
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tagjax-") as temporary:
+        alias = pathlib.Path(temporary) / "checkpoints"
+        if not _PLAIN_PATH.fullmatch(str(alias)):
+            raise InputError(
+                f"{folder}: checkpoints need a plain path, or TMPDIR to be one; it is {temporary}"
+            )
+        alias.symlink_to(folder, target_is_directory=True)
+        yield alias
+
+
+def _to_global(tree: Any) -> Any:
+    """Replicated arrays of each process as global ones, which Orbax wants of several processes."""
+    if jax.process_count() == 1:
+        return tree
+    everywhere = NamedSharding(Mesh(jax.devices(), ("devices",)), PartitionSpec())
+    return jax.tree.map(
+        lambda x: jax.make_array_from_process_local_data(everywhere, np.asarray(x), x.shape), tree
+    )
+
+
+def _to_local(tree: Any) -> Any:
+    """The inverse of `_to_global`: each array as this process holds it."""
+    if jax.process_count() == 1:
+        return tree
+    return jax.tree.map(lambda x: x.addressable_data(0), tree)
 
 
 def _unreadable(path: pathlib.Path) -> str:

@@ -1,13 +1,15 @@
 """What a run is, beside its data set; and the presets."""
 
 import dataclasses
+import typing
+from collections.abc import Mapping
+from typing import Any
 
 from tagjax.base.errors import InputError
 from tagjax.examples.dataset import Dataset
-from tagjax.network import step
 from tagjax.network.augment import AugmentConfig
 from tagjax.network.model import PRESETS as MODELS
-from tagjax.network.model import ModelConfig
+from tagjax.network.step import StepConfig
 from tagjax.run.parts import Parts
 
 
@@ -16,8 +18,7 @@ class TrainConfig:
     """What a run is, beside its data set.
 
     Attributes:
-      model: shape of the network.
-      augment: random changes of the input.
+      step: the training step: network, augmentation, optimiser, precision and seed.
       batch_size: of the global batch, over all devices and processes.
       max_epochs: at most so many.
       patience: epochs without a better validation loss before training stops.
@@ -26,48 +27,99 @@ class TrainConfig:
         if not, all `max_epochs` are trained and the last one predicts, and folds need no
         validation fold, so that a small catalogue loses no data to it.
       decay: the learning rate falls to 0 over `max_epochs` (half a cosine).
-      precision: `float32` or `bfloat16`.
-      learning_rate: of Adadelta.
-      rho: of Adadelta.
-      epsilon: of Adadelta.
-      label_smoothing: share of the target spread over all tags.
-      seed: of everything random.
       shuffle_labels: deal the labels out at random: a run that shows chance.
     """
 
-    model: ModelConfig = MODELS["paper"]
-    augment: AugmentConfig = AugmentConfig()
+    step: StepConfig = StepConfig()
     batch_size: int = 32
     max_epochs: int = 100
     patience: int = 10
     min_epochs: int = 1
     early_stopping: bool = True
     decay: bool = False
-    precision: str = "float32"
-    learning_rate: float = 1.0
-    rho: float = 0.95
-    epsilon: float = 1e-7
-    label_smoothing: float = 0.0
-    seed: int = 0
     shuffle_labels: bool = False
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "max_epochs", "patience"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} {getattr(self, name)} must be at least 1")
-        step_config(self, num_tags=1)  # Refuses what is wrong in the rest.
+
+    def record(self) -> dict[str, Any]:
+        """What `config.json` keeps of it: the fields of `step` lie beside the others."""
+        record = dataclasses.asdict(self)
+        return {**record.pop("step"), **record}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "TrainConfig":
+        """The inverse of `record`, also after a way through JSON.
+
+        Raises:
+          InputError: a field is missing, unknown or of another kind.
+        """
+        steps = {field.name for field in dataclasses.fields(StepConfig)}
+        step = {name: value for name, value in record.items() if name in steps}
+        rest = {name: value for name, value in record.items() if name not in steps}
+        try:
+            return _built(cls, {**rest, "step": step})
+        except (TypeError, KeyError) as error:
+            raise InputError(f"not the configuration of a training: {error}") from None
 
 
-def step_config(config: TrainConfig, num_tags: int, steps_per_epoch: int = 0) -> step.StepConfig:
-    """The part of a run's configuration that its steps depend on."""
-    return step.StepConfig(
-        num_tags=num_tags,
-        decay_steps=config.max_epochs * steps_per_epoch if config.decay else 0,
+def _built(kind: Any, record: Mapping[str, Any]) -> Any:
+    """An instance of a config dataclass from its fields as JSON has them."""
+    hints = typing.get_type_hints(kind)
+    names = {field.name for field in dataclasses.fields(kind)}
+    if names != record.keys():
+        raise KeyError(", ".join(sorted(names ^ record.keys())))
+    return kind(
         **{
-            field.name: getattr(config, field.name)
-            for field in dataclasses.fields(step.StepConfig)
-            if field.name not in ("num_tags", "decay_steps")
-        },
+            name: _built(hints[name], value)
+            if dataclasses.is_dataclass(hints[name])
+            else _as_tuple(value)
+            for name, value in record.items()
+        }
+    )
+
+
+def _as_tuple(value: Any) -> Any:
+    """Lists of JSON as tuples, nested ones too; other values as they are."""
+    return tuple(map(_as_tuple, value)) if isinstance(value, list | tuple) else value
+
+
+def replaced(config: Any, changes: Mapping[str, Any]) -> Any:
+    """A config dataclass with other values of some fields, its own or those of nested configs.
+
+    Args:
+      config: an instance.
+      changes: {field: value}; the names of all nested fields differ.
+
+    Raises:
+      InputError: a value that its field cannot have.
+      TypeError: no such field.
+
+    >>> replaced(PRESETS["small"], {"max_epochs": 3, "gru_units": 64}).step.model.gru_units
+    64
+    """
+    left, values = dict(changes), {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value) and field.name not in left:
+            nested = {name: left.pop(name) for name in list(left) if _has(value, name)}
+            if nested:
+                values[field.name] = replaced(value, nested)
+        elif field.name in left:
+            values[field.name] = left.pop(field.name)
+    if left:
+        raise TypeError(f"{type(config).__name__} has no field {', '.join(left)}")
+    return dataclasses.replace(config, **values)
+
+
+def _has(config: Any, name: str) -> bool:
+    """Whether a config, or one nested in it, has a field."""
+    return any(
+        field.name == name or (dataclasses.is_dataclass(value) and _has(value, name))
+        for field in dataclasses.fields(config)
+        for value in [getattr(config, field.name)]
     )
 
 
@@ -77,38 +129,45 @@ def steps_per_epoch(config: TrainConfig, dataset: Dataset, parts: Parts) -> int:
     return max(1, examples // config.batch_size)
 
 
-def run_step(config: TrainConfig, dataset: Dataset, parts: Parts) -> step.StepConfig:
-    """The configuration of the steps of a run on a data set."""
-    return step_config(config, len(dataset.tags), steps_per_epoch(config, dataset, parts))
+def decay_steps(config: TrainConfig, dataset: Dataset, parts: Parts) -> int:
+    """Steps over which the learning rate falls to 0; 0 if it stays."""
+    return config.max_epochs * steps_per_epoch(config, dataset, parts) if config.decay else 0
 
 
-def shown(config: TrainConfig, dataset: Dataset) -> tuple[int, int]:
+def shown_shape(config: TrainConfig, dataset: Dataset) -> tuple[int, int]:
     """(frames, mel bands) of what the network learns from."""
     frames, bands = dataset.input_shape
-    return min(config.augment.crop_frames or frames, frames), bands
+    return min(config.step.augment.crop_frames or frames, frames), bands
 
 
 PRESETS = {
     "paper": TrainConfig(),
-    "small": TrainConfig(model=MODELS["small"], epsilon=1e-6, max_epochs=30, patience=5),
+    "small": TrainConfig(
+        StepConfig(MODELS["small"], epsilon=1e-6),
+        max_epochs=30,
+        patience=5,
+    ),
     "catalogue": TrainConfig(
-        model=MODELS["small"],
-        augment=AugmentConfig(
-            crop_frames=216, gain_db=6.0, tilt_db=12.0, shift_bands=2, mask_bands=12
+        StepConfig(
+            MODELS["small"],
+            AugmentConfig(crop_frames=216, gain_db=6.0, tilt_db=12.0, shift_bands=2, mask_bands=12),
+            epsilon=1e-6,
+            label_smoothing=0.1,
         ),
-        epsilon=1e-6,
         max_epochs=16,
         early_stopping=False,
         decay=True,
-        label_smoothing=0.1,
     ),
     "demo": TrainConfig(
-        model=MODELS["small"],
-        augment=AugmentConfig(gain_db=6.0, tilt_db=12.0, mask_bands=12, shift_bands=1),
-        epsilon=1e-6,
+        StepConfig(
+            MODELS["small"],
+            AugmentConfig(gain_db=6.0, tilt_db=12.0, mask_bands=12, shift_bands=1),
+            epsilon=1e-6,
+            label_smoothing=0.1,
+        ),
         max_epochs=10,
         decay=True,
-        label_smoothing=0.1,
     ),
 }
-"""`paper`; `small`, which learns on a CPU; `catalogue`, for a few thousand tracks and folds."""
+"""`paper`; `small`, which learns on a CPU; `catalogue`, for a few thousand tracks and folds;
+`demo`, for the embedded music."""

@@ -4,8 +4,13 @@ State has no device axis: it goes in replicated and comes out replicated. A batc
 process's share of the global batch, on the host; it is cut over the local devices here.
 """
 
+import atexit
 import contextlib
 import functools
+import os
+import re
+import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,18 +21,30 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from tagjax.base.errors import InputError
 from tagjax.base.interruption import InterruptedRunError
 from tagjax.network import step as steps
-from tagjax.run import pulse
 
 AXIS = "devices"
+LOST = os.EX_TEMPFAIL
+"""Exit code where another process was lost: the same commands go on."""
+
+HEARTBEAT_SECONDS = 20
+_GRACE = 3.0
+_LOSS = re.compile(r"Gloo|NCCL|UNAVAILABLE|DEADLINE_EXCEEDED|ABORTED|[Bb]arrier|heartbeat")
 
 
-def initialise(coordinator: str | None, num_processes: int | None, process_id: int | None) -> None:
+def initialise(
+    coordinator: str | None,
+    num_processes: int | None,
+    process_id: int | None,
+    heartbeat_seconds: int = HEARTBEAT_SECONDS,
+) -> None:
     """Joins the processes of a run (`jax.distributed`), before any other use of JAX.
 
     Args:
       coordinator: `host:port` of process 0; None: this process is alone.
       num_processes: how many there are; None lets JAX ask the cluster.
       process_id: which of them this is; None likewise.
+      heartbeat_seconds: JAX ends all processes when one was silent for so long, or does not come
+        to the common end for so long.
 
     Raises:
       InputError: the three do not go together.
@@ -36,47 +53,74 @@ def initialise(coordinator: str | None, num_processes: int | None, process_id: i
         if num_processes is not None or process_id is not None:
             raise InputError("num_processes and process_id need a coordinator, host:port")
         return
+    # The preemption service would take SIGTERM from `Stop`; see `agree`.
+    jax.config.update("jax_enable_preemption_service", False)
     try:
-        jax.distributed.initialize(coordinator, num_processes, process_id)
+        jax.distributed.initialize(
+            coordinator,
+            num_processes,
+            process_id,
+            heartbeat_timeout_seconds=heartbeat_seconds,
+            shutdown_timeout_seconds=heartbeat_seconds,
+        )
     except ValueError as error:
         raise InputError(f"coordinator {coordinator}: {error}") from None
 
 
 @contextlib.contextmanager
-def together(coordinator: str | None, heartbeat_seconds: float = 60.0) -> Iterator[None]:
-    """Inside, a process that is lost or fails ends all others, with a line that says why.
+def together() -> Iterator[None]:
+    """Inside, whatever ends this process before its work is done ends the other ones too.
 
-    Args:
-      coordinator: as given to `initialise`.
-      heartbeat_seconds: a process that was silent for so long is lost; one that was killed is
-        noticed at once.
+    A process that fails leaves without waiting for the others, as JAX would: its connections
+    close, so that the others' next exchange with it raises. Where nothing is exchanged, JAX's
+    heartbeats end the others.
+
+    Raises:
+      InputError: another process was lost; the process then leaves with the code `LOST`.
     """
-    if coordinator is None or jax.process_count() == 1:
-        yield
-        return
-    from jax.experimental import multihost_utils
-
-    server, ticket = pulse.listen()
-    ticket = bytes(multihost_utils.broadcast_one_to_all(np.frombuffer(ticket, np.uint8)))
-    count, number = jax.process_count(), jax.process_index()
-    if number == 0:
-        peers = pulse.accept(server, ticket, count)
-    else:
-        server.close()
-        peers = pulse.join(coordinator.rpartition(":")[0].strip("[]"), ticket, number)
-    watch = pulse.Pulse(peers, count, heartbeat_seconds)
     try:
         yield
-    except InterruptedRunError as stop:
-        watch.stop(stop.exit_code)
+    except BaseException as error:
+        count = jax.process_count()
+        if count == 1:
+            raise
+        if is_loss(error):
+            _leave_at_exit(LOST)
+            reason = str(error).strip().partition("\n")[0]
+            raise InputError(
+                f"one of the {count} processes was lost; give all of them their commands again: "
+                f"they go on from the last checkpoint ({reason})"
+            ) from None
+        if isinstance(error, InterruptedRunError):
+            _leave_at_exit(error.exit_code)
+        else:
+            _leave_at_exit(2 if isinstance(error, InputError) else 1)
         raise
-    except InputError:
-        watch.stop(2)
-        raise
-    except BaseException:
-        watch.stop(1)
-        raise
-    watch.stop()
+
+
+def _leave_at_exit(code: int) -> None:
+    """Ends the process with a code before JAX waits for the others, which may never come.
+
+    Process 0, which holds JAX's service, stays a little longer: others that end for the same
+    reason would be aborted by its end before they can say why.
+    """
+
+    def leave() -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if is_leader():
+            time.sleep(_GRACE)
+        os._exit(code)
+
+    atexit.register(leave)
+
+
+def is_loss(error: BaseException) -> bool:
+    """Whether an exchange between processes failed, as it does when one of them was lost."""
+    # Gloo's errors come as bare ValueErrors, all others as JAX's own.
+    known = isinstance(error, jax.errors.JaxRuntimeError | ValueError)
+    ours = isinstance(error, InputError)
+    return jax.process_count() > 1 and known and not ours and bool(_LOSS.search(str(error)))
 
 
 def is_leader() -> bool:
@@ -141,10 +185,10 @@ def _over_devices(function: Callable, out_axes: Any, donate: bool = False) -> Ca
 
 @functools.lru_cache(maxsize=4)
 def train_step(
-    config: steps.StepConfig,
+    config: steps.StepConfig, decay_steps: int = 0
 ) -> Callable[[steps.TrainState, dict], tuple[steps.TrainState, dict]]:
     """`step.train_step` over all devices of all processes; the state given is consumed."""
-    step = functools.partial(steps.train_step, config=config)
+    step = functools.partial(steps.train_step, config=config, decay_steps=decay_steps)
     return _over_devices(step, (None, None), donate=True)
 
 
@@ -195,33 +239,20 @@ def barrier(name: str) -> None:
 
 
 AGREE_EVERY = 16
-"""Steps between two looks at what the other processes were asked; each costs a message."""
+"""Steps between two exchanges of what the processes were asked; each costs a message."""
 
 
 def agree(asked: int, number: int = 0) -> int:
-    """The largest `asked` of all processes: whether any was told to stop.
+    """The largest `asked` of all processes: whether any of them was asked to stop.
+
+    JAX's own preemption sync point is no help here. It hears of SIGTERM alone, not of Ctrl-C, and
+    takes it from `Stop`. It is a number that a loop's counter must meet exactly, and Orbax moves
+    that counter at each save: a notice that comes during a save is then missed by every loop.
 
     Args:
-      asked: of this process.
-      number: of the step; with several processes only every `AGREE_EVERY`th looks.
+      asked: number of the signal that this process got; 0: none.
+      number: of the step; with several processes only every `AGREE_EVERY`th one asks the others.
     """
     if jax.process_count() > 1 and number % AGREE_EVERY:
         return 0
     return int(gather(np.array([asked])).max())
-
-
-def to_global(tree: Any) -> Any:
-    """Host-local, replicated arrays as global ones, as Orbax wants them of several processes."""
-    if jax.process_count() == 1:
-        return tree
-    everywhere = NamedSharding(Mesh(jax.devices(), (AXIS,)), PartitionSpec())
-    return jax.tree.map(
-        lambda x: jax.make_array_from_process_local_data(everywhere, np.asarray(x), x.shape), tree
-    )
-
-
-def to_local(tree: Any) -> Any:
-    """The inverse of `to_global`: each array as this process holds it."""
-    if jax.process_count() == 1:
-        return tree
-    return jax.tree.map(lambda x: x.addressable_data(0), tree)

@@ -1,4 +1,4 @@
-"""The run directory: whose it is, who writes in it, and the log of its epochs."""
+"""The run directory: which run it belongs to, who writes in it, and the log of its epochs."""
 
 import contextlib
 import json
@@ -33,40 +33,57 @@ def _differences(a: Any, b: Any, name: str = "") -> list[str]:
     return [f"{name}: {a!r} there, {b!r} here"]
 
 
-def claim(run_dir: pathlib.Path, what: dict[str, Any]) -> None:
-    """Writes `config.json`, or checks that the one there is the same.
+def _compared(record: Any, other: Any) -> Any:
+    """What `claim` compares of a record: what an older one of the same run may lack is left out.
+
+    The truth was once part of it. The vocabulary of the tags replaced their systems; it is
+    compared where both records have it.
+    """
+    if not isinstance(record, dict) or not isinstance(record.get("metadata"), dict):
+        return record
+    metadata = dict(record["metadata"])
+    metadata.pop("truth", None)
+    theirs = other.get("metadata") if isinstance(other, dict) else None
+    if not isinstance(theirs, dict) or ("vocabulary" in metadata) != ("vocabulary" in theirs):
+        metadata.pop("vocabulary", None)
+        metadata.pop("systems", None)
+    return {**record, "metadata": metadata}
+
+
+def claim(run_dir: pathlib.Path, identity: dict[str, Any]) -> None:
+    """Writes `config.json`, or checks that the one there is of the same run.
 
     Args:
       run_dir: made if absent.
-      what: whatever another run would differ in.
+      identity: whatever another run would differ in.
 
     Raises:
       InputError: the directory is of another run; the differences are named.
     """
     path = run_dir / "config.json"
-    what = json.loads(json.dumps(what))
+    here = json.loads(json.dumps(identity))
     if path.exists():
         try:
             there = files.read_json(path)
         except InputError as error:
             raise InputError(f"{error}; remove {run_dir}, or name another --run_dir") from None
-        lines = _differences(there, what)
+        lines = _differences(_compared(there, here), _compared(here, there))
         if lines:
             shown = "; ".join(lines[:4]) + (f"; and {len(lines) - 4} more" if lines[4:] else "")
             raise InputError(f"{run_dir} is of another run ({shown}); name another --run_dir")
     elif devices.is_leader():
-        files.write_json(path, what)
+        files.write_json(path, here)
 
 
 @contextlib.contextmanager
 def locked(run_dir: pathlib.Path) -> Iterator[None]:
-    """Holds the directory for the leader of this run alone; see `files.locked`."""
+    """Holds the directory for this run alone, by its process 0; see `files.locked`."""
     if not devices.is_leader():
         yield
         return
     with files.locked(run_dir, "wait for it, or name another --run_dir"):
-        for left in run_dir.glob(".*.tmp"):  # Of a process that was killed.
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        for leftover in run_dir.glob(".*.tmp"):  # A process that was killed left it.
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         yield
 
 
@@ -87,7 +104,7 @@ def result(run_dir: pathlib.Path) -> dict[str, Any]:
 
 
 def _logged(path: pathlib.Path, last_step: int) -> list[str]:
-    """The lines of a log up to a step; one that is none, but the last, is named."""
+    """The lines of a log up to a step, without damaged ones; these are named, but for the last."""
     raw = path.read_bytes().split(b"\n") if path.exists() else []
     kept = []
     for number, line in enumerate(raw):
@@ -95,16 +112,16 @@ def _logged(path: pathlib.Path, last_step: int) -> list[str]:
             if json.loads(line)["step"] <= last_step:
                 kept.append(line.decode())
         except (ValueError, TypeError, KeyError):
-            if number < len(raw) - 1:  # The last may be cut off.
+            if number < len(raw) - 1:  # A kill may cut the last one off.
                 warnings.warn(f"{path}:{number + 1}: damaged; left out", stacklevel=3)
     return kept
 
 
 class Log:
-    """Metrics of each epoch, to `metrics.jsonl` and to TensorBoard; the leader's alone."""
+    """Metrics of each epoch, to `metrics.jsonl` and to TensorBoard; process 0 alone writes."""
 
     def __init__(self, run_dir: pathlib.Path, first_step: int) -> None:
-        """Goes on after `first_step`: what was logged of later steps is dropped."""
+        """Goes on after `first_step`, and drops what was logged of later steps."""
         self._path = run_dir / "metrics.jsonl"
         self._board = None
         if not devices.is_leader():

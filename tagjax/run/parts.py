@@ -44,7 +44,7 @@ def parts_of(dataset: Dataset, fold: int | None = None, early_stopping: bool = T
             "split it into more, or train without early stopping (--noearly_stopping)"
         )
     train = [f"fold_{k}{suffix}" for k in learnt for suffix in ("", "_upsampled")]
-    predict = (f"fold_{fold}", f"fold_{fold}_overlap")
+    predict = tuple(f"fold_{fold}{suffix}" for suffix in ("", "_downsampled", "_overlap"))
     return Parts(
         tuple(part for part in train if part in names),
         tuple(f"fold_{k}" for k in validation),

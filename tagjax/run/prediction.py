@@ -1,34 +1,58 @@
-"""From a trained run to its predictions of the parts that it has not learnt from."""
+"""From a trained model to its predictions of the parts that it has not learnt from."""
 
 import contextlib
+import math
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
-from tqdm import tqdm
 
 from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.base.interruption import InterruptedRunError, Stop
 from tagjax.examples import loader
+from tagjax.examples.dataset import Dataset
 from tagjax.network import step
 from tagjax.run import devices, directory, predictions
 from tagjax.run.checkpoints import Checkpoints
-from tagjax.run.config import TrainConfig, run_step, step_config
+from tagjax.run.config import TrainConfig, decay_steps
 from tagjax.run.parts import Parts
+from tagjax.run.progress import Reporter
 
 
 def restore(
-    config: TrainConfig, dataset: loader.Dataset, parts: Parts, run_dir: pathlib.Path
+    config: TrainConfig, dataset: Dataset, parts: Parts, run_dir: pathlib.Path
 ) -> step.TrainState:
     """The state of a finished run that predicts: of its best epoch, or of its last one.
 
     Raises:
       InputError: the run is not finished, or its checkpoint is unusable.
     """
+    shape, falling = dataset.input_shape, decay_steps(config, dataset, parts)
+    return restored(run_dir, config, len(dataset.tags), shape, falling)
+
+
+def restored(
+    run_dir: pathlib.Path,
+    config: TrainConfig,
+    num_tags: int,
+    input_shape: tuple[int, int],
+    decay_steps: int = 1,
+) -> step.TrainState:
+    """As `restore`, where the data set is not at hand.
+
+    Args:
+      run_dir: of one model.
+      config: of the run.
+      num_tags: N_c.
+      input_shape: (frames, mel bands); any number of frames that the network takes will do.
+      decay_steps: of the learning rate; that there are any shows in the checkpoint, not how many.
+    """
     if not (run_dir / "result.json").exists():
         raise InputError(f"{run_dir}: not trained to its end; go on: python -m launch.train")
+    falling = decay_steps if config.decay else 0
+    like = step.initial_state(config.step, num_tags, input_shape, falling)
     with contextlib.closing(Checkpoints(run_dir / "checkpoints")) as checkpoints:
-        like = step.initial_state(run_step(config, dataset, parts), dataset.input_shape)
         try:
             return checkpoints.restore(directory.result(run_dir)["step"], like)[0]
         except InputError as error:
@@ -37,63 +61,68 @@ def restore(
 
 def predict(
     config: TrainConfig,
-    dataset: loader.Dataset,
+    dataset: Dataset,
     parts: Parts,
     run_dir: pathlib.Path,
     stop: Stop | None = None,
+    reporter: Reporter | None = None,
 ) -> None:
     """Writes `predictions/` of the parts to be predicted, by the best checkpoint.
 
     Does nothing where they are already there.
 
+    Args:
+      config: the run's configuration.
+      dataset: with the parts.
+      parts: `parts.predict` are predicted.
+      run_dir: of a model that `training.train_model` has finished.
+      stop: says whether the process was asked to stop.
+      reporter: hears of each batch.
+
     Raises:
       InputError: as `restore`.
       InterruptedRunError: asked to stop; the next call predicts anew.
     """
-    stop = stop or Stop()
+    stop, reporter = stop or Stop(), reporter or Reporter()
     folder = run_dir / "predictions"
     if folder.exists():
         return
     state = restore(config, dataset, parts, run_dir)
-    load = loader.LoaderConfig(config.batch_size)
+    load = loader.LoaderConfig(config.batch_size)  # Not on the devices: each is read once.
     examples = loader.Examples(dataset, parts.predict, load)
-    mapped = devices.predict_step(step_config(config, len(dataset.tags)))
-    batch_size = config.batch_size
-    batches = loader.eval_batches(examples, load, devices.local_share(batch_size))
-    with contextlib.ExitStack() as stack:
-        writer = None
-        if devices.is_leader():
-            writer = stack.enter_context(predictions.writing(folder, dataset.tags, len(examples)))
-            kernel = np.asarray(state.params["tags"]["kernel"])
-            with (
-                files.atomic_path(run_dir / "fw_kernel.npy") as temporary,
-                temporary.open("wb") as file,
-            ):
-                np.save(file, kernel, allow_pickle=False)
-        bar = tqdm(
-            total=len(examples),
-            desc=f"predict {'+'.join(parts.predict)}",
-            unit=" excerpts",
-            disable=writer is None,
-        )
-        stack.enter_context(bar)
-        stack.enter_context(stop.deferred())
+    reporter.begin("predict", math.ceil(len(examples) / config.batch_size))
+    mapped = devices.predict_step(config.step)
+    batches = loader.eval_batches(examples, load, devices.local_share(config.batch_size))
+    with _writing(folder, dataset, len(examples), state) as writer, stop.deferred():
         for number, batch in enumerate(batches):
             if asked := devices.agree(stop.asked, number):
                 raise InterruptedRunError(asked, "while predicting; the same command does it anew")
             rows = devices.gather(mapped(state, batch))
-            first = number * batch_size
-            count = min(batch_size, len(examples) - first)
             if writer is not None:
-                for i in range(count):
-                    example = examples[first + i]
-                    writer.add(
-                        rows[i],
-                        [
-                            example["sng_id"],
-                            dataset.tags[int(example["label"])],
-                            *(example[name] for name in ("part", "artist_id", "album_id", "tags")),
-                        ],
-                    )
-            bar.update(count)
+                places = range(number * config.batch_size, len(examples))
+                for row, place in zip(rows, places, strict=False):  # The last batch is padded.
+                    writer.add(row, _excerpt(examples[place], dataset))
+            reporter.advance()
     devices.barrier("predicted")
+
+
+@contextlib.contextmanager
+def _writing(
+    folder: pathlib.Path, dataset: Dataset, rows: int, state: step.TrainState
+) -> Iterator[predictions.Writer | None]:
+    """The writer of the predictions, in process 0; the last layer's kernel goes beside them."""
+    if not devices.is_leader():
+        yield None
+        return
+    with predictions.writing(folder, dataset.tags, rows) as writer:
+        path = folder.with_name("fw_kernel.npy")
+        with files.atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.save(file, np.asarray(state.params["tags"]["kernel"]), allow_pickle=False)
+        yield writer
+
+
+def _excerpt(example: dict, dataset: Dataset) -> tuple[str, ...]:
+    """An example's values of `predictions.COLUMNS`."""
+    label = dataset.tags[int(example["label"])]
+    rest = (example[name] for name in ("part", "artist_id", "album_id", "tags"))
+    return example["sng_id"], label, *rest

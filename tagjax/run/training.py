@@ -1,9 +1,10 @@
 """Training a run from its configuration to its predictions (section 2.3).
 
 A run directory holds `config.json` (what the run is), `checkpoints/`, `metrics.jsonl` and
-`tensorboard/`, `result.json` once training has ended, and `predictions/`. The same call on
-it goes on where it stopped, or says that it is done. With folds, each fold is such a
-directory below it, and `predictions/` are those of all folds.
+`tensorboard/`, `result.json` once training has ended, `predictions/`, and `truth/`, a copy of the
+data set's tables of truth. The same call on it goes on where it stopped, or does nothing where all
+is done. With folds, each fold has a model of its own and such a directory for it below the run's,
+whose `predictions/` are those of all folds.
 """
 
 import contextlib
@@ -11,34 +12,38 @@ import dataclasses
 import math
 import pathlib
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from tqdm import tqdm
 
 from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.base.interruption import InterruptedRunError, Stop
 from tagjax.examples import loader
+from tagjax.examples.dataset import Dataset
 from tagjax.network import step
 from tagjax.network.model import check_input
 from tagjax.run import devices, directory, prediction, predictions, resident
 from tagjax.run.checkpoints import Checkpoints
-from tagjax.run.config import TrainConfig, run_step, shown, steps_per_epoch
+from tagjax.run.config import TrainConfig, decay_steps, shown_shape, steps_per_epoch
 from tagjax.run.parts import Parts, folds_of, parts_of
+from tagjax.run.progress import OnProgress, Reporter, Workload
+from tagjax.vocabulary.truth import write_truth
 
 
-def identity(config: TrainConfig, dataset: loader.Dataset, parts: Parts) -> dict[str, Any]:
+def identity(config: TrainConfig, dataset: Dataset, parts: Parts) -> dict[str, Any]:
     """What `config.json` holds: whatever another run would differ in."""
+    # Older data sets have the truth in their metadata, and systems instead of a vocabulary.
+    rest = {k: v for k, v in dataset.metadata.items() if k not in ("truth", "systems")}
     return {
         "dataset": dataset.name,
         "fingerprint": dataset.fingerprint,
         "tags": list(dataset.tags),
-        "metadata": dataset.metadata,
+        "metadata": rest | {"vocabulary": dataset.vocabulary.record()},
         "parts": dataclasses.asdict(parts),
-        "train": dataclasses.asdict(config),
+        "train": config.record(),
     }
 
 
@@ -51,8 +56,8 @@ class _LossError(Exception):
 
 
 @dataclasses.dataclass
-class _Progress:
-    """What early stopping remembers, and the epoch begun; saved with each checkpoint."""
+class _History:
+    """What early stopping remembers, and sums of the epoch begun; saved with each checkpoint."""
 
     epoch: int = 0
     best_epoch: int = 0
@@ -76,12 +81,14 @@ class _Progress:
         }
 
     def end_epoch(self, loss: float) -> None:
+        """Counts the epoch, and remembers it if its loss is the least so far."""
         self.epoch += 1
         self.loss = self.correct = self.examples = 0.0
         if loss < self.best_loss:
             self.best_epoch, self.best_loss = self.epoch, loss
 
     def ended(self, config: TrainConfig) -> bool:
+        """Whether training ends here, by the number of epochs or by early stopping."""
         waited = config.early_stopping and self.epoch - self.best_epoch >= config.patience
         return self.epoch >= config.max_epochs or (waited and self.epoch >= config.min_epochs)
 
@@ -89,47 +96,26 @@ class _Progress:
 def evaluate(
     state: step.TrainState,
     examples: loader.Batched,
-    run: step.StepConfig,
-    batch_size: int,
+    config: TrainConfig,
     stop: Stop,
+    reporter: Reporter,
 ) -> dict[str, float] | None:
     """Mean `loss` and `accuracy` over all examples, each counted once; None if asked to stop."""
-    mapped = devices.eval_step(run)
+    reporter.begin("validate", math.ceil(len(examples) / config.batch_size))
+    mapped = devices.eval_step(config.step)
     totals = dict.fromkeys(("loss", "correct", "examples"), 0.0)
-    config = loader.LoaderConfig(batch_size=batch_size)
-    batches = loader.eval_batches(examples, config, devices.local_share(batch_size))
+    load = loader.LoaderConfig(batch_size=config.batch_size)
+    batches = loader.eval_batches(examples, load, devices.local_share(config.batch_size))
     for number, batch in enumerate(batches):
         if devices.agree(stop.asked, number):
             return None
         for name, value in mapped(state, batch).items():
             totals[name] += float(value)
+        reporter.advance()
     return {
         "loss": totals["loss"] / totals["examples"],
         "accuracy": totals["correct"] / totals["examples"],
     }
-
-
-def _steps(
-    state: step.TrainState,
-    batches: Iterable[tuple[int, dict]],
-    mapped: Any,
-    progress: _Progress,
-    bar: tqdm,
-    stop: Stop,
-) -> step.TrainState:
-    """Trains over (number, batch) pairs, until they end or the process is asked to stop."""
-    running: tuple[int, dict[str, jax.Array]] | None = None
-    for number, batch in batches:
-        state, counts = mapped(state, batch)
-        if running is not None:  # One step runs while the next batch is fetched.
-            progress.add(*running)
-        running = number, counts
-        bar.update()
-        if devices.agree(stop.asked, number):
-            break
-    if running is not None:
-        progress.add(*running)
-    return state
 
 
 @jax.jit
@@ -137,34 +123,157 @@ def _finite(tree: Any) -> jax.Array:
     return jnp.all(jnp.array([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]))
 
 
-def _no_numbers(checkpoints: Checkpoints, number: int) -> InputError:
-    return InputError(
-        f"the parameters are no finite numbers after step {number}; the last good checkpoint is of "
-        f"step {checkpoints.newest or 0}: lower --learning_rate, with another --run_dir"
-    )
+class _Session:
+    """The training of one model, while its run directory is open.
+
+    Attributes:
+      state: of the network.
+      history: of its epochs.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        dataset: Dataset,
+        parts: Parts,
+        run_dir: pathlib.Path,
+        stop: Stop,
+        reporter: Reporter,
+    ) -> None:
+        """Opens the data set; arguments as those of `train_model`."""
+        self._config, self._run_dir, self._stop, self._reporter = config, run_dir, stop, reporter
+        self._load = loader.LoaderConfig(config.batch_size, config.step.seed)
+        self._learnt = self._examples(dataset, parts.train)
+        self._watched = self._examples(dataset, parts.validation) if parts.validation else None
+        self._decay_steps = decay_steps(config, dataset, parts)
+        self.epoch_steps = steps_per_epoch(config, dataset, parts)
+        self.state = step.initial_state(
+            config.step, len(dataset.tags), shown_shape(config, dataset), self._decay_steps
+        )
+        self.history = _History()
+        self._stack = contextlib.ExitStack()
+
+    def _examples(self, dataset: Dataset, parts: Sequence[str]) -> loader.Batched:
+        """Examples of some parts, on the devices if they fit."""
+        examples = loader.Examples(dataset, parts, self._load)
+        if self._config.shuffle_labels:
+            examples.shuffle_labels(self._config.step.seed)
+        return resident.on_devices(examples, progress=self._reporter.reading)
+
+    def __enter__(self) -> "_Session":
+        """Opens the run directory, and goes on from its newest checkpoint."""
+        with self._stack as stack:
+            path = self._run_dir / "checkpoints"
+            self._checkpoints = stack.enter_context(contextlib.closing(Checkpoints(path)))
+            self.state, record = self._checkpoints.resume(self.state)
+            self.history = _History(**record)
+            log = directory.Log(self._run_dir, int(self.state.step))
+            self._log = stack.enter_context(contextlib.closing(log))
+            stack.enter_context(self._stop.deferred())
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+    def epoch(self) -> None:
+        """Goes on to the end of the epoch begun, which is then validated, logged and saved.
+
+        Raises:
+          InputError: a loss or the parameters are no finite numbers.
+          InterruptedRunError: asked to stop; the state is saved.
+        """
+        first, began = int(self.state.step), time.time()
+        self._train()
+        number, seconds = int(self.state.step), time.time() - began
+        metrics = self.history.means() | self._validated()
+        metrics["examples_per_second"] = (number - first) * self._config.batch_size / seconds
+        loss = metrics.get("validation_loss", metrics["train_loss"])
+        if not (math.isfinite(loss) and _finite(self.state)):
+            raise self._not_finite()
+        self.history.end_epoch(loss)
+        self._log.write({"step": number, "epoch": self.history.epoch, **metrics})
+        self._checkpoints.save(self.state, dataclasses.asdict(self.history), loss)
+        self._reporter.end_epoch(metrics)
+
+    def _train(self) -> None:
+        """Does the steps that the epoch begun still needs."""
+        begin = self.history.epoch * self.epoch_steps
+        numbers = range(int(self.state.step), begin + self.epoch_steps)
+        done = numbers.start - begin
+        self._reporter.begin("train", self.epoch_steps, done, self.history.epoch + 1)
+        try:
+            self._steps(numbers)
+        except _LossError as error:
+            raise InputError(
+                f"{self._run_dir}: {error}, of the excerpts {self._excerpts_of(error.step)}; "
+                f"the last good checkpoint is of step {self._checkpoints.newest or 0}: "
+                "look at these excerpts, or lower --learning_rate, with another --run_dir"
+            ) from None
+        if int(self.state.step) < numbers.stop:
+            raise self._interrupted()
+
+    def _steps(self, numbers: range) -> None:
+        """Does the steps of these numbers; ends before if the process is asked to stop."""
+        mapped = devices.train_step(self._config.step, self._decay_steps)
+        share = devices.local_share(self._config.batch_size)
+        batches = loader.train_batches(self._learnt, self._load, numbers, share)
+        waiting: tuple[int, dict[str, jax.Array]] | None = None
+        for number, batch in zip(numbers, batches, strict=True):
+            self.state, counts = mapped(self.state, batch)
+            if waiting is not None:  # One step is computed while the next batch is fetched.
+                self.history.add(*waiting)
+            waiting = number, counts
+            self._reporter.advance()
+            if devices.agree(self._stop.asked, number):
+                break
+        if waiting is not None:
+            self.history.add(*waiting)
+
+    def _excerpts_of(self, number: int) -> str:
+        """Ids of the excerpts of a step's batch."""
+        load = self._load
+        indices = loader.train_indices(load.seed, number, load.batch_size, len(self._learnt))
+        return ", ".join(self._learnt[int(i)]["sng_id"] for i in indices)
+
+    def _validated(self) -> dict[str, float]:
+        """`validation_loss` and `validation_accuracy`, if there is anything to validate with."""
+        if self._watched is None:
+            return {}
+        seen = evaluate(self.state, self._watched, self._config, self._stop, self._reporter)
+        if seen is None:
+            raise self._interrupted()
+        return {f"validation_{name}": value for name, value in seen.items()}
+
+    def _interrupted(self) -> InterruptedRunError | InputError:
+        """Saves the run in the middle of an epoch; what to raise then."""
+        if not _finite(self.state):
+            return self._not_finite()
+        number = int(self.state.step)
+        if self._checkpoints.newest != number:
+            self._checkpoints.save(self.state, dataclasses.asdict(self.history), None)
+        return InterruptedRunError(
+            devices.agree(self._stop.asked),
+            f"at step {number}, which is saved; the same command goes on",
+        )
+
+    def _not_finite(self) -> InputError:
+        return InputError(
+            f"the parameters are no finite numbers after step {int(self.state.step)}; the last "
+            f"good checkpoint is of step {self._checkpoints.newest or 0}: lower --learning_rate, "
+            "with another --run_dir"
+        )
 
 
-def _stopped(
-    checkpoints: Checkpoints, state: step.TrainState, progress: _Progress, asked: int
-) -> InterruptedRunError:
-    """Saves a run in the middle of an epoch."""
-    if not _finite(state):
-        raise _no_numbers(checkpoints, int(state.step))
-    if checkpoints.newest != int(state.step):
-        checkpoints.save(state, dataclasses.asdict(progress), None)
-    return InterruptedRunError(
-        asked, f"at step {int(state.step)}, which is saved; the same command goes on"
-    )
-
-
-def train(
+def train_model(
     config: TrainConfig,
-    dataset: loader.Dataset,
+    dataset: Dataset,
     parts: Parts,
     run_dir: pathlib.Path,
     stop: Stop | None = None,
+    reporter: Reporter | None = None,
 ) -> dict[str, Any]:
-    """Trains one model to early stopping, or goes on with it.
+    """Trains one model to its end, or goes on with it.
 
     Args:
       config: the run's configuration.
@@ -172,6 +281,7 @@ def train(
       parts: which parts of it.
       run_dir: made if absent; gets the files named at this module's head but predictions.
       stop: says whether the process was asked to stop.
+      reporter: hears of each batch.
 
     Returns:
       The content of `result.json`: `epochs`, `best_epoch`, the `step` whose checkpoint
@@ -182,111 +292,86 @@ def train(
         cannot be divided over the devices, or a loss is not a finite number.
       InterruptedRunError: asked to stop; a checkpoint was written.
     """
-    share = devices.local_share(config.batch_size)
+    devices.local_share(config.batch_size)
     directory.claim(run_dir, identity(config, dataset, parts))
     if (run_dir / "result.json").exists():
         return directory.result(run_dir)
-    stop = stop or Stop()
-    load = loader.LoaderConfig(config.batch_size, config.seed)
-    learnt = _opened(config, dataset, parts.train)
-    watched = _opened(config, dataset, parts.validation) if parts.validation else None
-    epoch_steps = steps_per_epoch(config, dataset, parts)
-    run = run_step(config, dataset, parts)
-    started = time.time()
-    with contextlib.ExitStack() as stack:
-        checkpoints = stack.enter_context(contextlib.closing(Checkpoints(run_dir / "checkpoints")))
-        state, record = checkpoints.resume(step.initial_state(run, shown(config, dataset)))
-        progress = _Progress(**record)
-        log = stack.enter_context(contextlib.closing(directory.Log(run_dir, int(state.step))))
-        stack.enter_context(stop.deferred())
-        mapped = devices.train_step(run)
-        while not progress.ended(config):
-            first, last = int(state.step), (progress.epoch + 1) * epoch_steps
-            numbers = range(first, last)
-            with tqdm(
-                total=epoch_steps,
-                initial=first - last + epoch_steps,
-                desc=f"epoch {progress.epoch + 1}/{config.max_epochs}",
-                unit=" excerpts",
-                unit_scale=config.batch_size,
-                disable=not devices.is_leader(),
-                mininterval=1.0,
-            ) as bar:
-                epoch_started = time.time()
-                batches = loader.train_batches(learnt, load, numbers, share)
-                try:
-                    numbered = zip(numbers, batches, strict=True)
-                    state = _steps(state, numbered, mapped, progress, bar, stop)
-                except _LossError as error:
-                    raise InputError(
-                        f"{run_dir}: {error}, of the excerpts {_named(learnt, load, error.step)}; "
-                        f"the last good checkpoint is of step {checkpoints.newest or 0}: "
-                        "look at these excerpts, or lower --learning_rate, with another --run_dir"
-                    ) from None
-                seconds = time.time() - epoch_started
-                if int(state.step) < last:
-                    raise _stopped(checkpoints, state, progress, devices.agree(stop.asked))
-                metrics = progress.means()
-                text = f"loss {metrics['train_loss']:.3f}"
-                if watched is not None:
-                    seen = evaluate(state, watched, run, config.batch_size, stop)
-                    if seen is None:
-                        raise _stopped(checkpoints, state, progress, devices.agree(stop.asked))
-                    metrics |= {f"validation_{name}": value for name, value in seen.items()}
-                    text += (
-                        f", validation loss {seen['loss']:.3f}, "
-                        f"accuracy {100 * seen['accuracy']:.1f} %"
-                    )
-                bar.set_postfix_str(text)
-            loss = metrics.get("validation_loss", metrics["train_loss"])
-            if not (math.isfinite(loss) and _finite(state)):
-                raise _no_numbers(checkpoints, last)
-            progress.end_epoch(loss)
-            log.write(
-                {
-                    "step": last,
-                    "epoch": progress.epoch,
-                    **metrics,
-                    "examples_per_second": len(numbers) * config.batch_size / seconds,
-                }
-            )
-            checkpoints.save(state, dataclasses.asdict(progress), loss)
-        predicting = progress.best_epoch if config.early_stopping else progress.epoch
-        result = {
-            "epochs": progress.epoch,
-            "best_epoch": progress.best_epoch,
-            "step": predicting * epoch_steps,
-            "loss": progress.best_loss,
-            "seconds": round(time.time() - started, 1),
-        }
+    stop, started = stop or Stop(), time.time()
+    session = _Session(config, dataset, parts, run_dir, stop, reporter or Reporter())
+    with session:
+        # The others may have come before process 0 had written what it claims.
+        directory.claim(run_dir, identity(config, dataset, parts))
+        while not session.history.ended(config):
+            session.epoch()
+    history = session.history
+    predicting = history.best_epoch if config.early_stopping else history.epoch
+    result = {
+        "epochs": history.epoch,
+        "best_epoch": history.best_epoch,
+        "step": predicting * session.epoch_steps,
+        "loss": history.best_loss,
+        "seconds": round(time.time() - started, 1),
+    }
     if devices.is_leader():
         files.write_json(run_dir / "result.json", result)
     devices.barrier("trained")
-    if asked := devices.agree(stop.asked):  # Too late to stop training.
+    if asked := devices.agree(stop.asked):  # It was too late to stop training.
         raise InterruptedRunError(asked, "after training; the same command predicts")
     return result
 
 
-def _opened(config: TrainConfig, dataset: loader.Dataset, parts: tuple[str, ...]) -> loader.Batched:
-    """The examples of some parts, on the devices if they fit."""
-    examples = loader.Examples(dataset, parts, loader.LoaderConfig(config.batch_size))
-    if config.shuffle_labels:
-        examples.shuffle_labels(config.seed)
-    return resident.on_devices(examples)
+@dataclasses.dataclass(frozen=True)
+class _Model:
+    """One model of a run: of the whole data set, or of a fold."""
+
+    folder: pathlib.Path
+    parts: Parts
+    fold: int | None = None
+
+    def workload(self, config: TrainConfig, dataset: Dataset) -> Workload:
+        """The batches that it is trained, validated and predicted with."""
+
+        def batches(parts: Sequence[str]) -> int:
+            return math.ceil(sum(dataset.parts.get(part, 0) for part in parts) / config.batch_size)
+
+        steps = steps_per_epoch(config, dataset, self.parts)
+        validate, predict = batches(self.parts.validation), batches(self.parts.predict)
+        return Workload(config.max_epochs, steps, validate, predict)
 
 
-def _named(examples: loader.Batched, config: loader.LoaderConfig, number: int) -> str:
-    """Ids of the excerpts of a step's batch."""
-    indices = loader.train_indices(config.seed, number, config.batch_size, len(examples))
-    return ", ".join(examples[int(i)]["sng_id"] for i in indices)
+def _models(
+    config: TrainConfig, dataset: Dataset, run_dir: pathlib.Path, only: int | None
+) -> list[_Model]:
+    """The models of a run, or that of the fold `only`.
+
+    Raises:
+      InputError: there is no such fold, or the data set lacks a part.
+    """
+    count = folds_of(dataset)
+    if only is not None and not 0 <= only < count:
+        raise InputError(f"--fold={only}: dataset {dataset.name} has {count} folds")
+    if not count:
+        return [_Model(run_dir, parts_of(dataset))]
+    return [
+        _Model(run_dir / f"fold_{fold}", parts_of(dataset, fold, config.early_stopping), fold)
+        for fold in (range(count) if only is None else [only])
+    ]
 
 
-def run(
+def _join_folds(run_dir: pathlib.Path, count: int) -> None:
+    """Joins the predictions of all folds, once all of them are there."""
+    folders = [run_dir / f"fold_{fold}" / "predictions" for fold in range(count)]
+    if all(folder.exists() for folder in folders) and not (run_dir / "predictions").exists():
+        predictions.merge(folders, run_dir / "predictions")
+
+
+def train_run(
     config: TrainConfig,
-    dataset: loader.Dataset,
-    run_dir: pathlib.Path,
-    only: int | None = None,
+    dataset: Dataset,
+    run_dir: files.PathLike,
+    fold: int | None = None,
     stop: Stop | None = None,
+    on_progress: OnProgress | None = None,
 ) -> list[dict[str, Any]]:
     """Trains and predicts a run, or every fold of it.
 
@@ -294,41 +379,38 @@ def run(
       config: the run's configuration.
       dataset: what it learns from.
       run_dir: see this module's head.
-      only: of a data set with folds, trains this one alone; the others may be trained
+      fold: of a data set with folds, trains this one alone; the others may be trained
         elsewhere, and the call that finds all done joins their predictions.
       stop: says whether the process was asked to stop.
+      on_progress: called at each batch with a `TrainingProgress`.
 
     Returns:
       `result.json` of each model.
 
     Raises:
-      InputError: as `train`; or there is no fold `only`.
-      InterruptedRunError: as `train`.
+      InputError: as `train_model`; or there is no such fold.
+      InterruptedRunError: as `train_model`.
     """
-    # Before anything is written: what another flag would mend.
+    run_dir = pathlib.Path(run_dir)
+    # Whatever another flag would mend is refused before anything is written.
     devices.local_share(config.batch_size)
-    check_input(config.model, shown(config, dataset))
-    count = folds_of(dataset)
-    if only is not None and not 0 <= only < count:
-        raise InputError(f"--fold={only}: dataset {dataset.name} has {count} folds")
-
-    def one(folder: pathlib.Path, parts: Parts) -> dict[str, Any]:
-        with directory.locked(folder):
-            result = train(config, dataset, parts, folder, stop)
-            prediction.predict(config, dataset, parts, folder, stop)
-        return result
-
-    if not count:
-        return [one(run_dir, parts_of(dataset))]
-    parts_of(dataset, 0, config.early_stopping)
-    every = Parts((), (), tuple(f"fold_{k}" for k in range(count)))
-    directory.claim(run_dir, identity(config, dataset, every))
-    results = [
-        one(run_dir / f"fold_{fold}", parts_of(dataset, fold, config.early_stopping))
-        for fold in (range(count) if only is None else [only])
-    ]
-    folders = [run_dir / f"fold_{fold}" / "predictions" for fold in range(count)]
-    done = all(folder.exists() for folder in folders)
-    if done and devices.is_leader() and not (run_dir / "predictions").exists():
-        predictions.merge(folders, run_dir / "predictions")
+    check_input(config.step.model, shown_shape(config, dataset))
+    models, folds = _models(config, dataset, run_dir, fold), folds_of(dataset)
+    if folds:
+        whole = Parts((), (), tuple(f"fold_{k}" for k in range(folds)))
+        directory.claim(run_dir, identity(config, dataset, whole))
+    workloads = [model.workload(config, dataset) for model in models]
+    reporter = Reporter(on_progress, workloads, config.batch_size)
+    results = []
+    for number, model in enumerate(models):
+        reporter.model(number, model.fold, folds)
+        with directory.locked(model.folder):
+            parts, folder = model.parts, model.folder
+            results.append(train_model(config, dataset, parts, folder, stop, reporter))
+            prediction.predict(config, dataset, parts, folder, stop, reporter)
+    if devices.is_leader():
+        if folds:
+            _join_folds(run_dir, folds)
+        write_truth(run_dir / "truth", dataset.truth)
+    devices.barrier("all written")
     return results

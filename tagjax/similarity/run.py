@@ -1,9 +1,10 @@
 """From a run directory to similarities: the one place that knows both doors."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from tagjax.similarity import embeddings
 from tagjax.similarity.matrix import Similarity
 from tagjax.vocabulary.truth import Truth, from_rows, read_truth
 from tagjax.vocabulary.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from tagjax.run.listening import Listener
 
 TRUTH = "truth"
 """Folder of a run with its copy of the tables of truth."""
@@ -39,6 +43,26 @@ class Run:
     predictions: predictions.Predictions
     truth: Truth = Truth()
     metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def predict(self, path: PathLike) -> list[tuple[str, float]]:
+        """Tags and probabilities of an audio file, the highest first.
+
+        They are means over the file's excerpts, and over the models of a run with folds.
+
+        Raises:
+          AudioError: the file cannot be used.
+          InputError: the run's checkpoints are gone or damaged.
+        """
+        heard = self.listener.probabilities(path).mean(axis=0)
+        ranked = np.argsort(-heard, kind="stable").tolist()
+        return [(self.listener.tags[place], float(heard[place])) for place in ranked]
+
+    @functools.cached_property
+    def listener(self) -> "Listener":
+        """The run's models; opened at first use, as JAX is imported for them."""
+        from tagjax.run.listening import listener
+
+        return listener(self.path)
 
     def similarity(self, embedding: str = "fc", fdist_of: str = "all") -> Similarity:
         """Cosine similarity (section 2.4.5) of the run's tags by an embedding.

@@ -7,8 +7,12 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from tagjax import synthetic
+from tagjax.base import files
+from tagjax.base.progress import Progress, silently
 from tagjax.catalogue import annotations
 from tagjax.examples import builder, workers
+from tagjax.examples.build import build_with
+from tagjax.examples.dataset import Dataset
 from tagjax.examples.source import ExcerptSource, manifest_source
 from tagjax.manifest.sampling import SamplingConfig, make_manifest
 from tagjax.vocabulary import truth as truths
@@ -61,6 +65,26 @@ class SyntheticBuilder(builder.ManifestBuilder, skip_registration=True):
         source = manifest_source(manifest, read, name)
         planted = _planted_truth(music, dict(config.systems), experiment)
         return dataclasses.replace(source, truth=source.truth.replaced(planted))
+
+
+def build(
+    data_dir: files.PathLike,
+    config: str | SyntheticSplitConfig = "translation",
+    progress: Progress = silently,
+) -> Dataset:
+    """Renders the synthetic music of an experiment as a data set, or finds it built.
+
+    The result is what `python -m launch.build --dataset=synthetic_split/CONFIG` makes.
+
+    Args:
+      data_dir: TFDS' folder of data sets.
+      config: `taxonomy`, `deduplication` or `translation`; or one of your own.
+      progress: passes on the excerpts of each part.
+
+    Raises:
+      InputError: as `examples.build.prepare`.
+    """
+    return build_with(SyntheticBuilder(data_dir=str(data_dir), config=config), progress)
 
 
 def _annotations(music: synthetic.Catalogue, system: str, prefix: str) -> annotations.Catalogue:

@@ -58,8 +58,8 @@ def read_translation(path: PathLike, systems: Sequence[str] = ()) -> tuple[Relat
                     f"prefixes are {', '.join(map(repr, systems)) or 'none'}"
                 )
     # Without prefixes, tags of the same name are still of two systems.
-    own = prefixes[0] != prefixes[1]
-    table, pairs = read_pairs(path, columns, ("relation",), own=own)
+    reflexive = prefixes[0] != prefixes[1]
+    table, pairs = read_pairs(path, columns, ("relation",), reflexive=reflexive)
     relations = [cell.strip() for cell in table["relation"]]
     for row, relation in enumerate(relations):
         if relation not in RELATIONS:

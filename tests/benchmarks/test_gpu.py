@@ -51,10 +51,10 @@ def test_padding_counts_for_nothing():
     from benchmarks import gpu_run
     from tagjax.network import model, step
 
-    config = step.StepConfig(3, model.ModelConfig((2,), ((2, 2),), gru_units=2))
+    config = step.StepConfig(model.ModelConfig((2,), ((2, 2),), gru_units=2))
     mel = np.random.default_rng(0).random((5, 4, 8), np.float32)
     label = np.array([0, 1, 2, 0, 1], np.int32)
-    padded, whole = (gpu.Steps(config, "float32", mel, label) for _ in range(2))
+    padded, whole = (gpu.Steps(config, 3, "float32", mel, label) for _ in range(2))
     found = gpu_run.evaluate(padded, np.arange(5), 4)
     assert found == pytest.approx(gpu_run.evaluate(whole, np.arange(5), 5), rel=1e-4)
 

@@ -27,6 +27,7 @@ from tagjax.similarity import tables as similarity
 from tagjax.vocabulary import taxonomy
 from tagjax.vocabulary.duplicates import read_duplicates
 from tagjax.vocabulary.translation import read_translation
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 FIXTURES = (
     pathlib.Path(__file__).resolve().parents[1] / "tagjax" / "catalogue" / "sources" / "fixtures"
@@ -89,11 +90,9 @@ _TRANSLATION = _table("source,target,relation", "b:x,a:y,exact", "b:z,a:w,broad"
 _DUPLICATES = _table("tag,duplicate", "Hip Hop,hip-hop", "rnb,R&B")
 _RECORD = {
     "experiment": "taxonomy",
-    "systems": [""],
     "seed": 3,
     "folds": 0,
     "config": {"min": 1.5},
-    "tags": ["pop", "rock"],
     "counts": {"tracks": 3},
 }
 _LEDGER = b"".join(
@@ -111,18 +110,24 @@ PARSERS: Mapping[str, Parser] = {
     "tracks": _one(
         _table("track_id,path,duration_s", "1,a/1.mp3,30.5", "2,2.mp3,"), annotations.read_tracks
     ),
-    "true pairs": _one(_TRUTH, annotations.read_taxonomy),
-    "true translation": _one(_TRANSLATION, annotations.read_translation),
-    "true duplicates": _one(_DUPLICATES, annotations.read_duplicates),
     "part": _one(_PART, lists.read_part),
-    "manifest": Parser(
-        {
-            "train.csv": _PART,
-            "split.json": json.dumps(_RECORD).encode(),
-            "taxonomy.csv": _TRUTH,
-        },
-        lists.read_manifest,
-    ),
+    **{
+        name: Parser(
+            {
+                "train.csv": _PART,
+                "split.json": json.dumps(record).encode(),
+                "taxonomy.csv": _TRUTH,
+            },
+            lists.read_manifest,
+        )
+        for name, record in {
+            "manifest": {
+                **_RECORD,
+                "vocabulary": Vocabulary.of(["a:pop", "pop", "rock"], ["", "a:"]).record(),
+            },
+            "manifest without vocabulary": {**_RECORD, "systems": [""], "tags": ["pop", "rock"]},
+        }.items()
+    },
     "similarity": _one(_SQUARE, similarity.read_similarity),
     **{
         f"{form} of a similarity": _one(pack(_SQUARE), similarity.read_similarity, "a.csv.zip")

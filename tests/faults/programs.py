@@ -145,7 +145,7 @@ def _marked(path):
     mark(prediction, "predict", "predict")
     mark(predictions.Writer, "add", "row")
     step = devices.train_step
-    devices.train_step = lambda run: marking(step(run), "step")
+    devices.train_step = lambda *config: marking(step(*config), "step")
 
 
 def _child(job):

@@ -282,7 +282,7 @@ def test_a_build_of_them_lists_every_file_that_it_refuses(valid, tmp_path, trial
         str(tmp_path / "data"),
         str(tmp_path / "manifest"),
         str(audio),
-        BuildConfig(workers=2, skip_missing=True),
+        BuildConfig(workers=2),
     )
     build.prepare(made)
     skipped = read_table(f"{made.data_dir}/skipped.csv", ())

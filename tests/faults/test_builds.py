@@ -59,6 +59,7 @@ def command(root, data, *further):
     return [
         *(sys.executable, "-m", "launch.build", "--dataset=catalogue_split/mine", "--workers=2"),
         *(f"--manifest_dir={root}/manifest", f"--audio_dir={root}/audio", f"--data_dir={data}"),
+        "--max_skipped=0.03",
         *further,
     ]
 
@@ -287,17 +288,20 @@ def test_a_file_that_kills_or_holds_its_worker_is_skipped_with_the_reason(trials
             assert outcome.mel is not None, (path, outcome.reason)
 
 
-def test_audio_that_vanishes_while_it_is_read_stops_the_build_or_is_listed(
-    catalogue, tmp_path, monkeypatch
+def test_audio_that_vanishes_while_it_is_read_is_listed_or_stops_a_strict_build(
+    catalogue, tmp_path
 ):
-    """Gone after it was listed: a clear line; put back, the same build finishes as ever."""
+    """Gone after the folder was searched; put back, the same build finishes as ever."""
     audio = tmp_path / "audio"
     shutil.copytree(catalogue / "audio", audio)
     shutil.copytree(catalogue / "manifest", tmp_path / "manifest")
-    made = make(tmp_path, tmp_path / "data", workers=0)
+    strict = make(tmp_path, tmp_path / "data", workers=0, strict=True)
+    made = make(tmp_path, tmp_path / "listed", workers=0)
     hidden = (audio / "70.flac").rename(tmp_path / "hidden.flac")
-    with pytest.raises(InputError, match=r"validation\.csv:8: 70\.flac: no such file; .*skip_miss"):
-        build.prepare(made)
+    report = build.prepare(made)
+    assert (report.skipped, report.reasons["no such file"]) == (3, 1)
+    with pytest.raises(InputError, match=r"validation\.csv:8: 70\.flac: no such file; .*--strict"):
+        build.prepare(strict)
     assert not folder_of(tmp_path / "data").exists()
     hidden.rename(audio / "70.flac")
     build.prepare(make(tmp_path, tmp_path / "data"))
@@ -320,7 +324,7 @@ def test_audio_that_vanishes_between_the_look_and_the_opening(catalogue, tmp_pat
         return honest(name, *args, **kwargs)
 
     monkeypatch.setattr(audio.soundfile, "SoundFile", late)
-    with pytest.raises(audio.NoSuchExcerptError, match="no such file"):
+    with pytest.raises(audio.MissingFileError, match="no such file"):
         audio.read_excerpt(path, 0.0, 1.0)
 
 

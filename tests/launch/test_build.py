@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
@@ -20,16 +22,21 @@ def catalogue(tmp_path):
             noise = np.random.default_rng(k).normal(0, 0.1, 40000)
             soundfile.write(tmp_path / "audio" / f"{k}.flac", noise, 22050)
     (tmp_path / "audio" / "4.flac").write_text("no audio")
+    (tmp_path / "some").mkdir()
+    shutil.copy(tmp_path / "audio" / "0.flac", tmp_path / "some")
     return tmp_path
 
 
 def test_builds_with_workers_and_says_so_the_second_time(catalogue):
     flags = ["--dataset=catalogue_split/mine", f"--manifest_dir={catalogue}/manifest"]
-    flags += [f"--audio_dir={catalogue}/audio", "--workers=2"]
+    flags += [f"--audio_dir={catalogue}/audio", "--workers=2", "--max_skipped=0.08"]
     done = build(catalogue, *flags)
     assert done.returncode == 0, done.stderr
     assert "skipped 1: not decodable: Format not recognised" in done.stdout
     folder = catalogue / "data" / "catalogue_split" / "mine" / "1.0.0"
+    assert done.stdout.splitlines()[-1] == (
+        f"skipped: 1 of 13 excerpts (7.7 %), listed in {folder}/skipped.csv"
+    )
     assert (folder / "skipped.csv").read_text().splitlines()[1].startswith("train,4,0.5,4.flac,")
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     done = build(catalogue, *flags)
@@ -41,6 +48,28 @@ def test_builds_with_workers_and_says_so_the_second_time(catalogue):
     assert "was built from another --mel_dtype" in done.stderr
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
+
+
+def test_more_lost_than_allowed_is_exit_code_3_and_a_whole_data_set(catalogue):
+    """Of 13 tracks one is damaged and one is gone; the same command again says the same."""
+    (catalogue / "audio" / "7.flac").unlink()
+    flags = [MINE, f"--manifest_dir={catalogue}/manifest", f"--audio_dir={catalogue}/audio"]
+    folder = catalogue / "data" / "catalogue_split" / "mine" / "1.0.0"
+    for last in (f"listed in {folder}/skipped.csv", f"is built already: {folder}"):
+        done = build(catalogue, *flags, "--workers=0")
+        assert done.returncode == 3
+        assert done.stdout.strip().endswith(last)
+        assert done.stderr.splitlines()[-1] == (
+            "warning: 2 of 13 excerpts are skipped, more than --max_skipped=0.01 allows; "
+            "the data set is complete but for them"
+        )
+    reasons = [line.rpartition(",")[2] for line in (folder / "skipped.csv").open()]
+    assert [reason.strip() for reason in reasons] == [
+        "reason",
+        "not decodable: Format not recognised",
+        "no file of this name in the audio folder",
+    ]
+    assert build(catalogue, *flags, "--max_skipped=0.2").returncode == 0
 
 
 MINE = "--dataset=catalogue_split/mine"
@@ -56,6 +85,11 @@ MINE = "--dataset=catalogue_split/mine"
         (["--dataset=discogs_split/x"], "no config 'x'; one of taxonomy, deduplication"),
         ([MINE, "--mel_dtype=int8"], "--mel_dtype=int8: one of float16, float32"),
         ([MINE, "--workers=-1"], "--workers"),
+        ([MINE, "--max_skipped=2"], "--max_skipped"),
+        (
+            [MINE, "--manifest_dir={0}/manifest", "--audio_dir={0}/some", "--strict"],
+            "train.csv:3: no file 1.* in",
+        ),
         ([MINE, "--manifest_dir={0}/manifest", "--audio_dir={0}/manifest"], "train.csv:2: no 0.*"),
     ],
 )

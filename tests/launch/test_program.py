@@ -18,7 +18,13 @@ from tagjax.base.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Inner:
-    x: int = 1
+    \"\"\"What is inside.
+
+    Attributes:
+      depth: of it.
+    \"\"\"
+
+    depth: int = 1
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -42,7 +48,7 @@ class Config:
     folds: int | None = None
     inner: Inner = Inner()
 
-FLAGS = program.config_flags(Config)
+FLAGS = program.config_flags(Config, {"deep": Config(inner=Inner(7)), "flat": Config()})
 
 def main():
     given = {name: flag.value for name, flag in FLAGS.items() if flag.value is not None}
@@ -68,10 +74,12 @@ def run(tmp_path, *arguments):
 
 def test_flags_are_the_fields_of_the_config(tmp_path):
     done = run(
-        tmp_path, "--rate=2", "--widths=3,4,5", "--pools=2x2,3x4", "--name=m", "--fast", "--folds=5"
-    )
+        tmp_path, "--rate=2", "--widths=3,4,5", "--pools=2x2,3x4", "--name=m", "--fast",
+        "--folds=5", "--depth=3",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     expected = [
+        ("depth", 3),
         ("fast", True),
         ("folds", 5),
         ("name", "m"),
@@ -85,8 +93,9 @@ def test_flags_are_the_fields_of_the_config(tmp_path):
 
 def test_help_is_the_docstring(tmp_path):
     text = " ".join(run(tmp_path, "--help").stdout.split())
-    assert "--rate: In Hz, of everything." in text
+    assert "--rate: In Hz, of everything. Default 1.5." in text
     assert "--[no]fast: Or slow." in text
+    assert "--depth: Of it. Default deep 7; flat 1." in text
     assert "inner" not in text
 
 

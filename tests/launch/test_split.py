@@ -1,9 +1,13 @@
 import functools
 
+import numpy as np
 import pytest
 from running import run
 
+from tagjax import tasks
 from tagjax.manifest import lists
+from tagjax.similarity.matrix import Similarity
+from tagjax.vocabulary.translation import Relation
 
 split = functools.partial(run, "split")
 
@@ -34,14 +38,20 @@ def test_the_corpus_from_flags_to_a_manifest_with_truth(shared, tmp_path):
     assert done.returncode == 0, done.stderr
     made = lists.read_manifest(tmp_path / "m")
     assert made.experiment == "translation"
-    assert made.systems == ("a:", "b:")
+    assert made.vocabulary.systems == ("a:", "b:")
     assert made.folds == 5
-    assert made.truth["duplicates"] == (("a:bossa nova", "a:bossanova"),)
-    assert ("b:polka", "b:genre:oldtime") in made.truth["taxonomy"]
-    assert ("b:argentine", "a:tango", "exact") in made.truth["translation"]
+    assert made.truth.duplicates == (("a:bossa nova", "a:bossanova"),)
+    assert ("b:polka", "b:genre:oldtime") in made.truth.taxonomy.pairs()
+    assert Relation("b:argentine", "a:tango", "exact") in made.truth.translation
     assert made.parts["fold_4"].path[0].startswith("audio/")
     assert "fold_4_overlap" in done.stdout
     assert "overlap tracks: 81" in done.stdout
+    assert "taxonomy: 92 true pairs, 92 of them between labels" in done.stdout
+    command = (
+        f"next: python -m launch.build --dataset=catalogue_split/m --manifest_dir={tmp_path}/m"
+    )
+    assert command in done.stdout
+    assert "that they did not have" not in done.stdout
 
 
 def test_flags_reach_the_sampling_and_the_same_command_gives_the_same_files(tables):
@@ -100,6 +110,62 @@ def test_common_tracks_are_found_by_title_and_never_trained_on(tables):
     assert "overlap" not in lists.read_manifest(tables / "by_id").parts
 
 
+def test_what_the_source_annotates_is_what_a_table_or_the_flag_says(tables):
+    """An album of three tracks with tags of their own."""
+    head = "track_id,artist_id,album_id,tags"
+    rows = [f"u{k},r{k // 3},l{k // 3},{('rock', 'soul', 'rock|pop')[k % 3]}" for k in range(60)]
+    (tables / "plain.csv").write_text("\n".join([head, *rows]) + "\n")
+    (tables / "track.csv").write_text(
+        "\n".join([f"{head},annotates", *(f"{row},track" for row in rows)]) + "\n"
+    )
+
+    def made(name, *flags):
+        out = tables / "-".join([name, *flags])
+        done = split(f"--annotations={tables}/{name}.csv", f"--out={out}", "--folds=2", *flags)
+        assert done.returncode == 0, done.stderr
+        manifest = lists.read_manifest(out)
+        part = manifest.parts["fold_0"]
+        return manifest, dict(zip(part.sng_id, part.tags, strict=True)), done.stdout
+
+    manifest, tags, text = made("plain")
+    assert set(tags.values()) == {("pop", "rock", "soul")}
+    assert manifest.config["annotates"] == ["album"]
+    assert "60 tracks get tags that they did not have" in text
+    for name, *flags in (("plain", "--annotates=track"), ("track",)):
+        manifest, tags, text = made(name, *flags)
+        assert set(tags.values()) == {("rock",), ("soul",), ("pop", "rock")}
+        assert manifest.config["annotates"] == ["track"]
+        assert "did not have" not in text
+    assert set(made("track", "--annotates=album")[1].values()) == {("pop", "rock", "soul")}
+
+
+def test_a_pair_counts_as_found_where_an_evaluation_finds_it(tables):
+    """However its tags are spelt, and whether or not a genre is marked as one."""
+    tags = ["Deep House", "Electronic", "Ska", "genre:Reggae", "Hip-Hop", "Polka"]
+    rows = [f"t{k},r{k},,{tags[k % 6]}" for k in range(60)]
+    (tables / "a.csv").write_text("\n".join(["track_id,artist_id,album_id,tags", *rows]) + "\n")
+    pairs = [
+        "deep house,electronic",
+        "SKA,reggae",
+        "hip hop,Electronic",
+        "Polka,Folk",
+        "x,Electronic",
+    ]
+    (tables / "tax.csv").write_text("\n".join(["style,genre", *pairs]) + "\n")
+    done = split(
+        f"--annotations={tables}/a.csv", f"--taxonomy={tables}/tax.csv", f"--out={tables}/m"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "taxonomy: 5 true pairs, 3 of them between labels of this manifest" in done.stdout
+    manifest = lists.read_manifest(tables / "m")
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(8, len(manifest.vocabulary)))
+    vectors /= np.linalg.norm(vectors, axis=0)
+    similarity = Similarity(manifest.vocabulary, vectors.T @ vectors)
+    result = tasks.learn_taxonomy(similarity, manifest.truth)
+    assert result.metrics["hr@1"]["n"] == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -115,11 +181,19 @@ def test_common_tracks_are_found_by_title_and_never_trained_on(tables):
         (["--taxonomy={0}/tax.csv"], "--taxonomy: none of its pairs"),
         (["--experiment=deduplication", "--duplicates=x.csv"], "makes its own truth"),
         (["--train=0.9"], "sum to 1"),
+        (["--annotates=song"], "--annotates=song: say album or track for each of the 1 catalogues"),
+        (["--annotates=album,track"], "--annotates=album,track: say album or track for each of"),
+        (["--annotations={0}/nobody.csv"], "nobody.csv:3: artist_id='nan' is no artist"),
+        (["--tracks={0}/c.csv"], "c.csv:2: path='C:"),
+        (["--tracks={0}/ms.csv"], "ms.csv:2: duration_s='200000' is 55.6 hours"),
         (["stray"], "unexpected argument 'stray'"),
     ],
 )
 def test_a_mistake_ends_in_one_line_and_exit_code_2(tables, arguments, message):
     (tables / "tax.csv").write_text("style,genre\nsole,genre:rnb\n")
+    (tables / "nobody.csv").write_text("track_id,artist_id,album_id,tags\n1,r,l,x\n2,nan,l,x\n")
+    (tables / "c.csv").write_text("track_id,path\nt01,C:\\\\music\\\\1.mp3\n")
+    (tables / "ms.csv").write_text("track_id,path,duration_s\nt01,1.mp3,200000\n")
     flags = [f"--annotations={tables}/a.csv", f"--out={tables}/m"]
     done = split(*flags, *(argument.format(tables) for argument in arguments))
     assert done.returncode == 2

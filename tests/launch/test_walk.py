@@ -9,6 +9,8 @@ import pytest
 import soundfile
 from running import mistake, succeed
 
+from tagjax.similarity.run import load_run
+
 TINY = ["--filters=2,3,4,5", "--gru_units=4", "--batch_size=8", "--max_epochs=2"]
 
 
@@ -97,7 +99,7 @@ def test_tags_the_classifier_never_saw_get_an_embedding(folder):
         "evaluate", "--task=translation", "--annotations=new.csv", "--prefix=n:",
         "--translation=new_truth.csv", "--out=new", folder=folder,
     )  # fmt: skip
-    metrics = json.loads((folder / "new" / "metrics.json").read_text())
+    metrics = json.loads((folder / "heard" / "metrics.json").read_text())
     assert list(metrics["embeddings"]) == ["fm", "fdist"]
     assert metrics["embeddings"]["fm"]["hr@1"]["n"] == 1
 
@@ -125,3 +127,34 @@ def test_another_run_may_not_have_the_directory(folder):
 )
 def test_a_mistake_is_one_line(folder, program, arguments, message):
     assert message in mistake(program, *arguments, folder=folder)
+
+
+def test_a_run_hears_a_new_file_as_it_heard_the_test_split(folder):
+    """An excerpt of the test split as a file of its own has the row that was predicted for it."""
+    (folder / "heard").mkdir()
+    row = pd.read_csv(folder / "data/manifests/m/test.csv").iloc[0]
+    audio, rate = soundfile.read(folder / "music" / row["path"])
+    start = round(row["seg_start"] * rate)
+    soundfile.write(folder / "heard" / "cut.wav", audio[start : start + 3 * rate], rate)
+    (folder / "heard" / "cover.jpg").write_bytes(b"no sound")
+    arguments = ("--run_dir=runs/catalogue_split/m", "--out=heard.csv", "heard")
+    done = succeed("predict", *arguments, folder=folder)
+    assert "skipped: heard/cover.jpg: not decodable" in done.stderr
+    heard = pd.read_csv(folder / "heard.csv").set_index("tag")
+    assert set(heard["file"]) == {"heard/cut.wav"}
+    assert set(heard["excerpts"]) == {1}
+    assert heard["rank"].tolist() == [*range(1, len(heard) + 1)]
+    run = load_run(folder / "runs/catalogue_split/m")
+    place = run.predictions.excerpts["sng_id"].index(row["sng_id"])
+    expected = run.predictions.probabilities[place]
+    found = heard.loc[list(run.vocabulary.tags), "probability"]
+    np.testing.assert_allclose(found, expected, atol=2e-3)  # Examples are float16.
+    tag, probability = run.predict(folder / "heard" / "cut.wav")[0]
+    assert (tag, pytest.approx(probability)) == (heard.index[0], heard["probability"].iloc[0])
+
+
+def test_listening_to_nothing_is_one_line(folder):
+    assert "--run_dir: name a finished run" in mistake("predict", "heard", folder=folder)
+    run = "--run_dir=runs/catalogue_split/m"
+    assert "name audio files" in mistake("predict", run, folder=folder)
+    assert "gone.mp3: no such file or folder" in mistake("predict", run, "gone.mp3", folder=folder)

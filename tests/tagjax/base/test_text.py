@@ -1,5 +1,7 @@
 import unicodedata
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
 
 from tagjax.base import text
@@ -74,3 +76,15 @@ def test_damage(value):
 @pytest.mark.parametrize("value", ["", "line\r\nline\ttab", "end\0", "音楽", "\u200b", "\x85"])
 def test_no_damage(value):
     assert not text.is_damaged(value)
+
+
+@hypothesis.given(
+    st.lists(st.sampled_from(["a", "a b", "a  b", " a", "a ", "é", "e\u0301", "\u200b"]))
+)
+def test_a_column_is_cleaned_cell_by_cell(cells):
+    assert list(text.cleaned(cells)) == [text.clean(cell) for cell in cells]
+
+
+@hypothesis.given(st.lists(st.text()))
+def test_any_column_is_cleaned_cell_by_cell(cells):
+    assert list(text.cleaned(cells)) == [text.clean(cell) for cell in cells]

@@ -1,7 +1,8 @@
 import pytest
 
-from tagjax.base import files, tables
+from tagjax.base import files
 from tagjax.base.errors import InputError
+from tagjax.base.tables import read_table
 from tagjax.examples.provenance import COLUMNS, FILE, LOCAL, read_provenance, write_provenance
 
 
@@ -10,7 +11,7 @@ def test_whole_tracks_are_told_from_others(tmp_path):
     rows = [("1", "x/1.mp3", "deezer preview", *blank), ("2", "2.flac", LOCAL, *blank)]
     write_provenance(tmp_path, rows)
     assert read_provenance(tmp_path) == {"x/1.mp3": "deezer preview"}
-    table = tables.read_table(tmp_path / FILE, COLUMNS)
+    table = read_table(tmp_path / FILE, COLUMNS)
     assert table["sng_id"] == ["1", "2"]
     assert table["title"] == ["", ""]
 

@@ -80,11 +80,12 @@ def test_a_file_that_kills_its_worker_is_one_skipped_file():
 
 def test_read_file_looks_below_the_root(tmp_path):
     (tmp_path / "deep" / "er").mkdir(parents=True)
-    soundfile.write(tmp_path / "deep" / "er" / "a.wav", np.full(22050, 0.25), 22050)
+    tone = 0.25 * np.sin(0.1 * np.arange(22050))
+    soundfile.write(tmp_path / "deep" / "er" / "a.wav", tone, 22050)
     read = functools.partial(
         workers.read_file, root=str(tmp_path), rate=22050, config=audio.AudioConfig()
     )
-    np.testing.assert_allclose(read("deep/er/a.wav", 0.0, 1.0)[0], 0.25, atol=1e-4)
+    np.testing.assert_allclose(read("deep/er/a.wav", 0.0, 1.0).samples, tone, atol=1e-4)
     with pytest.raises(audio.AudioError, match="no such file"):
         read("deep/a.wav", 0.0, 1.0)
     with pytest.raises(audio.AudioError, match="no file of this name"):

@@ -7,11 +7,19 @@ import numpy as np
 import pytest
 
 from tagjax.base.errors import InputError
+from tagjax.base.text import clean, known
 from tagjax.manifest import lists
 from tagjax.manifest.lists import Excerpts, Manifest
+from tagjax.vocabulary.taxonomy import Taxonomy
+from tagjax.vocabulary.translation import Relation
+from tagjax.vocabulary.truth import Truth
+from tagjax.vocabulary.vocabulary import Vocabulary
 
 HEADER = "sng_id,label,seg_start,seg_duration\n"
 FULL = "sng_id,label,seg_start,seg_duration,artist_id,album_id,tags,path\n"
+
+
+ROCK = Vocabulary.of(["rock"])
 
 
 def write(path, text):
@@ -33,7 +41,7 @@ def part(ids, artists=None, label="rock"):
 def three(**config):
     parts = {name: part(name[:2], name[:2]) for name in ("train", "xv", "yw")}
     parts = dict(zip(("train", "validation", "test"), parts.values(), strict=True))
-    return Manifest(parts, "taxonomy", ("",), 1, 0, config, {"found": 3})
+    return Manifest(parts, ROCK, "taxonomy", 1, 0, config, {"found": 3})
 
 
 def test_reads_four_columns_as_the_release_has_them(tmp_path):
@@ -86,7 +94,8 @@ def test_repeated_rows_are_left_out_with_a_warning(tmp_path):
     np.testing.assert_array_equal(excerpts.seg_start, [5, 5, 6])
 
 
-names = st.text(st.characters(codec="utf-8", exclude_characters="|\0\r\n"), min_size=1)
+letters = st.characters(codec="utf-8", exclude_characters="|\0\r\n")
+names = st.text(letters, min_size=1).map(known).filter(bool)
 
 
 @hypothesis.given(st.lists(st.tuples(names, names, names, st.floats(0, 1e5)), max_size=8))
@@ -115,39 +124,41 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path):
     made = Manifest(
         parts={
             **{"fold_0": part("ab", "xy"), "fold_0_upsampled": part("a", "x")},
-            **{"fold_0_overlap": part("c", "y")},
+            **{"fold_0_downsampled": part("d", "y"), "fold_0_overlap": part("c", "y")},
             **{f"fold_{k}": part([f"s{k}"], [f"r{k}"]) for k in range(1, 11)},
         },
+        vocabulary=Vocabulary.of(["a:rock_1", "b:rock", "b:x_2", "rock"], ["a:", "b:", ""]),
         experiment="translation",
-        systems=("a:", "b:"),
         seed=3,
         folds=11,
         config={"upsample": ("train",), "top_tags": None},
         counts={"overlap_tracks": 1},
-        truth={"translation": [("b:x", "a:x", "exact")], "taxonomy": [("a:x", "a:genre:y")]},
+        truth=Truth(Taxonomy.of([("a:x", "a:genre:y")]), (Relation("b:x", "a:x", "close"),)),
     )
     lists.write_manifest(tmp_path / "deep" / "m", made)
     again = lists.read_manifest(tmp_path / "deep" / "m")
     assert list(again.parts) == list(made.parts)
-    for name in ("experiment", "systems", "seed", "folds", "counts", "labels"):
+    for name in ("vocabulary", "experiment", "seed", "folds", "counts", "labels", "truth"):
         assert getattr(again, name) == getattr(made, name)
-    assert again.truth == {name: tuple(rows) for name, rows in made.truth.items()}
-    assert json.loads((tmp_path / "deep" / "m" / "split.json").read_text())["systems"] == [
-        "a:",
-        "b:",
-    ]
+    assert again.config == {"upsample": ["train"], "top_tags": None}
+    record = json.loads((tmp_path / "deep" / "m" / "split.json").read_text())
+    assert record["vocabulary"] == made.vocabulary.record()
+    assert not {"tags", "systems"} & record.keys()
     assert [entry.name for entry in (tmp_path / "deep").iterdir()] == ["m"]
 
 
 def test_labels_are_those_that_may_be_trained_on():
     parts = {"train": part("a", label="x"), "test": part("b", label="y")}
-    parts["overlap"] = part("c", label="z")
-    assert Manifest(parts).labels == ("x", "y")
+    vocabulary = Vocabulary.of("vwxyz")
+    assert Manifest({**parts, "overlap": part("c", label="z")}, vocabulary).labels == ("x", "y")
+    folds = {"fold_0": part("a", label="x"), "fold_0_upsampled": part("a", label="y")}
+    folds |= {"fold_0_downsampled": part("b", label="v"), "fold_0_overlap": part("c", label="w")}
+    assert Manifest(folds, vocabulary).labels == ("x", "y")
 
 
 def test_summary_counts_occurrences_of_labels():
     excerpts = Excerpts(("a", "a", "b", "c"), ("x", "x", "x", "y"), np.zeros(4), np.ones(4))
-    (row,) = lists.summarise(Manifest({"train": excerpts}))
+    (row,) = lists.summarise(Manifest({"train": excerpts}, Vocabulary.of("xy")))
     assert row == {
         **{"part": "train", "excerpts": 4, "tracks": 3, "artists": None},
         **{"tags": 2, "min": 1, "median": 2.0, "max": 3},
@@ -205,7 +216,7 @@ def test_a_folder_of_somebody_else_is_never_replaced(tmp_path, name):
 def test_nothing_is_left_behind_when_writing_fails(tmp_path):
     made = three(top_tags=5)
     lists.write_manifest(tmp_path / "m", made)
-    broken = Manifest({**made.parts, "overlap": part("a", "bc")}, config={"top_tags": 5})
+    broken = Manifest({**made.parts, "overlap": part("a", "bc")}, ROCK, config={"top_tags": 5})
     with pytest.raises(ValueError, match="zip"):
         lists.write_manifest(tmp_path / "m", broken, overwrite=True)
     assert [entry.name for entry in tmp_path.iterdir()] == ["m"]
@@ -219,8 +230,7 @@ def test_reads_the_released_lists(shared):
     assert sizes["test"] == 83_625
     assert len(set(release.parts["test"].label)) == 250
     assert len(release.labels) == 250
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with pytest.warns(UserWarning, match=r"guessed from the tags: '' \(\d+ tags\), 'mumu:'"):
         mumu = lists.read_manifest(shared / "release" / "mumu_discogs_translation" / "dataset")
     assert len(set(mumu.parts["validation"].sng_id)) == 53_092
     assert len(mumu.labels) == 460
@@ -232,3 +242,99 @@ def test_a_label_that_training_never_shows_is_refused(tmp_path):
     (tmp_path / "test.csv").write_text(header + "3,Punk,0,30\n4,Polka,0,30\n")
     with pytest.raises(InputError, match=r"test\.csv:3: label 'Polka' is not among the 2 tags"):
         lists.read_manifest(tmp_path)
+
+
+# What a manifest says of its tags
+
+
+def old(folder, record, labels=("a:x", "a:y")):
+    """A manifest as it was written before the vocabulary was recorded."""
+    rows = "".join(f"{k},{label},0,30\n" for k, label in enumerate(labels))
+    write(folder / "train.csv", HEADER + rows)
+    write(folder / "split.json", json.dumps(record))
+    return lists.read_manifest(folder)
+
+
+def test_an_old_record_is_read(tmp_path):
+    record = {"experiment": "taxonomy", "systems": ["a:", "b:"], "tags": ["a:x", "a:y", "b:z_1"]}
+    vocabulary = old(tmp_path, record).vocabulary
+    assert vocabulary == Vocabulary.of(["a:x", "a:y", "b:z_1"], ["a:", "b:"])
+    assert vocabulary.half == (0, 0, 0)
+
+
+def test_the_halves_of_an_old_record_are_those_of_deduplication(tmp_path):
+    record = {"experiment": "deduplication", "systems": [""], "tags": ["x_1", "x_2", "y_1"]}
+    vocabulary = old(tmp_path, record, ["x_1", "x_2"]).vocabulary
+    assert vocabulary.half == (1, 2, 1)
+    assert vocabulary.whole == ("x", "x", "y")
+
+
+@pytest.mark.parametrize(
+    ("record", "systems"), [({"tags": ["a:x", "a:y"]}, ("",)), ({"systems": [""]}, ("",))]
+)
+def test_what_is_recorded_is_no_guess(tmp_path, record, systems):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        assert old(tmp_path, record).vocabulary.systems == systems
+
+
+def test_what_is_not_recorded_is_guessed_and_said(tmp_path):
+    with pytest.warns(UserWarning, match=r"guessed from the tags: 'a:' \(2 tags\); a split\.json"):
+        assert old(tmp_path, {"seed": 3}).vocabulary.systems == ("a:",)
+    with pytest.warns(UserWarning, match="each tag half of one"):
+        assert old(tmp_path, {}, ["x_1", "x_2"]).vocabulary.half == (1, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        old(tmp_path, {}, ["x", "y_1"])
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"tags": ["a:x", "a:y"], "systems": ["b:"]}, r"split\.json: tag 'a:x' is of none.*away"),
+        ({"vocabulary": {"tags": ["a:x"]}}, r"split\.json: not a record of a vocab.*away"),
+        ({"vocabulary": ["a:x"]}, r"split\.json: vocabulary is not as launch\.split writes it"),
+        ({"tags": ["a:x"]}, r"train\.csv:3: label 'a:y' is not among the 1 tags of split\.json"),
+    ],
+)
+def test_a_record_that_does_not_fit_is_refused(tmp_path, record, message):
+    with pytest.raises(InputError, match=message):
+        old(tmp_path, record)
+
+
+def test_a_tag_that_the_record_lacks_is_refused(tmp_path):
+    rows = "1,Rock,0,30,r,l,Rock,1.mp3\n2,Rock,0,30,s,l,Rock|Pop,2.mp3\n"
+    write(tmp_path / "train.csv", FULL + rows)
+    write(tmp_path / "split.json", json.dumps({"vocabulary": Vocabulary.of(["Rock"]).record()}))
+    with pytest.raises(InputError, match=r"train\.csv:3: tag 'Pop' is not among the 1 tags of"):
+        lists.read_manifest(tmp_path)
+
+
+def test_an_old_manifest_of_the_same_kind_is_replaced(tmp_path):
+    made = three()
+    lists.write_manifest(tmp_path / "m", made)
+    path = tmp_path / "m" / "split.json"
+    record = json.loads(path.read_text())
+    del record["vocabulary"]
+    path.write_text(json.dumps({**record, "systems": [""], "tags": ["rock"]}))
+    lists.write_manifest(tmp_path / "m", made)
+    assert "vocabulary" in json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "systems": ["a:"], "tags": ["a:rock"]}))
+    with pytest.raises(InputError, match=r"made with systems=\['a:'\], not \[''\]"):
+        lists.write_manifest(tmp_path / "m", made)
+
+
+def test_ids_and_tags_of_lists_are_cleaned(tmp_path):
+    text = FULL + "\u200b1,mu\u0308sik ,0,30,r\u00a0,nan,mu\u0308sik | pop,a  b.mp3\n"
+    text += "2,m\u00fcsik,0,30,r,l,m\u00fcsik|pop,x\u0308.mp3\n"
+    excerpts = lists.read_part(write(tmp_path / "train.csv", text))
+    assert excerpts.sng_id == ("1", "2")
+    assert set(excerpts.label) == {"m\u00fcsik"}
+    assert excerpts.tags == (("m\u00fcsik", "pop"),) * 2
+    assert excerpts.artist_id == ("r", "r")
+    assert excerpts.album_id == ("", "l")
+    assert excerpts.path == ("a  b.mp3", "x\u0308.mp3")
+    text = FULL + "1,x,0,30,nan,l,x,1.mp3\n"
+    with pytest.raises(InputError, match=r"train\.csv:2: empty artist_id"):
+        lists.read_part(write(tmp_path / "train.csv", text))
+    assert clean(excerpts.label[0]) == excerpts.label[0]

@@ -11,8 +11,9 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from tagjax.base.errors import InputError
 from tagjax.catalogue import annotations, corpus
 from tagjax.catalogue.annotations import Catalogue, Tracks
-from tagjax.manifest import sampling
+from tagjax.manifest import lists, sampling
 from tagjax.manifest.sampling import SamplingConfig, make_manifest
+from tagjax.vocabulary.vocabulary import EXPERIMENTS
 
 RNG = np.random.default_rng
 
@@ -92,8 +93,8 @@ def test_split_is_as_even_as_that_of_scikit_learn(catalogues):
     fifths = dict.fromkeys(range(5), 0.2)
     for seed in range(3):
         popularity = gathered.popularity()
-        label = sampling.draw_labels(gathered.pair_album, gathered.pair_tag, popularity, RNG(seed))[
-            gathered.album
+        label = sampling.draw_labels(gathered.pair_group, gathered.pair_tag, popularity, RNG(seed))[
+            gathered.group
         ]
         ours = sampling.folds_by_artist(gathered.artist, label, 5, RNG(seed))
         theirs = {}
@@ -211,33 +212,39 @@ def test_short_and_unmeasured_tracks_give_one_excerpt_from_the_start():
 # The whole manifest
 
 
-def small_catalogues(seed):
-    """Two catalogues with common tracks, artists and albums; tracks of all lengths."""
+def small_catalogues(seed, annotates=("album", "album")):
+    """Two catalogues with common tracks, artists and albums; tracks of all lengths.
+
+    Most albums are of one artist, the others compilations.
+    """
     rng = RNG(seed)
     ids = tuple(f"t{k:02}" for k in range(60))
     tables = []
-    for prefix in ("a:", "b:"):
+    for prefix, level in zip(("a:", "b:"), annotates, strict=True):
         chosen = [ids[k] for k in rng.choice(60, rng.integers(20, 45), replace=False)]
         n = len(chosen)
+        album, artist = rng.integers(20, size=n), rng.integers(25, size=n)
+        artist = np.where((album > 0) & (album < 15), album, artist)
         columns = (
-            tuple(f"r{k}" for k in rng.integers(25, size=n)),
-            tuple(f"l{k}" if k else "" for k in rng.integers(20, size=n)),
+            tuple(f"r{k}" for k in artist),
+            tuple(f"l{k}" if k else "" for k in album),
             tuple(tuple(set(rng.choice(list("pqrstu"), 3))) for _ in range(n)),
         )
-        tables.append(Catalogue(prefix, tuple(chosen), *columns))
+        tables.append(Catalogue(prefix, tuple(chosen), *columns, annotates=level))
     seconds = rng.choice([20.0, 30.0, 31.5, 200.0, np.nan], 60)
     return tables, Tracks(ids[:-2], ids[:-2], seconds[:-2])
 
 
 @hypothesis.given(
     st.integers(0, 10_000),
-    st.sampled_from(sampling.EXPERIMENTS),
+    st.sampled_from(EXPERIMENTS),
     st.sampled_from([0, 3]),
     st.integers(6, 20),
+    st.tuples(*[st.sampled_from(["album", "track"])] * 2),
 )
 @hypothesis.settings(deadline=None, max_examples=150)
-def test_invariants_of_a_manifest(seed, experiment, folds, most):
-    tables, tracks = small_catalogues(seed)
+def test_invariants_of_a_manifest(seed, experiment, folds, most, annotates):
+    tables, tracks = small_catalogues(seed, annotates)
     config = SamplingConfig(
         **{"seed": seed, "max_occurrences": most, "max_excerpts_per_track": 3},
         **{"train": 0.4, "validation": 0.3, "test": 0.3, "min_tracks": 2},
@@ -249,8 +256,10 @@ def test_invariants_of_a_manifest(seed, experiment, folds, most):
     doubled = experiment == "deduplication"
     source = {t.prefix: dict(zip(t.track_id, t.tags, strict=True)) for t in tables}
     seconds = dict(zip(tracks.track_id, tracks.duration, strict=True))
+    levels = {table.prefix: table.annotates for table in tables}
     kept = {tag for part in made.parts.values() for tags in part.tags for tag in tags}
-    home, label_of, seen = {}, {}, set()
+    assert kept == set(made.vocabulary.tags)
+    home, label_of, tags_of, seen = {}, {}, {}, set()
     per_track, per_label = Counter(), Counter()
     for name, part in made.parts.items():
         group = "_".join(name.split("_")[:2]) if folds else name
@@ -264,18 +273,27 @@ def test_invariants_of_a_manifest(seed, experiment, folds, most):
             assert label in tags
             assert (suffixes < {"_1", "_2"}) if doubled else not suffixes & {"_1", "_2"}
             half = suffixes.pop() if doubled else ""
-            for one in systems:
-                assert {one + tag + half for tag in source[one][track]} & kept <= set(tags)
+            for system in systems:
+                assert {system + tag + half for tag in source[system][track]} & kept <= set(tags)
             # Tracks of both catalogues are in the overlap and only there.
             assert common == all(track in table for table in source.values())
             assert common or len(systems) == 1
-            # No artist is in two parts, no album has two labels.
+            # No artist is in two parts.
             if folds or not common:
                 assert home.setdefault(part.artist_id[row], group) == group
             if not common:
-                album = (part.album_id[row] or track, systems.pop(), half)
-                assert label_of.setdefault(album, label) == label
-                per_label[label] += 1
+                system = systems.pop()
+                own = {system + tag + half for tag in source[system][track]} & kept
+                name_of_album = part.album_id[row]
+                album = (name_of_album or track, system, half)
+                # Tracks of an album with the same tags have one label.
+                assert label_of.setdefault((album, tags), label) == label
+                assert tags == tuple(sorted(tags))
+                if levels[system] == "track":
+                    assert set(tags) == own
+                elif name_of_album and int(name_of_album[1:]) < 15:  # Of a single artist.
+                    assert tags_of.setdefault(album, tags) == tags
+                per_label[label] += not name.endswith("downsampled")
             # Excerpts of a track are few and different, and fit.
             assert (track, part.seg_start[row]) not in seen
             seen.add((track, part.seg_start[row]))
@@ -283,7 +301,19 @@ def test_invariants_of_a_manifest(seed, experiment, folds, most):
             assert 0 <= part.seg_start[row] <= max(np.nan_to_num(seconds[track] - 30.0), 0.0)
     assert max(per_label.values()) <= most
     assert max(per_track.values()) <= 3
-    if not folds:
+    if folds:
+        # All tracks with a kept tag are predicted, once, whatever training has no place for.
+        predicted = [
+            track
+            for name, part in made.parts.items()
+            if not name.endswith("upsampled")
+            for track in part.sng_id
+        ]
+        assert len(predicted) == len(set(predicted))
+        assert len(predicted) == made.counts["annotated_tracks"] - sum(
+            made.counts[name] for name in ("tracks_without_audio", "tracks_without_kept_tag")
+        )
+    else:
         assert all(count == 1 for (name, _), count in per_track.items() if name != "train")
 
 
@@ -308,7 +338,35 @@ def test_rows_in_any_order_make_the_same_manifest(catalogues):
     assert one.parts["fold_0"].sng_id != other.parts["fold_0"].sng_id
 
 
-@pytest.mark.parametrize("experiment", sampling.EXPERIMENTS)
+def test_folds_predict_every_track_also_where_training_has_no_place(catalogues):
+    """README: every track is predicted by the model that heard none of its artist."""
+    tables, tracks = catalogues
+    made = make_manifest(tables, tracks, SamplingConfig(max_occurrences=4), "taxonomy", 3)
+    plain = make_manifest(tables, tracks, SamplingConfig(), "taxonomy", 3)
+    left = made.counts["tracks_downsampled"]
+    assert left > 700
+    names = ("", "_downsampled", "_overlap")
+    for k in range(3):
+        fold = [row for name in names for row in made.parts[f"fold_{k}{name}"].sng_id]
+        assert len(fold) == len(set(fold))
+        other = [row for name in ("", "_overlap") for row in plain.parts[f"fold_{k}{name}"].sng_id]
+        assert set(fold) == set(other)
+    parts = [made.parts[f"fold_{k}_downsampled"] for k in range(3)]
+    assert sum(map(len, parts)) == left
+    # Of each label, training has as much as it may.
+    trained = Counter(x for k in range(3) for x in made.parts[f"fold_{k}"].label)
+    assert all(trained[label] == 4 for part in parts for label in part.label)
+    assert not any(name.endswith("downsampled") for name in plain.parts)
+
+
+def test_the_order_of_parts_is_that_of_the_files(catalogues, tmp_path):
+    tables, tracks = catalogues
+    made = make_manifest(tables, tracks, SamplingConfig(max_occurrences=4), "taxonomy", 2)
+    lists.write_manifest(tmp_path / "m", made)
+    assert list(lists.read_manifest(tmp_path / "m").parts) == list(made.parts)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_folds_of_the_corpus_predict_every_track_once(catalogues, experiment):
     """1250 tracks, 81 of them in both catalogues, as the corpus README says."""
     tables, tracks = catalogues
@@ -318,7 +376,8 @@ def test_folds_of_the_corpus_predict_every_track_once(catalogues, experiment):
     assert len(predicted) == len(set(predicted)) == 1250 - 81
     assert len(common) == len(set(common)) == 81
     assert not set(predicted) & set(common)
-    assert made.systems == ("a:", "b:")
+    assert made.vocabulary.systems == ("a:", "b:")
+    assert any(made.vocabulary.half) == (experiment == "deduplication")
     sizes = [len(made.parts[f"fold_{k}"]) for k in range(5)]
     assert max(sizes) - min(sizes) < 10
     for k in range(5):
@@ -347,7 +406,7 @@ def test_halves_of_the_corpus_tags_are_even(catalogues):
     """Half of the tracks of each tag (section 3.2), as far as whole artists allow."""
     tables, tracks = catalogues
     made = make_manifest(tables[:1], tracks, SamplingConfig(), "deduplication")
-    assert len(made.truth["duplicates"]) == 55
+    assert len(made.truth.duplicates) == 55
     halves, artists = Counter(), defaultdict(set)
     for part in made.parts.values():
         rows = zip(part.sng_id, part.tags, part.artist_id, strict=True)
@@ -355,9 +414,23 @@ def test_halves_of_the_corpus_tags_are_even(catalogues):
             halves.update(tags)
             for tag in tags:
                 artists[tag].add(artist)
-    off = [abs(halves[one] - halves[two]) for one, two in made.truth["duplicates"]]
+    off = [abs(halves[one] - halves[two]) for one, two in made.truth.duplicates]
     assert np.mean(off) < 3
-    assert all(not artists[one] & artists[two] for one, two in made.truth["duplicates"])
+    assert all(not artists[one] & artists[two] for one, two in made.truth.duplicates)
+
+
+def test_what_catalogues_annotate_is_recorded_and_changes_no_other_draw(catalogues):
+    """The corpus annotates whole albums, so that track by track it is the same."""
+    tables, tracks = catalogues
+    made = make_manifest(tables, tracks, SamplingConfig(), "translation")
+    assert made.config["annotates"] == ["album", "album"]
+    by_track = [dataclasses.replace(tables[0], annotates="track"), tables[1]]
+    other = make_manifest(by_track, tracks, SamplingConfig(), "translation")
+    assert other.config["annotates"] == ["track", "album"]
+    for name, part in made.parts.items():
+        assert part.label == other.parts[name].label
+        assert part.tags == other.parts[name].tags
+    assert made.counts["tracks_given_tags"] == other.counts["tracks_given_tags"] == 0
 
 
 @pytest.mark.parametrize(

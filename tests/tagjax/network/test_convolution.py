@@ -109,7 +109,7 @@ def test_many_channels_in_float32_take_winograds_way_on_the_cpu(dtype, fast):
 def test_the_whole_networks_raw_gradients_are_those_of_plain_flax(monkeypatch):
     from tagjax.network import model, step
 
-    config = step.StepConfig(7, model.ModelConfig(filters=(16, 32, 16, 24), gru_units=8))
+    config = step.StepConfig(model.ModelConfig(filters=(16, 32, 16, 24), gru_units=8))
     rng = np.random.default_rng(4)
     batch = {
         "mel": rng.uniform(0, 3, (3, 120, 96)).astype(np.float32),
@@ -117,7 +117,7 @@ def test_the_whole_networks_raw_gradients_are_those_of_plain_flax(monkeypatch):
         "weight": np.ones(3, np.float32),
         "position": np.arange(3, dtype=np.int32),
     }
-    state = step.initial_state(config, (120, 96))
+    state = step.initial_state(config, 7, (120, 96))
 
     def of(config):
         return jax.jit(lambda state: step.gradients(state, batch, config)[0])(state)

@@ -15,9 +15,9 @@ from tagjax.network.model import ModelConfig
 
 TAGS, SHAPE = 3, (12, 24)
 NORMED = step.StepConfig(
-    TAGS, ModelConfig(filters=(6, 8), pools=((2, 2), (3, 4)), gru_units=8), epsilon=1e-6
+    ModelConfig(filters=(6, 8), pools=((2, 2), (3, 4)), gru_units=8), epsilon=1e-6
 )
-PLAIN = step.StepConfig(TAGS, dataclasses.replace(NORMED.model, batch_norm=False, gru_dropout=0.0))
+PLAIN = step.StepConfig(dataclasses.replace(NORMED.model, batch_norm=False, gru_dropout=0.0))
 
 
 def random_batch(size=12, seed=0):
@@ -41,17 +41,17 @@ def separable_batch(size=12):
 
 @pytest.fixture(scope="module")
 def plain():
-    return jax.device_get(step.initial_state(PLAIN, SHAPE))
+    return jax.device_get(step.initial_state(PLAIN, TAGS, SHAPE))
 
 
 @pytest.fixture(scope="module")
 def normed():
-    return jax.device_get(step.initial_state(NORMED, SHAPE))
+    return jax.device_get(step.initial_state(NORMED, TAGS, SHAPE))
 
 
 def test_adadelta_is_zeilers():
     """Algorithm 1 of Zeiler (2012), in float64."""
-    config = step.StepConfig(TAGS, rho=0.9, epsilon=1e-6)
+    config = step.StepConfig(rho=0.9, epsilon=1e-6)
     rng = np.random.default_rng(0)
     optimiser = step.optimiser(config)
     x = rng.normal(size=5)
@@ -70,8 +70,8 @@ def test_adadelta_is_zeilers():
 
 
 def test_the_learning_rate_falls_to_zero_over_decay_steps():
-    optimiser = step.optimiser(step.StepConfig(TAGS, decay_steps=4, epsilon=1e-2))
-    constant = step.optimiser(step.StepConfig(TAGS, epsilon=1e-2))
+    optimiser = step.optimiser(step.StepConfig(epsilon=1e-2), decay_steps=4)
+    constant = step.optimiser(step.StepConfig(epsilon=1e-2))
     one = jnp.ones(())
     state, plain = optimiser.init(one), constant.init(one)
     for k in range(5):
@@ -107,9 +107,9 @@ def test_randomness_is_a_function_of_the_step(normed):
 
 
 def test_the_seed_decides_where_it_starts(normed):
-    same = step.initial_state(NORMED, SHAPE)
+    same = step.initial_state(NORMED, TAGS, SHAPE)
     jax.tree.map(np.testing.assert_array_equal, same, normed)
-    other = step.initial_state(dataclasses.replace(NORMED, seed=1), SHAPE)
+    other = step.initial_state(dataclasses.replace(NORMED, seed=1), TAGS, SHAPE)
     assert (np.asarray(other.params["tags"]["kernel"]) != normed.params["tags"]["kernel"]).all()
 
 
@@ -196,4 +196,4 @@ def test_bfloat16_is_near_and_keeps_float32_parameters(normed):
 )
 def test_an_impossible_choice_is_refused(bad, message):
     with pytest.raises(InputError, match=message):
-        step.StepConfig(TAGS, **bad)
+        step.StepConfig(**bad)

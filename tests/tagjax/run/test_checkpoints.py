@@ -1,8 +1,10 @@
 """Checkpoints: what is kept, what is best, and exact round trips."""
 
 import contextlib
+import os
 import pathlib
 import shutil
+import tempfile
 import warnings
 
 import jax.numpy as jnp
@@ -12,6 +14,7 @@ from damage import cut, flip
 
 from tagjax.base.errors import InputError
 from tagjax.network.step import TrainState
+from tagjax.run import checkpoints as module
 from tagjax.run.checkpoints import Checkpoints
 
 
@@ -135,3 +138,51 @@ def test_within_an_epoch_a_checkpoint_is_the_newest_and_never_the_best(tmp_path)
     with contextlib.closing(Checkpoints(tmp_path / "c")) as checkpoints:
         assert (checkpoints.newest, checkpoints.best) == (15, 15)
         assert checkpoints.resume(state(0))[1] == {"epoch": 2}
+
+
+ODD = ("a[b]c", "back\\slash", "gs:", "a b", "*?", "\n", "音楽 🎵", os.fsdecode(b"\xff"))
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_folder_may_have_any_name(tmp_path, name):
+    save_all(tmp_path / name / "c", [1.0, 2.0])
+    with contextlib.closing(Checkpoints(tmp_path / name / "c")) as checkpoints:
+        got, record = checkpoints.resume(state(0))
+        assert checkpoints.best == 10
+    np.testing.assert_array_equal(got.params["w"], state(20).params["w"])
+    assert record == {"epoch": 2, "best_loss": 2.0}
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert kept(tmp_path / name / "c") == [10, 20]
+
+
+def test_the_first_checkpoint_is_read_back(tmp_path, monkeypatch):
+    """Orbax alone loses what it writes below `[b]`, and says so only to who reads it."""
+    monkeypatch.setattr(module, "_plain_alias", contextlib.nullcontext)
+    with contextlib.closing(Checkpoints(tmp_path / "a[b]c")) as checkpoints:
+        message = r"cannot be read back: .*; name a --run_dir"
+        with pytest.raises(InputError, match=message) as caught:
+            checkpoints.save(state(10), {"epoch": 1}, 5.0)
+        assert "\n" not in str(caught.value)
+
+
+def test_without_any_plain_path_nothing_is_begun(tmp_path, monkeypatch):
+    (tmp_path / "[tmp]").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "[tmp]"))
+    with pytest.raises(InputError, match="need a plain path, or TMPDIR"):
+        Checkpoints(tmp_path / "a[b]c")
+    assert not list((tmp_path / "[tmp]").iterdir())
+
+
+def test_a_lost_process_damages_no_checkpoint(tmp_path, monkeypatch):
+    """Reading needs all processes: where one is lost, what was read says nothing of the files."""
+    save_all(tmp_path / "c", [1.0])
+    monkeypatch.setattr(module.devices, "is_loss", lambda error: "Gloo" in str(error))
+
+    def lost(*args, **kwargs):
+        raise ValueError("UNKNOWN: Gloo AllGather failed")
+
+    with contextlib.closing(Checkpoints(tmp_path / "c")) as checkpoints:
+        monkeypatch.setattr(checkpoints._manager, "restore", lost)
+        with pytest.raises(ValueError, match="Gloo AllGather"):
+            checkpoints.resume(state(0))
+    assert kept(tmp_path / "c") == [10]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tagjax.base.errors import InputError
+from tagjax.base.interruption import InterruptedRunError
 from tagjax.network import step
 from tagjax.network.augment import AugmentConfig
 from tagjax.network.model import ModelConfig
@@ -12,7 +13,6 @@ from tagjax.run import devices
 
 TAGS, SHAPE = 3, (14, 8)
 CONFIG = step.StepConfig(
-    TAGS,
     ModelConfig(filters=(3, 4), pools=((2, 2), (3, 4)), gru_units=4),
     AugmentConfig(crop_frames=12, gain_db=6.0),
 )
@@ -21,7 +21,7 @@ CONFIG = step.StepConfig(
 @pytest.fixture(scope="module")
 def state():
     """Neither fresh statistics nor step 0, which could hide a mistake."""
-    fresh = jax.device_get(step.initial_state(CONFIG, SHAPE))
+    fresh = jax.device_get(step.initial_state(CONFIG, TAGS, SHAPE))
     rng = np.random.default_rng(0)
     stats = jax.tree.map(lambda x: np.float32(x + rng.uniform(size=x.shape)), fresh.batch_stats)
     return fresh.replace(step=np.int32(7), batch_stats=stats)
@@ -114,3 +114,55 @@ def test_half_a_description_of_the_processes_is_refused():
     devices.initialise(None, None, None)
     with pytest.raises(InputError, match="coordinator"):
         devices.initialise(None, 2, 0)
+
+
+LOSSES = [
+    ValueError("UNKNOWN: Gloo AllGather failed: pair.cc:547] Connection closed by peer"),
+    jax.errors.JaxRuntimeError("UNAVAILABLE: Failed to send RPC to coordination service"),
+    jax.errors.JaxRuntimeError("INTERNAL: Barrier failed because: task is set to ERROR\nmore"),
+    jax.errors.JaxRuntimeError("INTERNAL: NCCL operation ncclAllReduce failed: remote error"),
+]
+
+
+@pytest.fixture
+def leaving(monkeypatch):
+    """Exit codes with which this process, one of two, would leave."""
+    codes = []
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(devices, "_leave_at_exit", codes.append)
+    return codes
+
+
+@pytest.mark.parametrize("error", LOSSES, ids=str)
+def test_an_exchange_that_fails_is_a_lost_process(leaving, error):
+    message = "one of the 2 processes was lost; give all"
+    with pytest.raises(InputError, match=message) as caught, devices.together():
+        raise error
+    assert "\n" not in str(caught.value)
+    assert leaving == [devices.LOST] == [75]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("a.csv:3: the barrier"), 2),
+        (InterruptedRunError(15), 143),
+        (jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory"), 1),
+        (ValueError("a fault of ours"), 1),
+        (KeyboardInterrupt(), 1),
+    ],
+    ids=repr,
+)
+def test_whoever_fails_leaves_with_its_own_reason(leaving, error, code):
+    with pytest.raises(type(error)) as caught, devices.together():
+        raise error
+    assert caught.value is error
+    assert leaving == [code]
+
+
+def test_a_lone_process_ends_as_ever(monkeypatch):
+    monkeypatch.setattr(devices, "_leave_at_exit", None)
+    with pytest.raises(ValueError, match="Gloo"), devices.together():
+        raise LOSSES[0]
+    with devices.together():
+        pass

@@ -13,7 +13,7 @@ from tagjax.run import devices, resident
 PARTS = {"train": 22, "validation": 5}
 SHAPE = (12, 8)
 WHOLE = slice(0, 4)
-CONFIG = step.StepConfig(3, ModelConfig(filters=(3,), pools=((3, 4),), gru_units=4))
+CONFIG = step.StepConfig(ModelConfig(filters=(3,), pools=((3, 4),), gru_units=4))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_batches_cut_out_on_the_devices_are_those_of_the_host(dtype):
         "position": np.arange(8, dtype=np.int32),
     }
     gradients = devices.gradients(CONFIG)
-    state = jax.device_get(step.initial_state(CONFIG, SHAPE))
+    state = jax.device_get(step.initial_state(CONFIG, 3, SHAPE))
     there, here = (gradients(state, batch | {"mel": each}) for each in (cut, host))
     jax.tree.map(np.testing.assert_array_equal, there, here)
 

@@ -31,6 +31,7 @@ def write(path, text):
         (read_translation, "source,target,relation\na,b,exact\na,c,exatc\n", ":3: .*'exatc'"),
         (read_translation, "source,target,relation\na,a,exact\n", ":2: 'a' is paired with itself"),
         (read_translation, "source,target\nb:x,a:x\n", "'relation' is missing"),
+        (read_translation, "tag,relation\nx,exact\n", ":1: expected the columns source,target"),
         (read_translation, "q_tag,r_tag,relation\nx,y,exact\n", "'q_tag' is of the tag system"),
         (read_taxonomy, "style,genre\na,b\nb,c\nc,a\n", "goes in a circle"),
         (read_taxonomy, "style,genre\na,b\na,b\n", ":3: the pair a, b is already in row 2"),
@@ -41,6 +42,25 @@ def test_bad_tables_are_refused_with_file_and_line(tmp_path, read, text, message
     with pytest.raises(InputError, match=message) as caught:
         read(path)
     assert str(caught.value).startswith(str(path))
+
+
+def test_a_name_of_both_systems_is_a_pair(tmp_path):
+    """Without prefixes, `ambient` of one system and `ambient` of the other."""
+    path = write(tmp_path / "t.csv", "b_tag,a_tag,relation\nambient,ambient,exact\n")
+    assert read_translation(path, ("a:", "b:")) == (Relation("b:ambient", "a:ambient"),)
+
+
+def test_tags_are_cleaned_as_those_of_catalogues_are(tmp_path):
+    path = write(tmp_path / "t.csv", "tag,duplicate\nm\u0075\u0301sica,\u200bm  b\n")
+    assert read_duplicates(path) == (("m\u00fasica", "m b"),)
+
+
+def test_the_tables_of_the_corpus(shared):
+    corpus = shared / "corpus"
+    assert len(read_taxonomy(corpus / "taxonomy_a.csv", "a:").pairs()) == 49
+    relations = read_translation(corpus / "translation.csv", ["a:", "b:"])
+    assert Relation("b:argentine", "a:tango") in relations
+    assert {r.relation for r in relations} <= {"exact", "broad", "narrow", "close", "related"}
 
 
 def test_lines_are_those_of_the_file(tmp_path):

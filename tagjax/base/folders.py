@@ -1,0 +1,37 @@
+"""Walking through people's folders, past what the system keeps in them."""
+
+import os
+import pathlib
+from collections.abc import Iterator
+
+from tagjax.base.files import PathLike
+
+_SYSTEM = frozenset(
+    (
+        "__macosx",  # Resource forks, as macOS packs them into zip files.
+        *("@eadir", "#recycle", "#snapshot"),  # Synology
+        *("@recycle", "@recently-snapshot", "@__thumb"),  # QNAP
+        *("$recycle.bin", "recycler", "system volume information"),  # Windows
+        *("network trash folder", "temporary items"),  # AppleShare
+        *("lost+found", "~snapshot"),
+    )
+)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is none of the user's own.
+
+    >>> [is_hidden(name) for name in (".trash", "@eaDir", "#1 Hits")]
+    [True, True, False]
+    """
+    return name.startswith(".") or name.lower() in _SYSTEM
+
+
+def files_below(folder: PathLike) -> Iterator[pathlib.Path]:
+    """Paths of the files in a folder and below it, hidden and system folders left out.
+
+    Links to folders are not followed; the folder itself may have any name.
+    """
+    for at, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        yield from (pathlib.Path(at, name) for name in names if not is_hidden(name))

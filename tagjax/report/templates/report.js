@@ -187,21 +187,25 @@
       const pixels = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : 30);
       view.zoom(Math.exp(Math.min(Math.max(pixels, -100), 100) / 300), event);
     }, { passive: false });
-    let held = null;
+    let held = null; // Where a drag began, or has come to.
     svg.addEventListener("pointerdown", (event) => {
       if (zooms && event.pointerType !== "touch" && event.button === 0) held = event;
+      tell(event, lines(event));
     });
     svg.addEventListener("pointermove", (event) => {
-      if (held && event.buttons) {
-        svg.setPointerCapture(event.pointerId);
-        view.move(event.clientX - held.clientX, event.clientY - held.clientY);
-        held = event;
-        tell(event, null);
-      } else {
+      if (!held || !event.buttons) {
         tell(event, lines(event));
+        return;
       }
+      const [x, y] = [event.clientX - held.clientX, event.clientY - held.clientY];
+      if (!svg.hasPointerCapture(event.pointerId)) {
+        if (Math.hypot(x, y) < 4) return; // A click, so far.
+        svg.setPointerCapture(event.pointerId);
+      }
+      view.move(x, y);
+      held = event;
+      tell(event, null);
     });
-    svg.addEventListener("pointerdown", (event) => tell(event, lines(event)));
     for (const over of ["pointerup", "pointercancel"]) {
       svg.addEventListener(over, () => { held = null; });
     }

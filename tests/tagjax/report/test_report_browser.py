@@ -1,6 +1,6 @@
 """The report in headless Chromium, without network (skips where there is no Chromium)."""
 
-import html
+import base64
 import json
 import os
 import shutil
@@ -14,7 +14,7 @@ import pytest
 from tagjax import tasks
 from tagjax.base import files
 from tagjax.manifest.lists import Excerpts, Manifest
-from tagjax.report import describe
+from tagjax.report import describe, description
 from tagjax.report import page as report
 from tagjax.similarity.matrix import Similarity
 from tagjax.vocabulary.taxonomy import Taxonomy
@@ -66,6 +66,7 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        self.resize()
 
     def call(self, method, **parameters):
         self._number += 1
@@ -102,11 +103,32 @@ class Browser:
             assert time.monotonic() < end, f"never came true: {script}"
             time.sleep(0.05)
 
+    def resize(self, width=1200, mobile=False):
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=800,
+            deviceScaleFactor=1,
+            mobile=mobile,
+        )
+
+    def mouse(self, kind, x, y, count=1, buttons=1):
+        """A real event of the left button."""
+        self.call(
+            "Input.dispatchMouseEvent",
+            type=kind,
+            x=x,
+            y=y,
+            button="left" if buttons else "none",
+            buttons=buttons,
+            clickCount=count,
+        )
+
     def open(self, path, drawn=DRAWN):
         self.events = []
         self.call("Page.navigate", url=path.as_uri())
         self.wait("document.readyState === 'complete'")
-        self.wait(f"document.querySelectorAll('.one:not([hidden]) > .figure').length === {drawn}")
+        self.wait(f"document.querySelectorAll('.panel:not([hidden]) > .figure').length === {drawn}")
 
     def trouble(self):
         """Whatever the page complained of or asked the network for."""
@@ -133,8 +155,15 @@ class Browser:
         self._process.wait()
 
 
-FIRST = "document.querySelector('#errors .one:not([hidden])')"
-VISIBLE = "[...document.querySelectorAll('#ranked .one:not([hidden]) tbody tr:not([hidden])')]"
+READY = (
+    "[...document.querySelectorAll('.panel:not([hidden]) > .figure')]"
+    ".every(f => f.dataset.ready !== undefined)"
+)
+MAP = "document.querySelector('#map .panel:not([hidden]) svg')"
+HEAT = "document.querySelector('#heat .panel:not([hidden]) svg')"
+TOOLTIP = "document.querySelector('#tooltip')"
+FIRST = "document.querySelector('#errors .panel:not([hidden])')"
+VISIBLE = "[...document.querySelectorAll('#ranked .panel:not([hidden]) tbody tr:not([hidden])')]"
 
 
 @pytest.fixture(scope="module")
@@ -148,12 +177,17 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    similarities = {}
+def similarities():
+    found = {}
     for name, seed in (("fw", 0), ("fc", 1)):
         vectors = np.random.default_rng(seed).normal(size=(6, len(TAGS)))
         vectors /= np.linalg.norm(vectors, axis=0)
-        similarities[name] = Similarity(TAGS, vectors.T @ vectors)
+        found[name] = Similarity(TAGS, vectors.T @ vectors)
+    return found
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory, similarities):
     truth = Truth(Taxonomy.of((tag, "<b>a</b>") for tag in TAGS[:-3]))
     evaluation = tasks.evaluate("taxonomy", similarities, truth)
     path = tmp_path_factory.mktemp("report") / "report.html"
@@ -164,26 +198,48 @@ def path(tmp_path_factory):
 @pytest.fixture
 def page(browser, path):
     browser.open(path)
-    drawn = "[...document.querySelectorAll('.one:not([hidden]) > .figure')].every(f => f.data)"
-    browser.wait(drawn)
+    browser.wait(READY)
     return browser
+
+
+def point(page, element, kind="pointermove", across=0.5, down=0.5):
+    """A pointer over an element, which is in sight by then."""
+    page.run(f"""(() => {{ const e = {element}; e.scrollIntoView({{block: 'center'}});
+        const box = e.getBoundingClientRect(); e.dispatchEvent(new PointerEvent('{kind}',
+        {{clientX: box.left + {across} * box.width, clientY: box.top + {down} * box.height,
+        bubbles: true}})); }})()""")
 
 
 def test_the_page_opens_in_peace_and_without_network(page):
     assert page.run("document.title") == "Mine"
-    assert page.run("document.querySelectorAll('.figure .main-svg').length") >= 2 * DRAWN
-    assert page.run("document.querySelectorAll('.figure .scatterlayer .point').length") == len(TAGS)
-    assert page.run("document.querySelectorAll('.figure .hm image').length") == 1
+    visible = "document.querySelectorAll('.panel:not([hidden]) > .figure svg"
+    assert page.run(f"{visible}').length") == DRAWN
+    assert page.run(f"{visible} [data-part=marker]').length") == len(TAGS)
+    assert page.run(f"{visible} image[data-part=cells]').length") == 1
+    assert page.run(f"{MAP}.getBoundingClientRect().width") > 300
+    assert page.run(f"{HEAT}.getBoundingClientRect().width") > 300
     assert page.trouble() == []
 
 
-def test_no_button_sends_the_figures_away(page):
-    buttons = "[...document.querySelectorAll('.modebar-btn')].map(b => b.dataset.title)"
-    titles = " ".join(page.run(buttons))
-    assert "PNG" in titles
-    assert not any(word in titles.lower() for word in ("share", "cloud", "edit", "plotly"))
+def test_figures_are_saved_and_never_sent(browser, path, tmp_path):
+    browser.open(path)
+    browser.wait(READY)
+    buttons = "[...document.querySelectorAll('.panel:not([hidden]) .buttons button')]"
+    titles = set(browser.run(f"{buttons}.map(b => b.title)"))
+    assert titles == {"Zoom in", "Zoom out", "Save as PNG", "Save as SVG"}
     outside = "[...document.querySelectorAll('[href]')].filter(a => /^http/.test(a.href)).length"
-    assert page.run(outside) == 0
+    assert browser.run(outside) == 0
+    browser.run("""window.saved = []; HTMLAnchorElement.prototype.click = function () {
+        window.saved.push([this.download, this.href]); }""")
+    browser.run(f"{buttons}.filter(b => b.title.startsWith('Save')).forEach(b => b.click())")
+    browser.wait("window.saved.length === 4")
+    saved = dict(browser.run("window.saved.filter((_, k) => k < 4)"))
+    assert set(saved) == {"figure.png", "figure.svg"}
+    head, _, data = saved["figure.png"].partition(",")
+    assert head == "data:image/png;base64"
+    assert base64.b64decode(data).startswith(b"\x89PNG")
+    assert saved["figure.svg"].startswith("data:image/svg+xml")
+    assert browser.trouble() == []
 
 
 @pytest.mark.parametrize("trusting", [False, True], ids=["with policy", "without policy"])
@@ -192,19 +248,18 @@ def test_a_hostile_tag_is_text(browser, path, trusting):
     browser.call("Page.setBypassCSP", enabled=trusting)
     browser.open(path)
     try:
-        browser.wait(
-            "[...document.querySelectorAll('.one:not([hidden]) > .figure')].every(f => f.data)"
-        )
-        # tooltips, and the names of all styles on the map
-        browser.run("document.querySelector('#labels').click()")
-        browser.run(
-            "Promise.all([...document.querySelector('#map .one:not([hidden]) .figure').data"
-            ".keys()].map(t => Plotly.Fx.hover(document.querySelector("
-            "'#map .one:not([hidden]) .figure'), [{curveNumber: t, pointNumber: 0}])))"
-        )
-        browser.wait("document.querySelector('#map .hoverlayer').textContent.includes('genre:')")
+        browser.wait(READY)
+        # tooltips of all markers and of the heat map, and the names of all styles on the map
+        said = browser.run(f"""[...{MAP}.querySelectorAll('[data-part=marker] use')].map(use => {{
+            use.dispatchEvent(new PointerEvent('pointermove', {{bubbles: true}}));
+            return {TOOLTIP}.innerText; }}).join(' ')""")
+        assert OWNED in said
+        assert "</script><script>document.title=0</script>" in said
+        point(browser, f"{HEAT}.querySelector('image')", across=0.05, down=0.1)
+        assert browser.run(f"{TOOLTIP}.hidden") is False
         assert browser.run("document.title") == "Mine"
-        assert browser.run("document.querySelectorAll('main img, main td b, svg a').length") == 0
+        odd = "document.querySelectorAll('main img, main td b, svg a, svg script, #tooltip * *')"
+        assert browser.run(f"{odd}.length") == 0
         assert OWNED in browser.run("document.querySelector('#ranked').textContent")
         labels = browser.run("document.querySelector('#map').textContent")
         assert "<a href='https://e.x'>e</a>" in labels
@@ -215,12 +270,12 @@ def test_a_hostile_tag_is_text(browser, path, trusting):
 
 
 def column(page, section, i):
-    rows = f"document.querySelector('#{section} .one:not([hidden]) tbody').rows"
+    rows = f"document.querySelector('#{section} .panel:not([hidden]) tbody').rows"
     return page.run(f"[...{rows}].map(row => row.cells[{i}].textContent)")
 
 
 def sort(page, section, i):
-    heads = f"document.querySelectorAll('#{section} .one:not([hidden]) thead th')"
+    heads = f"document.querySelectorAll('#{section} .panel:not([hidden]) thead th')"
     page.run(f"{heads}[{i}].querySelector('button').click()")
     return page.run(f"{heads}[{i}].getAttribute('aria-sort')")
 
@@ -240,12 +295,12 @@ def test_a_click_on_a_heading_sorts(page):
 
 def test_the_search_hides_other_rows(page):
     find = """(text) => { const input = document.querySelector(
-        '#ranked .one:not([hidden]) input'); input.value = text;
+        '#ranked .panel:not([hidden]) input'); input.value = text;
         input.dispatchEvent(new Event('input')); }"""
     page.run(f"({find})('STYLE 1')")
     expected = {tag for tag in TAGS if tag.startswith("style 1")}
     assert set(page.run(f"{VISIBLE}.map(row => row.cells[0].textContent)")) == expected
-    count = "document.querySelector('#ranked .one:not([hidden]) .count').textContent"
+    count = "document.querySelector('#ranked .panel:not([hidden]) .count').textContent"
     assert page.run(count) == f"{len(expected)} of 23 rows"
     page.run(f"({find})('')")
     assert page.run(f"{VISIBLE}.length") == 23
@@ -257,31 +312,136 @@ def test_one_embedding_is_shown_at_a_time(page):
     first = page.run(f"{FIRST}.textContent")
     page.run("document.querySelector('input[data-name=fw]').click()")
     assert page.run(f"{FIRST}.textContent") != first
-    assert page.run("document.querySelectorAll('#errors .one:not([hidden])').length") == 1
-    page.wait("[...document.querySelectorAll('.one:not([hidden]) > .figure')].every(f => f.data)")
+    assert page.run("document.querySelectorAll('#errors .panel:not([hidden])').length") == 1
+    page.wait(READY)
     assert page.run("document.querySelector('#heat .which').textContent") == "fw"
 
 
+NAMES_SHOWN = (
+    f"[...{MAP}.querySelectorAll('[data-part=name]')].filter(e => e.getClientRects().length"
+    " && getComputedStyle(e).opacity === '1').map(e => e.dataset.tag)"
+)
+FIND = """((text) => { const find = document.querySelector('#find'); find.value = text;
+    find.dispatchEvent(new Event('input')); })"""
+
+
 def test_a_tag_is_found_on_the_map(page):
-    page.run("""(() => { const find = document.querySelector('#find'); find.value = 'Style 19';
-        find.dispatchEvent(new Event('input')); })()""")
-    texts = "[...document.querySelectorAll('#map .textpoint text')].map(t => t.textContent.trim())"
-    page.wait(f"JSON.stringify({texts}.filter(Boolean)) === '[\"style 19\"]'")
-    page.run("""(() => { const find = document.querySelector('#find'); find.value = '';
-        find.dispatchEvent(new Event('input')); })()""")
-    page.wait(f"{texts}.filter(Boolean).length === 3")  # the genres again
+    page.run(f"{FIND}('Style 19')")
+    assert page.run(NAMES_SHOWN) == ["style 19"]
+    bright = "[data-part=marker]:not(.faint)"
+    assert page.run(f"{MAP}.querySelectorAll('{bright}').length") == 1
+    page.run(f"{FIND}('')")
+    assert set(page.run(NAMES_SHOWN)) == set(TAGS)
+    page.run("document.querySelector('#labels').click()")
+    assert set(page.run(NAMES_SHOWN)) == set(TAGS[-3:])  # the genres alone
+    page.run(f"{FIND}('style 3')")  # by name, though no name of a style is shown
+    assert page.run(NAMES_SHOWN) == ["style 3"]
+    assert page.run(f"{MAP}.querySelectorAll('{bright}').length") == 1
     assert page.trouble() == []
 
 
-def test_a_tooltip_of_the_heat_map_names_the_pair(page):
-    page.run("""Plotly.Fx.hover(document.querySelector('#heat .one:not([hidden]) .figure'),
-        [{xval: 3, yval: 5}], 'xy')""")
-    page.wait("document.querySelector('#heat .hoverlayer').textContent !== ''")
-    told = page.run("document.querySelector('#heat .hoverlayer').textContent")
-    x, y, z = page.run("""(() => { const data = document.querySelector(
-        '#heat .one:not([hidden]) .figure').data[0]; return [data.x[3], data.y[5], data.z[5][3]];
-        })()""")
-    assert told == html.unescape(f"{y}{x}{z:.3f}")
+def test_a_tooltip_of_the_map_names_the_nearest(page, similarities):
+    tag = "style 7"
+    marker = f"{MAP}.querySelector('[data-part=marker][data-tag=\"{tag}\"]')"
+    point(page, f"{marker}.querySelector('use')")
+    nearest = [f"{score:.3f} {other}" for other, score in similarities["fc"].nearest(tag, 5)]
+    lines = page.run(f"[...{TOOLTIP}.children].map(line => line.textContent)")
+    assert lines == [tag, "in genre:<b>a</b>", *nearest]
+    box = page.run(f"(({{left, right}}) => [left, right])({TOOLTIP}.getBoundingClientRect())")
+    assert box[0] >= 0
+    assert box[1] <= page.run("document.documentElement.clientWidth")
+    point(page, MAP, "pointerleave")
+    assert page.run(f"{TOOLTIP}.hidden")
+
+
+def test_a_tooltip_of_the_heat_map_names_the_pair(page, similarities):
+    data = json.loads(
+        page.run("""document.querySelector(
+        '#heat .panel:not([hidden]) .figure').nextElementSibling.textContent""")
+    )
+    names, n = data["names"], len(TAGS)
+    for x, y in ((3, 5), (5, 3), (0, 0), (n - 1, 2)):
+        image = f"{HEAT}.querySelector('image')"
+        point(page, image, across=(x + 0.5) / n, down=(y + 0.5) / n)
+        lines = page.run(f"[...{TOOLTIP}.children].map(line => line.textContent)")
+        places = [TAGS.index(names[k]) for k in (y, x)]
+        score = similarities["fc"].matrix[tuple(places)]
+        assert lines == [names[y], names[x], f"{score:.3f}"]
+    point(page, image, across=1.01, down=0.5)
+    assert page.run(f"{TOOLTIP}.hidden")
+
+
+def test_the_wheel_zooms_a_drag_moves_and_a_double_click_returns(page):
+    view = f"{MAP}.getAttribute('viewBox').split(' ').map(Number)"
+    whole = page.run(view)
+    wheel = f"""((deltaY) => {{ const box = {MAP}.getBoundingClientRect();
+        const at = {{clientX: box.left + 0.25 * box.width, clientY: box.top + 0.5 * box.height}};
+        return {MAP}.dispatchEvent(new WheelEvent(
+            'wheel', {{deltaY, cancelable: true, bubbles: true, ...at}})); }})"""
+    assert page.run(f"{wheel}(100)") is True  # Out of the whole: the page moves on.
+    assert page.run(view) == whole
+    assert page.run(f"{wheel}(-100)") is False
+    x, y, width, height = page.run(view)
+    assert 0 < width < whole[2]
+    assert width / height == pytest.approx(whole[2] / whole[3])
+    assert x + 0.25 * width == pytest.approx(whole[0] + 0.25 * whole[2], abs=0.5)
+    assert y + 0.5 * height == pytest.approx(whole[1] + 0.5 * whole[3], abs=0.5)
+    page.run(f"{MAP}.scrollIntoView({{block: 'center'}})")
+    left, top = page.run(f"(({{left, top}}) => [left, top])({MAP}.getBoundingClientRect())")
+    top = max(top, 100)
+    page.mouse("mousePressed", left + 90, top + 90)
+    page.mouse("mouseMoved", left + 88, top + 90)
+    assert page.run(view) == [x, y, width, height]  # A click may tremble.
+    page.mouse("mouseMoved", left + 70, top + 90)
+    page.mouse("mouseReleased", left + 70, top + 90)
+    page.mouse("mouseMoved", left + 30, top + 90, buttons=0)
+    moved = page.run(view)
+    assert moved[0] > x
+    assert moved[1:] == pytest.approx([y, width, height])
+    for count in (1, 2):
+        page.mouse("mousePressed", left + 90, top + 90, count)
+        page.mouse("mouseReleased", left + 90, top + 90, count)
+    assert page.run(view) == whole
+    assert page.trouble() == []
+
+
+def test_a_key_of_the_legend_hides_its_series(page):
+    key = f"{MAP}.querySelector('[data-part=key]')"
+    number = page.run(f"{key}.dataset.series")
+    markers = f"[...{MAP}.querySelectorAll('[data-part=marker]')]"
+    series = f"{markers}.filter(e => e.getClientRects().length).map(e => e.dataset.series)"
+    before = page.run(series)
+    page.run(f"{key}.scrollIntoView({{block: 'center'}})")
+    x, y = page.run(
+        f"(b => [b.x + b.width / 2, b.y + b.height / 2])({key}.getBoundingClientRect())"
+    )
+
+    def click(count=1):
+        page.mouse("mousePressed", x, y, count)
+        page.mouse("mouseReleased", x, y, count)
+
+    click()
+    assert page.run(series) == [k for k in before if k != number]
+    click()
+    assert page.run(series) == before
+    for expected in ({number}, set(before)):  # A double click is two clicks first.
+        click(1)
+        click(2)
+        assert set(page.run(series)) == expected
+
+
+@pytest.mark.parametrize("width", [360, 1300])
+def test_the_page_is_as_wide_as_the_screen(browser, path, width):
+    browser.resize(width, mobile=width < 800)
+    try:
+        browser.open(path)
+        browser.wait(READY)
+        wide = browser.run("document.documentElement.scrollWidth")
+        assert wide <= width
+        assert browser.run(f"{MAP}.getBoundingClientRect().width") >= min(width, 640) - 40
+        assert browser.run("document.querySelector('#labels').checked") is (width > 800)
+    finally:
+        browser.resize()
 
 
 def test_a_data_set_opens_in_peace(browser, tmp_path):
@@ -291,16 +451,26 @@ def test_a_data_set_opens_in_peace(browser, tmp_path):
     both = tuple((tag, TAGS[k - 1]) for k, tag in enumerate(TAGS))
     part = Excerpts(artists, TAGS, *times, artists, tags=both)
     made = describe.describe(Manifest({"train": part}, Vocabulary.guess(TAGS)))
-    *_, path = report.write_description(tmp_path, made, describe.genres(made), "Mine")
+    *_, path = description.write_description(tmp_path, made, describe.genres(made), "Mine")
     browser.open(path, drawn=4)
-    browser.wait("[...document.querySelectorAll('.figure')].every(f => f.data)")
+    browser.wait(READY)
     assert browser.run("document.title") == "Mine"
-    assert browser.run("document.querySelectorAll('#tags .scatterlayer .point').length") == 3 * n
-    assert browser.run("document.querySelectorAll('#cooccurrence .hm image').length") == 1
+    dots = "[...document.querySelectorAll('#tags [data-part=dots] use')]"
+    assert browser.run(f"{dots}.length") == 3 * n
+    assert (
+        browser.run("document.querySelectorAll('#cooccurrence image[data-part=cells]').length") == 1
+    )
     assert OWNED in browser.run("document.querySelector('#tags table').textContent")
     assert OWNED in browser.run("document.querySelector('#tags .figure').textContent")
-    titles = "[...document.querySelectorAll('#tags .legendtext')].map(t => t.textContent)"
-    assert [title.split()[0] for title in browser.run(titles)] == ["tracks", "tracks", "excerpts"]
+    titles = (
+        "[...document.querySelectorAll('#tags text[data-part=key], #tags [data-part=key] text')]"
+    )
+    titles = browser.run(f"{titles}.map(t => t.textContent)")
+    assert [title.split()[0] for title in titles] == ["tracks", "tracks", "excerpts"]
+    browser.run(f"{dots}[0].dispatchEvent(new PointerEvent('pointermove', {{bubbles: true}}))")
+    told = browser.run(f"[...{TOOLTIP}.children].map(line => line.textContent)")
+    assert told[0] in TAGS
+    assert told[1] == "tracks with the tag: 2"
     shown = "document.querySelector('#tags tbody').rows[0].cells[0].textContent"
     before = browser.run(shown)
     browser.run("document.querySelector('#tags thead button').click()")

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -93,7 +93,7 @@ def predict(
     reporter.begin("predict", math.ceil(len(examples) / config.batch_size))
     mapped = devices.predict_step(config.step)
     batches = loader.eval_batches(examples, load, devices.local_share(config.batch_size))
-    with _writing(folder, dataset, len(examples), state) as writer, stop.deferred():
+    with _writing(folder, dataset, len(examples), state, parts) as writer, stop.deferred():
         for number, batch in enumerate(batches):
             if asked := devices.agree(stop.asked, number):
                 raise InterruptedRunError(asked, "while predicting; the same command does it anew")
@@ -108,17 +108,26 @@ def predict(
 
 @contextlib.contextmanager
 def _writing(
-    folder: pathlib.Path, dataset: Dataset, rows: int, state: step.TrainState
+    folder: pathlib.Path, dataset: Dataset, rows: int, state: step.TrainState, parts: Parts
 ) -> Iterator[predictions.Writer | None]:
     """The writer of the predictions, in process 0; the last layer's kernel goes beside them."""
     if not devices.is_leader():
         yield None
         return
-    with predictions.writing(folder, dataset.tags, rows) as writer:
+    learnt = [labels_of(dataset, parts.train)]
+    with predictions.writing(folder, dataset.tags, rows, learnt) as writer:
         path = folder.with_name("fw_kernel.npy")
         with files.atomic_path(path) as temporary, temporary.open("wb") as file:
             np.save(file, np.asarray(state.params["tags"]["kernel"]), allow_pickle=False)
         yield writer
+
+
+def labels_of(dataset: Dataset, parts: Sequence[str]) -> predictions.Labels:
+    """How many excerpts and artists the labels of some parts have; read from disk once."""
+    examples = loader.Examples(dataset, parts, loader.LoaderConfig())
+    read = (examples.read(i) for i in range(len(examples)))
+    pairs = ((int(example["label"]), example["artist_id"]) for example in read)
+    return predictions.Labels.of(pairs, len(dataset.tags))
 
 
 def _excerpt(example: dict, dataset: Dataset) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """Predictions: what the classifier says of excerpts it has not learnt from (section 2.4).
 
 A folder with `probabilities.npy` (P, float32 [N_s, N_c], rows sum to 1), `occurrences.npy`
-(M, uint8 [N_s, N_c], the full annotations), `excerpts.csv` (whose rows these are) and
-`tags.txt` (whose columns). The arrays are memory-mapped, never wholly in memory.
+(M, uint8 [N_s, N_c], the full annotations), `excerpts.csv` (whose rows these are), `tags.txt`
+(whose columns) and `labels.csv` (what the model, or each fold's, was trained on). The arrays are
+memory-mapped, never wholly in memory.
 """
 
 import contextlib
@@ -10,7 +11,7 @@ import dataclasses
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -19,7 +20,38 @@ from tagjax.base.files import PathLike
 from tagjax.base.tables import read_table, write_table
 
 COLUMNS = ("sng_id", "label", "part", "artist_id", "album_id", "tags")
+LABEL_COLUMNS = ("model", "tag", "excerpts", "artists")
 _ARRAYS = {"probabilities": np.float32, "occurrences": np.uint8}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Labels:
+    """What a model was trained on.
+
+    Attributes:
+      excerpts: int64 [N_c], those with the tag as their label.
+      artists: int64 [N_c], their artists; None where the data set does not know them.
+    """
+
+    excerpts: np.ndarray
+    artists: np.ndarray | None
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[int, str]], tags: int) -> "Labels":
+        """Counts (place of the label, artist) of excerpts; all artists "" if unknown.
+
+        >>> counted = Labels.of([(0, "x"), (0, "x"), (2, "y")], 3)
+        >>> counted.excerpts.tolist(), counted.artists.tolist()
+        ([2, 0, 1], [1, 0, 1])
+        """
+        excerpts, artists = np.zeros(tags, np.int64), np.zeros(tags, np.int64)
+        seen = set()
+        for label, artist in pairs:
+            excerpts[label] += 1
+            seen.add((label, artist))
+        for label, _ in seen:
+            artists[label] += 1
+        return cls(excerpts, artists if any(artist for _, artist in seen) else None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +63,14 @@ class Predictions:
       probabilities: float32 [N_s, N_c], memory-mapped.
       occurrences: uint8 [N_s, N_c], memory-mapped; all zero in a column that no track has.
       excerpts: {column: N_s values}, the columns of `COLUMNS`.
+      labels: what each model was trained on; none where an older run did not record it.
     """
 
     tags: tuple[str, ...]
     probabilities: np.ndarray
     occurrences: np.ndarray
     excerpts: dict[str, list[str]]
+    labels: tuple[Labels, ...] = ()
 
 
 class Writer:
@@ -67,8 +101,17 @@ class Writer:
 
 
 @contextlib.contextmanager
-def writing(folder: PathLike, tags: Sequence[str], rows: int) -> Iterator[Writer]:
-    """Yields a `Writer` of a folder that appears whole when the block ends, or not at all."""
+def writing(
+    folder: PathLike, tags: Sequence[str], rows: int, labels: Sequence[Labels] = ()
+) -> Iterator[Writer]:
+    """Yields a `Writer` of a folder that appears whole when the block ends, or not at all.
+
+    Args:
+      folder: the place of it.
+      tags: N_c names of columns.
+      rows: N_s, which the block has to write.
+      labels: what each model was trained on, if known.
+    """
     folder = pathlib.Path(folder)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -81,10 +124,48 @@ def writing(folder: PathLike, tags: Sequence[str], rows: int) -> Iterator[Writer
             raise RuntimeError(f"{folder}: {len(writer.excerpts)} rows written of {rows}")
         write_table(temporary / "excerpts.csv", COLUMNS, writer.excerpts)
         (temporary / "tags.txt").write_text("".join(f"{t}\n" for t in tags), encoding="utf-8")
+        if labels:
+            write_table(temporary / "labels.csv", LABEL_COLUMNS, _label_rows(tags, labels))
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _label_rows(tags: Sequence[str], labels: Sequence[Labels]) -> Iterator[tuple]:
+    """Rows of `labels.csv`; unknown artists are empty."""
+    for number, counted in enumerate(labels):
+        artists = [""] * len(tags) if counted.artists is None else counted.artists.tolist()
+        for tag, excerpts, some in zip(tags, counted.excerpts.tolist(), artists, strict=True):
+            yield number, tag, excerpts, some
+
+
+def _read_labels(path: pathlib.Path, tags: Sequence[str]) -> tuple[Labels, ...]:
+    """The content of `labels.csv`; nothing where there is none.
+
+    Raises:
+      InputError: it is damaged.
+    """
+    if not path.exists():
+        return ()
+    table = read_table(path, LABEL_COLUMNS)
+    models = len(table["tag"]) // len(tags)
+    damaged = InputError(f"{path}: damaged; make the predictions anew")
+    numbers = [str(k) for k in range(models) for _ in tags]
+    if not models or table["tag"] != [*tags] * models or table["model"] != numbers:
+        raise damaged
+    known = any(table["artists"])
+    try:
+        excerpts = np.array(table["excerpts"], np.int64).reshape(models, -1)
+        artists = np.array(table["artists"] if known else [0], np.int64)
+    except ValueError:
+        raise damaged from None
+    if (excerpts < 0).any() or (artists < 0).any():
+        raise damaged
+    return tuple(
+        Labels(some, artists.reshape(models, -1)[k] if known else None)
+        for k, some in enumerate(excerpts)
+    )
 
 
 def read(folder: PathLike) -> Predictions:
@@ -111,7 +192,8 @@ def read(folder: PathLike) -> Predictions:
                 f"{folder / name}.npy: shape {array.shape}, but excerpts.csv has "
                 f"{len(excerpts['sng_id'])} rows and tags.txt {len(tags)} tags"
             )
-    return Predictions(tags, arrays[0], arrays[1], excerpts)
+    labels = _read_labels(folder / "labels.csv", tags)
+    return Predictions(tags, arrays[0], arrays[1], excerpts, labels)
 
 
 def merge(folders: Sequence[PathLike], folder: PathLike) -> None:
@@ -125,7 +207,13 @@ def merge(folders: Sequence[PathLike], folder: PathLike) -> None:
         if one.tags != several[0].tags:
             raise InputError(f"{path}/tags.txt differs from {folders[0]}/tags.txt")
     rows = sum(len(one.probabilities) for one in several)
-    with writing(folder, several[0].tags, rows) as writer:
+    # Of all models or none: what one of them was trained on says nothing of the others.
+    labels = (
+        [some for one in several for some in one.labels]
+        if all(one.labels for one in several)
+        else []
+    )
+    with writing(folder, several[0].tags, rows, labels) as writer:
         for one in several:
             table = zip(*(one.excerpts[name] for name in COLUMNS), strict=True)
             for probabilities, excerpt in zip(one.probabilities, table, strict=True):

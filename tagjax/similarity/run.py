@@ -25,6 +25,41 @@ TRUTH = "truth"
 
 
 @dataclasses.dataclass(frozen=True)
+class TrainedConfig:
+    """When a tag counts as trained, so that fw and fc have a direction for it.
+
+    The output unit of a tag that was never, or hardly, a label is what chance and regularisation
+    left of it. Every model of the run has to have been shown enough; with folds the one that
+    predicts a tag's own excerpts has learnt from the other folds alone.
+
+    Attributes:
+      least_labels: excerpts with the tag as their label, among those trained on. One is the least
+        that moves the unit at all.
+      least_artists: their artists. What is learnt from one artist is that artist, not the tag.
+    """
+
+    least_labels: int = 1
+    least_artists: int = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Accuracy:
+    """How often the first of a run's answers is the label, for excerpts held out.
+
+    Attributes:
+      hits: bool [n], of each excerpt.
+      tags: N_c; whoever guesses is right once in so many.
+      commonest: the label that most of these excerpts have.
+      commonest_share: of them; whoever always answers it is right so often.
+    """
+
+    hits: np.ndarray
+    tags: int
+    commonest: str
+    commonest_share: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Run:
     """What a finished run knows of its tags.
 
@@ -35,6 +70,7 @@ class Run:
       predictions: of its test split, or of all folds.
       truth: the tables of truth that it keeps, as a default.
       metadata: of its data set, such as `experiment` and `multi_label`.
+      trained: when a tag counts as trained.
     """
 
     path: pathlib.Path
@@ -43,6 +79,71 @@ class Run:
     predictions: predictions.Predictions
     truth: Truth = Truth()
     metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    trained: TrainedConfig = TrainedConfig()
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether whole annotations are known; if not, each excerpt has its label alone."""
+        known = self.metadata.get("multi_label")
+        return any(self.predictions.excerpts["tags"]) if known is None else bool(known)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The embeddings that the run has: labels alone say nothing of tags that go together."""
+        return tuple(name for name in embeddings.NAMES if name != "fdist" or self.multi_label)
+
+    @functools.cached_property
+    def untrained(self) -> tuple[str, ...]:
+        """Tags that some model was not trained on, see `TrainedConfig`; none of an older run.
+
+        They have no direction in an embedding that is of the classifier's units, fw and fc.
+        """
+        known = np.ones(len(self.predictions.tags), dtype=bool)
+        for labels in self.predictions.labels:
+            known &= labels.excerpts >= self.trained.least_labels
+            if labels.artists is not None:
+                known &= labels.artists >= self.trained.least_artists
+        return tuple(np.array(self.predictions.tags, dtype=object)[~known])
+
+    @functools.cached_property
+    def counts(self) -> dict[str, tuple[int, int | None]]:
+        """{tag: (tracks, artists) with it, of those predicted}; also of a tag whose halves it has.
+
+        Artists are None where the data set does not know them.
+        """
+        tracks, artists = (self.predictions.excerpts[name] for name in ("sng_id", "artist_id"))
+        found: dict[str, tuple[set[str], set[str]]] = {}
+        whole = self.vocabulary.whole
+        for start in range(0, len(tracks), embeddings.ROWS):
+            block = np.asarray(self.predictions.occurrences[start : start + embeddings.ROWS])
+            for row, column in np.argwhere(block).tolist():
+                for name in {self.vocabulary.tags[column], whole[column]}:
+                    sets = found.setdefault(name, (set(), set()))
+                    sets[0].add(tracks[start + row])
+                    sets[1].add(artists[start + row])
+        names = {*self.vocabulary.tags, *whole}
+        empty: tuple[set[str], set[str]] = (set(), set())
+        known = any(artists)
+        return {
+            name: (len(with_it[0]), len(with_it[1]) if known else None)
+            for name, with_it in ((name, found.get(name, empty)) for name in sorted(names))
+        }
+
+    def accuracy(self) -> Accuracy | None:
+        """How often the run's first answer is the label; None if nothing was held out.
+
+        Tracks of both catalogues do not count, as their label is of one of them.
+        """
+        rows, labels = self._heard(), np.array(self.predictions.excerpts["label"], dtype=object)
+        if not len(rows):
+            return None
+        chunks = embeddings.chunks_of(embeddings.Rows(self.predictions.probabilities, rows))
+        answers = np.concatenate([np.asarray(chunk).argmax(axis=1) for chunk in chunks])
+        hits = np.array(self.predictions.tags, dtype=object)[answers] == labels[rows]
+        names, shares = np.unique(labels[rows].astype(str), return_counts=True)
+        most = int(shares.argmax())
+        share = float(shares[most] / len(rows))
+        return Accuracy(hits.astype(bool), len(self.predictions.tags), str(names[most]), share)
 
     def predict(self, path: PathLike) -> list[tuple[str, float]]:
         """Tags and probabilities of an audio file, the highest first.
@@ -74,21 +175,29 @@ class Run:
           fdist_of: excerpts that an embedding of annotations alone counts: "all", or those of
             the "overlap" of two catalogues, where there are any (section 4).
 
+        Returns:
+          The similarity; NaN for a tag without direction: one that no excerpt has, and in fw and
+          fc one of `untrained`.
+
         Raises:
-          InputError: an unknown embedding, or other excerpts.
+          InputError: an unknown embedding, or other excerpts; fdist of labels alone.
         """
         vectors = embeddings.named(embedding).of(self._inputs(embedding, fdist_of))
-        return Similarity(self.vocabulary, embeddings.cosine(vectors))
+        matrix = embeddings.cosine(vectors)
+        absent = self._without_direction(embedding)
+        matrix[absent] = np.nan
+        matrix[:, absent] = np.nan
+        return Similarity(self.vocabulary, matrix)
 
     def similarities(self, fdist_of: str = "all") -> dict[str, Similarity]:
-        """{embedding: similarity} of all embeddings; see `similarity`."""
-        return {name: self.similarity(name, fdist_of) for name in embeddings.NAMES}
+        """{embedding: similarity} of all of the run's embeddings, `names`; see `similarity`."""
+        return {name: self.similarity(name, fdist_of) for name in self.names}
 
     def embedding(self, name: str, fdist_of: str = "all", max_rows: int = 20_000) -> np.ndarray:
         """An embedding itself, a column a tag: float [dimensions, N_c].
 
         Of fc and fdist, which have a dimension an excerpt, at most `max_rows` evenly spaced ones;
-        the authors' release keeps as many.
+        the authors' release keeps as many. The column of a tag without direction may be NaN.
 
         Raises:
           InputError: as `similarity`.
@@ -99,14 +208,27 @@ class Run:
                 chosen = np.linspace(0, len(vectors) - 1, max_rows).astype(np.int64)
                 vectors = embeddings.Rows(vectors.array, vectors.places[chosen])
             vectors = vectors[:]
+        absent = self._without_direction(name)
+        if absent:
+            vectors = np.array(vectors)
+            vectors[:, absent] = np.nan
         return vectors
 
     def with_new_tags(
         self, annotations: Mapping[str, Sequence[str]], system: str = ""
     ) -> dict[str, Similarity]:
-        """fm and fdist with tags of another annotation of the predicted tracks (section 2.4.3).
+        """fm and fdist with tags of another annotation of the predicted tracks; see `annotated`."""
+        annotated = self.annotated(annotations, system)
+        return {
+            name: annotated.similarity(name)
+            for name in annotated.names
+            if "occurrences" in embeddings.named(name).inputs
+        }
 
-        The classifier is not trained again; fw and fc cannot have such tags.
+    def annotated(self, annotations: Mapping[str, Sequence[str]], system: str = "") -> "Run":
+        """The run with another annotation of the predicted tracks beside its own (section 2.4.3).
+
+        The classifier is not trained again; fw and fc cannot have new tags, fm and fdist can.
 
         Args:
           annotations: {track id: tags, without prefix}.
@@ -128,43 +250,66 @@ class Run:
             self.predictions,
             occurrences=np.concatenate([self.predictions.occurrences[:, kept], new], axis=1),
         )
-        extended = dataclasses.replace(
-            self, vocabulary=old.extended(Vocabulary.of(tags, [system])), predictions=predicted
+        return dataclasses.replace(
+            self,
+            vocabulary=old.extended(Vocabulary.of(tags, [system])),
+            predictions=predicted,
+            metadata={**self.metadata, "multi_label": self.multi_label or not kept},
         )
-        return {
-            name: extended.similarity(name)
-            for name, embedding in embeddings.EMBEDDINGS.items()
-            if "occurrences" in embedding.inputs
-        }
 
     def _inputs(self, name: str, fdist_of: str) -> dict[str, Any]:
         """What an embedding of that name is made of."""
-        rows = self._rows("probabilities" in embeddings.named(name).inputs, fdist_of)
+        inputs = embeddings.named(name).inputs
+        if fdist_of not in ("all", "overlap"):
+            raise InputError(f"fdist_of={fdist_of}: one of all, overlap")
+        if name not in self.names:
+            raise InputError(
+                f"{self.path}: {name} needs all tags of a track, and its data set has labels "
+                "alone; build one of lists with a column tags"
+            )
+        rows = self._heard() if "probabilities" in inputs else self._rows(fdist_of)
         return {
             "kernels": self.kernels,
             "probabilities": embeddings.Rows(self.predictions.probabilities, rows),
             "occurrences": embeddings.Rows(self.predictions.occurrences, rows),
         }
 
-    def _rows(self, heard: bool, fdist_of: str) -> np.ndarray:
-        """The rows of the predictions that an embedding is made of, int64 [n].
+    def _without_direction(self, name: str) -> list[int]:
+        """Places of tags that have no direction in an embedding, whatever its numbers are."""
+        if "occurrences" in embeddings.named(name).inputs:
+            return []
+        return [self.vocabulary.index[tag] for tag in self.untrained]
 
-        One of what the model heard takes no track whose artist the model may have learnt from:
-        those in both catalogues count only where a fold held them out. Annotations alone need no
-        model, so all tracks count, or with `fdist_of` "overlap" those in both catalogues, which
-        alone say how their tags go together (section 4).
+    @functools.cached_property
+    def _parts(self) -> np.ndarray:
+        return np.array(self.predictions.excerpts["part"], dtype=np.str_)
+
+    def _heard(self) -> np.ndarray:
+        """The rows that an embedding of what the model heard is made of, int64 [n].
+
+        Tracks in both catalogues have tags of both. A mean over them would know from the
+        annotations which tags go together, and is to know it from the sound alone (section 4). In
+        every task, so that an embedding is the same in all.
         """
-        if fdist_of not in ("all", "overlap"):
-            raise InputError(f"fdist_of={fdist_of}: one of all, overlap")
-        parts = np.array(self.predictions.excerpts["part"])
-        if heard:
-            return np.flatnonzero(parts != "overlap")
-        overlap = np.flatnonzero(np.char.endswith(parts, "overlap"))
-        return overlap if fdist_of == "overlap" and len(overlap) else np.arange(len(parts))
+        return np.flatnonzero(~np.char.endswith(self._parts, "overlap"))
+
+    def _rows(self, fdist_of: str) -> np.ndarray:
+        """The rows that an embedding of annotations alone is made of, int64 [n].
+
+        It needs no model, so all tracks count, or with `fdist_of` "overlap" those in both
+        catalogues, which alone say how their tags go together (section 4).
+        """
+        overlap = np.flatnonzero(np.char.endswith(self._parts, "overlap"))
+        together = fdist_of == "overlap" and len(overlap)
+        return overlap if together else np.arange(len(self._parts))
 
 
-def load_run(path: PathLike) -> Run:
+def load_run(path: PathLike, trained: TrainedConfig = TrainedConfig()) -> Run:
     """Opens a run directory that `launch.train` has finished.
+
+    Args:
+      path: of it.
+      trained: when a tag counts as trained.
 
     Raises:
       InputError: it is none, not finished, or damaged.
@@ -194,6 +339,7 @@ def load_run(path: PathLike) -> Run:
         if (path / TRUTH).is_dir()
         else from_rows(metadata.get("truth", {})),
         metadata,
+        trained,
     )
 
 

@@ -16,8 +16,14 @@ OCCURRENCES = [[1, 0, 1], [0, 1, 0], [0, 1, 0]]
 P = np.random.default_rng(0).dirichlet(np.ones(3), 3).astype(np.float32)
 
 
-def write(folder, rows=3, tags=TAGS, shift=0):
-    with predictions.writing(folder, tags, rows) as writer:
+LABELS = (
+    predictions.Labels(np.array([3, 0, 7]), np.array([2, 0, 1])),
+    predictions.Labels(np.array([1, 2, 3]), np.array([1, 1, 1])),
+)
+
+
+def write(folder, rows=3, tags=TAGS, shift=0, labels=()):
+    with predictions.writing(folder, tags, rows, labels) as writer:
         for k in range(3):
             _, *rest = EXCERPTS[k]
             writer.add(P[k], (f"s{k + 1 + shift}", *rest))
@@ -40,6 +46,56 @@ def test_it_is_four_plain_files_and_nothing_else(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["p"]
     names = ["excerpts.csv", "occurrences.npy", "probabilities.npy", "tags.txt"]
     assert sorted(path.name for path in (tmp_path / "p").iterdir()) == names
+
+
+def told(labels):
+    """Labels as plain values."""
+    return [
+        (each.excerpts.tolist(), None if each.artists is None else each.artists.tolist())
+        for each in labels
+    ]
+
+
+def test_what_was_trained_on_is_kept(tmp_path):
+    write(tmp_path / "p")
+    assert predictions.read(tmp_path / "p").labels == ()
+    write(tmp_path / "p", labels=LABELS)
+    assert told(predictions.read(tmp_path / "p").labels) == told(LABELS)
+    unknown = [predictions.Labels(LABELS[0].excerpts, None)]
+    write(tmp_path / "p", labels=unknown)
+    assert told(predictions.read(tmp_path / "p").labels) == [([3, 0, 7], None)]
+
+
+def test_labels_of_folds_are_those_of_all_or_unknown(tmp_path):
+    for k, some in enumerate(LABELS):
+        write(tmp_path / f"{k}", labels=[some])
+    write(tmp_path / "older")
+    predictions.merge([tmp_path / "0", tmp_path / "1"], tmp_path / "all")
+    assert told(predictions.read(tmp_path / "all").labels) == told(LABELS)
+    predictions.merge([tmp_path / "0", tmp_path / "older"], tmp_path / "some")
+    assert predictions.read(tmp_path / "some").labels == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("\n1,", "\n2,"),
+        ("Überrock", "Unterrock"),
+        (",3,2\n", ",x,2\n"),
+        (",3,2\n", ",-3,2\n"),
+        (",3,2\n", ",3,\n"),
+        ("0,a:genre:rock,3,2\n", ""),
+        ("model,", "modell,"),
+    ],
+)
+def test_damaged_labels_are_refused_in_one_line(tmp_path, old, new):
+    write(tmp_path / "p", labels=LABELS)
+    path = tmp_path / "p" / "labels.csv"
+    assert old in path.read_text(encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(InputError, match=r"labels.csv:") as caught:
+        predictions.read(tmp_path / "p")
+    assert "\n" not in str(caught.value)
 
 
 def test_arrays_are_memory_mapped(tmp_path):

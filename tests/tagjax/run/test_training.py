@@ -109,6 +109,29 @@ def test_predictions_are_those_of_the_best_checkpoint(run_dir, dataset):
     )
 
 
+def counted(dataset, names):
+    """(excerpts, artists) of each label in some parts, by another way than the run's."""
+    examples = loader.Examples(dataset, names, loader.LoaderConfig())
+    pairs = [(int(e["label"]), e["artist_id"]) for e in (examples[i] for i in range(len(examples)))]
+    return [
+        (
+            sum(label == k for label, _ in pairs),
+            len({artist for label, artist in pairs if label == k}),
+        )
+        for k in range(len(dataset.tags))
+    ]
+
+
+def told(labels):
+    return list(zip(labels.excerpts.tolist(), labels.artists.tolist(), strict=True))
+
+
+def test_predictions_say_what_their_model_was_trained_on(run_dir, dataset):
+    (labels,) = predictions.read(run_dir / "predictions").labels
+    assert told(labels) == counted(dataset, ["train"])
+    assert labels.excerpts.sum() == PARTS["train"]
+
+
 def test_a_finished_run_is_left_alone(run_dir, dataset, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")}
     monkeypatch.setattr(loader, "train_batches", None)
@@ -285,6 +308,10 @@ def test_folds_predict_every_excerpt_once(make_tiny, tmp_path):
     # s24…s27 are the upsampled ones, s28 and s29 the overlap.
     assert sorted(got.excerpts["sng_id"]) == sorted(f"s{k}" for k in range(30) if k // 4 != 6)
     assert set(got.excerpts["part"]) == {"fold_0", "fold_1", "fold_1_overlap", "fold_2"}
+    # Each fold's model is trained on the others, upsampled ones included.
+    learnt = [["fold_1", "fold_2"], ["fold_0", "fold_0_upsampled", "fold_2"]]
+    learnt.append(["fold_0", "fold_0_upsampled", "fold_1"])
+    assert [told(some) for some in got.labels] == [counted(folded, names) for names in learnt]
     with pytest.raises(InputError, match=r"train.seed: 0 there, 1 here"):
         training.train_run(replaced(config, {"seed": 1}), folded, run_dir)
 

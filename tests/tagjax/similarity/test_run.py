@@ -1,5 +1,7 @@
 """A run directory, and what it says of its tags."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import sklearn.metrics.pairwise
@@ -20,17 +22,18 @@ PARTS = ("test", "overlap", "fold_1_overlap")
 ROWS_OLD = {"taxonomy": [["a:x", "a:g"]], "translation": [["b:y", "a:x", "exact"]]}
 
 
-def make(folder, metadata, kernel=True, predicted=True):
+def make(folder, metadata, kernel=True, predicted=True, labels=(), multi_label=True):
     rng = np.random.default_rng(0)
     folder.mkdir(exist_ok=True)
     files.write_json(folder / "config.json", {"dataset": "d/c", "metadata": metadata})
     if kernel:
         np.save(folder / "fw_kernel.npy", rng.normal(size=(4, 3)).astype(np.float32))
     if predicted:
-        with predictions.writing(folder / "predictions", TAGS, ROWS) as writer:
+        with predictions.writing(folder / "predictions", TAGS, ROWS, labels) as writer:
             for k in range(ROWS):
                 row = rng.dirichlet(np.ones(3)).astype(np.float32)
                 own = "|".join(tag for tag in TAGS if rng.random() < 0.6) or TAGS[0]
+                own = own if multi_label else ""
                 writer.add(row, (f"t{k}", TAGS[k % 3], PARTS[k % 3], f"r{k}", "", own))
     return folder
 
@@ -88,7 +91,7 @@ def test_truth_is_the_copy_in_the_run_or_an_older_ones_metadata(tmp_path):
 def test_similarities_are_cosines_of_the_rows_that_count(run):
     p, m = np.array(run.predictions.probabilities), np.array(run.predictions.occurrences)
     parts = np.arange(ROWS) % 3
-    heard, overlap = parts != 1, parts > 0
+    heard, overlap = parts == 0, parts > 0
     means = np.stack([p[heard][m[heard, k] == 1].mean(axis=0, dtype=np.float64) for k in range(3)])
     expected = {"fw": run.kernels[0].T, "fc": p[heard].T, "fm": means, "fdist": m.T}
     found = run.similarities()
@@ -102,6 +105,100 @@ def test_similarities_are_cosines_of_the_rows_that_count(run):
     cosine = sklearn.metrics.pairwise.cosine_similarity(m[overlap].T.astype(np.float64))
     np.testing.assert_allclose(together, cosine, atol=1e-12)
     np.testing.assert_array_equal(run.similarity("fc", "overlap").matrix, found["fc"].matrix)
+
+
+def test_a_track_of_both_catalogues_moves_nothing_that_was_heard(tmp_path, run):
+    """fm would learn from annotations which tags go together: with folds as well as without."""
+    p, parts = run.predictions.probabilities, np.array(run.predictions.excerpts["part"])
+    changed, both = np.array(p), np.char.endswith(parts, "overlap")
+    assert {*parts[both]} == {"overlap", "fold_1_overlap"}
+    changed[both] = [1, 0, 0]
+    other = dataclasses.replace(run.predictions, probabilities=changed)
+    without = dataclasses.replace(run, predictions=other)
+    for name in embeddings.NAMES:
+        np.testing.assert_array_equal(
+            run.similarity(name, "overlap").matrix, without.similarity(name, "overlap").matrix
+        )
+    assert run.accuracy().hits.tolist() == without.accuracy().hits.tolist()
+
+
+@pytest.mark.parametrize("metadata", [{"multi_label": False}, {}])
+def test_labels_alone_have_no_cooccurrence(tmp_path, metadata):
+    run = runs.load_run(make(tmp_path / "run", metadata, multi_label=False))
+    assert list(run.similarities()) == ["fw", "fc", "fm"]
+    for door in (run.similarity, run.embedding):
+        with pytest.raises(InputError, match=r"fdist needs all tags of a track, .* labels alone"):
+            door("fdist")
+    some = {f"t{k}": ["new", "y"] for k in range(ROWS)}
+    assert list(run.with_new_tags(some, "b:")) == ["fm"]
+    # Where nothing is left of the labels, the new annotations say what goes together.
+    every = {f"t{k}": ["a:x_1", "a:x_2", "b:y"][k % 2 :] for k in range(ROWS)}
+    assert list(run.with_new_tags(every)) == ["fm", "fdist"]
+
+
+def labels(excerpts, artists):
+    artists = None if artists is None else np.array(artists)
+    return predictions.Labels(np.array(excerpts), artists)
+
+
+@pytest.mark.parametrize(
+    ("models", "trained", "untrained"),
+    [
+        ((), {}, ()),  # An older run did not record it.
+        ([labels([9, 0, 9], [2, 0, 2])], {}, (TAGS[1],)),
+        ([labels([9, 9, 9], [2, 1, 2])], {}, (TAGS[1],)),
+        ([labels([9, 9, 9], [2, 1, 2])], {"least_artists": 1}, ()),
+        ([labels([9, 4, 9], [2, 2, 2])], {"least_labels": 5}, (TAGS[1],)),
+        ([labels([9, 0, 1], None)], {}, (TAGS[1],)),
+        # The fold that predicts a tag's only artist was never shown it.
+        ([labels([9, 9, 9], [3, 3, 3]), labels([9, 9, 0], [3, 3, 0])], {}, (TAGS[2],)),
+    ],
+)
+def test_tags_that_nobody_trained_have_no_direction(tmp_path, models, trained, untrained):
+    path = make(tmp_path / "run", {}, labels=models)
+    run = runs.load_run(path, runs.TrainedConfig(**trained))
+    assert run.untrained == untrained
+    absent = np.isin(TAGS, untrained)
+    masked = absent[:, None] | absent
+    before = runs.load_run(make(tmp_path / "older", {}))
+    for name in embeddings.NAMES:
+        found, wanted = run.similarity(name).matrix, before.similarity(name).matrix.copy()
+        if name in ("fw", "fc"):
+            wanted[masked] = np.nan
+            assert np.isnan(run.embedding(name)).all(axis=0).tolist() == absent.tolist()
+        np.testing.assert_array_equal(found, wanted)
+        again = embeddings.cosine(run.embedding(name))  # As whoever reads the file does it.
+        np.testing.assert_allclose(again, wanted, atol=1e-9)
+
+
+def test_tracks_and_artists_of_each_tag_and_of_its_halves_together(run):
+    m, ids = run.predictions.occurrences, np.arange(ROWS)
+    counts = run.counts
+    for k, tag in enumerate(TAGS):
+        assert counts[tag] == (m[:, k].sum(), m[:, k].sum())
+    halves = dataclasses.replace(run, vocabulary=Vocabulary.of(TAGS, ("a:", "b:"), True))
+    both = int((m[:, 0] | m[:, 1]).sum())
+    assert halves.counts["a:x"] == (both, both)
+    excerpts = {**run.predictions.excerpts, "sng_id": [f"t{k // 2}" for k in ids]}
+    excerpts["artist_id"] = ROWS * [""]
+    fewer = dataclasses.replace(run.predictions, excerpts=excerpts)
+    some = m.reshape(-1, 2, 3).any(axis=1).sum(axis=0)
+    got = dataclasses.replace(run, predictions=fewer).counts
+    assert [got[tag] for tag in TAGS] == [(n, None) for n in some]
+
+
+def test_accuracy_is_of_the_held_out_tracks_beside_both_kinds_of_chance(run):
+    got, rows = run.accuracy(), np.arange(0, ROWS, 3)
+    excerpts = {**run.predictions.excerpts}
+    assert {excerpts["label"][row] for row in rows} == {TAGS[0]}
+    wanted = run.predictions.probabilities[rows].argmax(axis=1) == 0
+    assert got.hits.tolist() == wanted.tolist()
+    assert 0 < wanted.sum() < len(rows)
+    assert (got.tags, got.commonest, got.commonest_share) == (3, TAGS[0], 1.0)
+    excerpts["label"] = [TAGS[k // 3 % 3] for k in range(ROWS)]
+    other = dataclasses.replace(run.predictions, excerpts=excerpts)
+    got = dataclasses.replace(run, predictions=other).accuracy()
+    assert (got.commonest, got.commonest_share) == (TAGS[0], 0.4)
 
 
 def test_folds_are_stacked(tmp_path):
@@ -126,7 +223,7 @@ def test_new_tags_have_an_embedding(run):
     for similarity in found.values():
         assert similarity.tags == ("a:x_1", "a:x_2", "b:new", "b:y")
         assert similarity.vocabulary.system == ("", "", "b:", "b:")
-    p, heard = run.predictions.probabilities, np.arange(ROWS) % 3 != 1
+    p, heard = run.predictions.probabilities, np.arange(ROWS) % 3 == 0
     new = np.arange(ROWS) % 2 == 1
     means = [p[heard & new].mean(axis=0, dtype=float), p[heard].mean(axis=0, dtype=float)]
     expected = sklearn.metrics.pairwise.cosine_similarity(means)[0, 1]

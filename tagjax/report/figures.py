@@ -7,7 +7,7 @@ of them for files and for the report, on the Agg canvas: no display, no global s
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -23,25 +23,16 @@ from matplotlib.lines import Line2D
 from tagjax.base.files import PathLike, atomic_path, write_text
 from tagjax.base.text import clean
 from tagjax.report import labels
+from tagjax.report.looks import Look, Parents, genres_among, looks, taxonomy_order
 from tagjax.report.svg import Drawing, Note
 from tagjax.similarity.matrix import Similarity
-from tagjax.vocabulary.tags import GENRE
 from tagjax.vocabulary.vocabulary import Vocabulary
 
-# Twenty colours a reader can tell apart, as many as genres of either released system.
-COLOURS = (
-    "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf",
-    "#bcbd22", "#0b3c6f", "#f7b6d2", "#98df8a", "#ffbf00", "#7a0177", "#aec7e8", "#636363",
-    "#006d5b", "#c49c94", "#ff5e5b", "#5254a3",
-)  # fmt: skip
-NO_GENRE = "#c8c8c8"
 NO_VALUE = "#d9e3ea"  # of a cell without similarity
 GENRE_MARKER, STYLE_MARKER = 15, 7  # points across
 
-_MARKERS = "oDs*^vPX<>"  # of the first system (and of its tags _2), the second, …
 _IN_LEGEND = 30  # letters of a genre
 _LINES, _STRONG_LINES = "#88aaaa", "#1b6ca8"  # between genres; between systems or halves
-Parents = Mapping[str, Sequence[str]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,25 +54,6 @@ class FigureConfig:
     dots: int = 110
     font: float = 7
     neighbours: int = 5
-
-
-@dataclasses.dataclass(frozen=True)
-class Look:
-    """How a tag is drawn.
-
-    Attributes:
-      label: its name, with the prefix of its system, without `genre:`, and not too long.
-      is_genre: whether it is bigger, with a black edge.
-      genre: the name of its (first) genre; "" without one.
-      colours: of its genres, at most two.
-      marker: Matplotlib's, of its system and half.
-    """
-
-    label: str
-    is_genre: bool
-    genre: str
-    colours: tuple[str, ...]
-    marker: str
 
 
 def plot_map(
@@ -113,12 +85,16 @@ def plot_map(
     >>> [text.get_text() for text in axes.texts]
     ['ska', 'two tone', 'bop']
 
-    Reference: Figure 1 of https://doi.org/10.5281/zenodo.1492383
+    Reference: Figure 1 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     ax = ax or _new_axes()
     labels.warn_of_missing(similarity.tags)
     if places is None:
         places = layout(similarity, config)
+    _empty(ax)
+    if figure := ax.get_figure(root=True):
+        _lay_out(figure)  # Names are placed where the axes will be.
     _draw_tags(ax, looks(similarity.vocabulary, parents or {}), places, config)
     return ax
 
@@ -209,7 +185,7 @@ def draw_map(
     """
     most = max((len(similarity.tags) for similarity, _ in panels.values()), default=0)
     side = min(config.size, max(7.0, most**0.5))
-    figure = _figure(side * len(panels), side + 0.6, config)
+    figure = new_figure(side * len(panels), side + 0.6, config.dots)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     styles = [looks(similarity.vocabulary, parents) for similarity, _ in panels.values()]
     for axis, (title, (_, places)) in zip(axes, panels.items(), strict=True):
@@ -242,7 +218,7 @@ def draw_heat_map(
     names = 0.65 / 72 * longest * _name_font(72 * side / max(number, 1))
     groups = 0.65 / 72 * min(longest, _IN_LEGEND) * _group_font(side)
     size = (1.15 * side + names + groups + 0.5, 1.04 * side + names + groups + 0.3)
-    figure = _figure(*size, config)
+    figure = new_figure(*size, config.dots)
     axis = figure.subplots()
     above = {"fontsize": 1.4 * _group_font(side), "parse_math": False}  # Above groups' names.
     figure.suptitle(labels.short(title), **above)
@@ -251,67 +227,11 @@ def draw_heat_map(
     return Drawing(figure, f"heat-{title}", notes)
 
 
-def looks(vocabulary: Vocabulary, parents: Parents) -> list[Look]:
-    """How each tag is drawn; both halves of a tag, and genres of one name, have one colour.
-
-    Args:
-      vocabulary: N tags.
-      parents: {style tag: genre tags}.
-
-    >>> [look.genre for look in looks(Vocabulary.of(["genre:a", "b"]), {"b": ["genre:a"]})]
-    ['a', 'a']
-    """
-    genres = genres_among(vocabulary, parents)
-    names = [name.removeprefix(GENRE) for name in vocabulary.names]
-    colours = genre_colours(names[vocabulary.index[genre]] for genre in genres)
-    order = {system: 2 * place for place, system in enumerate(vocabulary.systems)}
-    found = []
-    for tag, system, half in zip(vocabulary.tags, vocabulary.system, vocabulary.half, strict=True):
-        of = [tag] if tag in genres else [g for g in parents.get(tag, ()) if g in genres]
-        own = list(dict.fromkeys(names[vocabulary.index[genre]] for genre in of))
-        found.append(
-            Look(
-                labels.short(system + tag[len(system) :].removeprefix(GENRE)),
-                tag in genres,
-                own[0] if own else "",
-                tuple(colours[name] for name in own[:2]) or (NO_GENRE,),
-                _MARKERS[(order[system] + (half == 2)) % len(_MARKERS)],
-            )
-        )
-    return found
-
-
-def taxonomy_order(vocabulary: Vocabulary, parents: Parents) -> tuple[str, ...]:
-    """Tags by system and half, each genre before its styles, then styles without genre, by name.
-
-    A style of several genres follows the first of them. Duplicates are a diagonal of their own.
-    """
-    genres = genres_among(vocabulary, parents)
-
-    def key(tag: str) -> tuple:
-        known = (genre for genre in parents.get(tag, ()) if genre in genres)
-        genre = tag if tag in genres else next(known, None)
-        place = vocabulary.index[tag]
-        group = (vocabulary.system[place], vocabulary.half[place])
-        return (*group, genre is None, genre or "", tag != genre, tag)
-
-    return tuple(sorted(vocabulary.tags, key=key))
-
-
-def genres_among(vocabulary: Vocabulary, parents: Parents) -> set[str]:
-    """The tags that are a parent, or that are marked as genre (`genre:`) and have no parent."""
-    marked = {
-        tag
-        for tag, name in zip(vocabulary.tags, vocabulary.names, strict=True)
-        if name.startswith(GENRE) and not parents.get(tag)
-    }
-    found = (genre for tag in vocabulary.tags for genre in parents.get(tag, ()))
-    return marked | {genre for genre in found if genre in vocabulary.index}
-
-
-def genre_colours(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each name of a genre, the same for the same names; beyond twenty they recur."""
-    return {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(sorted(set(names)))}
+def new_figure(wide: float, high: float, dots: int = FigureConfig.dots) -> Figure:
+    """An empty figure, inches wide and high; names are placed at the resolution of its file."""
+    figure = Figure(figsize=(wide, high), dpi=dots, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def add_legend(
@@ -356,13 +276,6 @@ def save(drawing: Drawing, stem: PathLike, dots: int = FigureConfig.dots) -> lis
     return [png, svg]
 
 
-def _figure(wide: float, high: float, config: FigureConfig) -> Figure:
-    """An empty figure; names are placed at the resolution at which they are saved."""
-    figure = Figure(figsize=(wide, high), dpi=config.dots, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def _new_axes() -> Axes:
     import matplotlib.pyplot  # Only here: it has a state of the whole process.
 
@@ -370,7 +283,7 @@ def _new_axes() -> Axes:
 
 
 def _empty(axis: Axes) -> None:
-    """A frame without ticks."""
+    """Leaves the axes a frame without ticks."""
     axis.margins(0.03)
     axis.set_xticks([])
     axis.set_yticks([])
@@ -378,10 +291,15 @@ def _empty(axis: Axes) -> None:
         spine.set_color("#bbbbbb")
 
 
+def _lay_out(figure: Figure) -> None:
+    if engine := figure.get_layout_engine():
+        with labels.quietly():
+            engine.execute(figure)
+
+
 def _settle(figure: Figure) -> None:
     """Lays out once: before labels are placed, and not again for every file of many names."""
-    with labels.quietly():
-        figure.draw_without_rendering()
+    _lay_out(figure)
     figure.set_layout_engine("none")
 
 
@@ -406,7 +324,6 @@ def _draw_tags(
     prefix: str = "",
 ) -> None:
     """Markers, and beside them names that cover no marker and no other name."""
-    _empty(axis)
     known = [i for i in range(len(styles)) if not np.isnan(places[i]).any()]
     for i in known:
         look = styles[i]
@@ -448,7 +365,7 @@ def _draw_names(axis, styles, places, numbers, config, prefix) -> None:
         )
         for i, look, place in zip(numbers, styles, places, strict=True)
     ]
-    axis.figure.draw_without_rendering()
+    axis.autoscale_view()
     pixels = axis.figure.dpi / 72
     points = axis.transData.transform(places)
     extents = [text.get_window_extent() for text in texts]

@@ -7,7 +7,7 @@ of them for files and for the report, on the Agg canvas: no display, no global s
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -423,17 +423,33 @@ def _draw_cells(
         matrix, vmin=low, vmax=high, cmap=colours, interpolation="none", gid="cells"
     )
     axis.set_facecolor(NO_VALUE)
-    notes = {"cells": Note(data={"part": "cells"})}
-    shown = [labels.short(tag) for tag in order]
     points = 72 * height / number  # of a row
+    genres = genres_among(similarity.vocabulary, parents)
+    notes = {"cells": Note(data={"part": "cells"}), **_name_rows(axis, order, genres, points)}
+    groups = _groups(order, similarity.vocabulary, parents)
+    font, pad = _group_font(height), 0.01
+    if _worth_marking(groups):
+        _mark_groups(axis, groups, points)
+        if not axis.figure.get_layout_engine():  # Then nothing else makes room for the names.
+            pad += max(len(group.name) for group in groups) * 0.65 / 72 * font / height
+    bar = axis.figure.colorbar(image, ax=axis, shrink=0.5, fraction=0.03, pad=pad)
+    bar.set_label(label, fontsize=font, parse_math=False)
+    bar.ax.tick_params(labelsize=font)
+    return notes
+
+
+def _name_rows(
+    axis: Axes, order: Sequence[str], genres: Collection[str], points: float
+) -> dict[str, Note]:
+    """Writes the tags beside rows, so many points high, and columns; whole names as tooltips."""
+    notes = {}
+    shown, at = [labels.short(tag) for tag in order], range(len(order))
     look: dict[str, Any] = {"fontsize": _name_font(points), "parse_math": False}
     look["fontfamily"] = labels.families(shown)
-    at = range(number)
     upright: dict[str, Any] = {"rotation": 90, "ha": "right", "va": "center"}
     axis.set_xticks(at, shown, rotation_mode="anchor", **upright, **look)
     axis.set_yticks(at, shown, **look)
     axis.tick_params(length=0, pad=2)
-    genres = genres_among(similarity.vocabulary, parents)
     for name, ticks in (("x", axis.get_xticklabels()), ("y", axis.get_yticklabels())):
         for i, (tag, tick) in enumerate(zip(order, ticks, strict=True)):
             if tag in genres:
@@ -441,10 +457,6 @@ def _draw_cells(
             if shown[i] != clean(tag):
                 tick.set_gid(f"{name}-{i}")
                 notes[f"{name}-{i}"] = Note([tag])
-    _mark_groups(axis, order, similarity.vocabulary, parents, points)
-    bar = axis.figure.colorbar(image, ax=axis, shrink=0.5, fraction=0.03, pad=0.01)
-    bar.set_label(label, fontsize=_group_font(height), parse_math=False)
-    bar.ax.tick_params(labelsize=_group_font(height))
     return notes
 
 
@@ -458,47 +470,69 @@ def _group_font(height: float) -> float:
     return max(9.0, 0.6 * height)
 
 
-def _mark_groups(
-    axis: Axes, order: Sequence[str], vocabulary: Vocabulary, parents: Parents, points: float
-) -> None:
+@dataclasses.dataclass(frozen=True)
+class _Group:
+    """Tags of one genre that stand side by side: the places from `start` up to `end`."""
+
+    start: int
+    end: int
+    part: tuple[str, int]  # the tags' system and half
+    genre: str
+
+    @property
+    def name(self) -> str:
+        """To be written beside."""
+        return labels.short(self.genre, _IN_LEGEND) or "no genre"
+
+
+def _groups(order: Sequence[str], vocabulary: Vocabulary, parents: Parents) -> list[_Group]:
+    """The groups of tags in the order of the taxonomy."""
+    look_of = dict(zip(vocabulary.tags, looks(vocabulary, parents), strict=True))
+    groups, start = [], 0
+
+    def key(tag: str) -> tuple[tuple[str, int], str]:
+        place = vocabulary.index[tag]
+        return (vocabulary.system[place], vocabulary.half[place]), look_of[tag].genre
+
+    for (part, genre), tags in itertools.groupby(order, key):
+        end = start + len(list(tags))
+        groups.append(_Group(start, end, part, genre))
+        start = end
+    return groups
+
+
+def _worth_marking(groups: Sequence[_Group]) -> bool:
+    """Whether there are parts or genres with styles, and not too many of them."""
+    parts = {group.part for group in groups}
+    wide = any(group.genre and group.end - group.start > 1 for group in groups)
+    return (wide or len(parts) > 1) and 1 < len(groups) <= 150
+
+
+def _mark_groups(axis: Axes, groups: Sequence[_Group], points: float) -> None:
     """Lines between genres, stronger ones between systems or halves, and the genres' names.
 
     Args:
       axis: with the image.
-      order: the tags in it.
-      vocabulary: of the tags.
-      parents: {style tag: genre tags}.
+      groups: from the top.
       points: of a row's height.
     """
-    by_tag = dict(zip(vocabulary.tags, looks(vocabulary, parents), strict=True))
-    places = [vocabulary.index[tag] for tag in order]
-    parts = [(vocabulary.system[place], vocabulary.half[place]) for place in places]
-    groups = [
-        (part, by_tag[tag].genre, tag if by_tag[tag].is_genre else "")
-        for part, tag in zip(parts, order, strict=True)
-    ]
-    starts = [i for i in range(len(order)) if i == 0 or groups[i][:2] != groups[i - 1][:2]]
-    if not 0 < len(starts) <= 150:
-        return
-    font = _group_font(points * len(order) / 72)
-    last = -np.inf
-    fonts = labels.families(by_tag[tag].genre for tag in order)
-    look: dict[str, Any] = {"fontsize": font, "fontfamily": fonts, "parse_math": False}
-    look |= {"textcoords": "offset points", "rotation_mode": "anchor", "color": "#444444"}
-    for start, end in itertools.pairwise([*starts, len(order)]):
-        strong = start > 0 and parts[start] != parts[start - 1]
-        if start:
-            for draw_line in (axis.axhline, axis.axvline):
-                colour = _STRONG_LINES if strong else _LINES
-                draw_line(start - 0.5, color=colour, lw=1.6 if strong else 0.5)
-        middle = (start + end - 1) / 2
+    for before, group in itertools.pairwise(groups):
+        strong = before.part != group.part
+        for draw_line in (axis.axhline, axis.axvline):
+            colour = _STRONG_LINES if strong else _LINES
+            draw_line(group.start - 0.5, color=colour, lw=1.6 if strong else 0.5)
+    font, last = _group_font(points * groups[-1].end / 72), -np.inf
+    look: dict[str, Any] = {"fontsize": font, "parse_math": False, "color": "#444444"}
+    look["fontfamily"] = labels.families(group.name for group in groups)
+    look |= {"textcoords": "offset points", "rotation_mode": "anchor"}
+    right, top = axis.get_yaxis_transform(), axis.get_xaxis_transform()
+    for group in groups:
+        middle = (group.start + group.end - 1) / 2
         if (middle - last) * points < 1.25 * font:
             continue
         last = middle
-        name = labels.short(groups[start][1], _IN_LEGEND) or "no genre"
-        right, top = axis.get_yaxis_transform(), axis.get_xaxis_transform()
-        axis.annotate(name, (1, middle), (4, 0), xycoords=right, va="center", **look)
-        axis.annotate(name, (middle, 1), (0, 4), xycoords=top, rotation=60, **look)
+        axis.annotate(group.name, (1, middle), (4, 0), xycoords=right, va="center", **look)
+        axis.annotate(group.name, (middle, 1), (0, 4), xycoords=top, rotation=60, **look)
 
 
 def _classical_scaling(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from tagjax.base.text import clean
 from tagjax.report import labels
-from tagjax.report.figures import COLOURS, add_legend
+from tagjax.report.figures import add_legend, new_figure
+from tagjax.report.looks import COLOURS
 from tagjax.report.svg import Drawing, Note
 
 SERIES = {  # what is counted of a tag: colour, marker, points across
@@ -40,7 +39,7 @@ def draw_tags(names: Sequence[str], series: Mapping[str, _Counts], title: str = 
     rows = -(-len(names) // columns)
     longest = max((len(labels.short(name)) for name in names), default=1)
     size = columns * (2.6 + 0.062 * longest), 1.5 + 0.165 * max(rows, 4)
-    figure = _figure(*size)
+    figure = new_figure(*size)
     axes = figure.subplots(1, columns, squeeze=False, sharex=True)[0]
     every = np.stack([*series.values()], axis=1) if len(names) else np.ones((0, 1), np.int64)
     fonts = labels.families(labels.short(name) for name in names)
@@ -79,7 +78,7 @@ def draw_parts(
       ranges: (least, median, most) excerpts of a label, of each part.
     """
     panels = {name: column for name, column in counts.items() if None not in column}
-    figure = _figure(2.2 * (len(panels) + 1) + 1.2, 1.1 + 0.27 * max(len(parts), 3))
+    figure = new_figure(2.2 * (len(panels) + 1) + 1.2, 1.1 + 0.27 * max(len(parts), 3))
     axes = figure.subplots(1, len(panels) + 1, squeeze=False, sharey=True)[0]
     at = np.arange(len(parts))
     colours = [part_colour(name) for name in parts]
@@ -105,7 +104,7 @@ def draw_cardinality(cardinality: Mapping[str, _Counts]) -> Drawing:
       cardinality: {system, or "" for all: int64 [most + 1], tracks with k tags}.
     """
     most = max(map(len, cardinality.values()), default=1) - 1
-    figure = _figure(min(14.0, max(5.0, 1.5 + 0.5 * most)), 3.2)
+    figure = new_figure(min(14.0, max(5.0, 1.5 + 0.5 * most)), 3.2)
     axis = figure.subplots()
     wide = 0.8 / max(len(cardinality), 1)
     notes, bars = {}, []
@@ -137,12 +136,6 @@ def part_colour(name: str) -> str:
     if name.endswith("_upsampled"):
         return "#aec7e8"
     return {"validation": "#aec7e8", "test": "#ffbf00"}.get(name, "#1f77b4")
-
-
-def _figure(wide: float, high: float) -> Figure:
-    figure = Figure(figsize=(wide, high), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def _draw_column(

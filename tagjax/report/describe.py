@@ -18,7 +18,7 @@ import scipy.sparse
 from tagjax.catalogue.annotations import Catalogue, Tracks
 from tagjax.manifest.lists import Excerpts, Manifest, summarise
 from tagjax.manifest.sampling import EmptyPartError, SamplingConfig, make_manifest
-from tagjax.report.figures import Parents, genres_among
+from tagjax.report.looks import Parents, genres_among
 from tagjax.similarity.matrix import Similarity
 from tagjax.tasks.results import TaskTable
 from tagjax.vocabulary.taxonomy import place

@@ -9,6 +9,7 @@ import numpy as np
 from tagjax.base.files import PathLike, write_text
 from tagjax.base.tables import write_table
 from tagjax.report import charts, describe, figures, labels, listings, page
+from tagjax.report.looks import Parents
 from tagjax.report.page import ReportConfig
 from tagjax.report.svg import Drawing
 
@@ -16,7 +17,7 @@ from tagjax.report.svg import Drawing
 def write_description(
     folder: PathLike,
     described: describe.Description,
-    parents: figures.Parents,
+    parents: Parents,
     title: str,
     config: ReportConfig = ReportConfig(),  # noqa: B008 (frozen)
 ) -> Iterator[pathlib.Path]:
@@ -44,7 +45,7 @@ def write_description(
 
 def draw_description(
     described: describe.Description,
-    parents: figures.Parents,
+    parents: Parents,
     title: str,
     config: ReportConfig = ReportConfig(),  # noqa: B008 (frozen)
 ) -> dict[str, Drawing]:
@@ -70,7 +71,7 @@ def draw_description(
 
 def render_description(
     described: describe.Description,
-    parents: figures.Parents,
+    parents: Parents,
     title: str,
     config: ReportConfig = ReportConfig(),  # noqa: B008 (frozen)
     drawn: dict[str, Drawing] | None = None,

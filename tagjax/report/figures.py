@@ -7,7 +7,7 @@ of them for files and for the report, on the Agg canvas: no display, no global s
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -23,25 +23,16 @@ from matplotlib.lines import Line2D
 from tagjax.base.files import PathLike, atomic_path, write_text
 from tagjax.base.text import clean
 from tagjax.report import labels
+from tagjax.report.looks import Look, Parents, genres_among, looks, taxonomy_order
 from tagjax.report.svg import Drawing, Note
 from tagjax.similarity.matrix import Similarity
-from tagjax.vocabulary.tags import GENRE
 from tagjax.vocabulary.vocabulary import Vocabulary
 
-# Twenty colours a reader can tell apart, as many as genres of either released system.
-COLOURS = (
-    "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf",
-    "#bcbd22", "#0b3c6f", "#f7b6d2", "#98df8a", "#ffbf00", "#7a0177", "#aec7e8", "#636363",
-    "#006d5b", "#c49c94", "#ff5e5b", "#5254a3",
-)  # fmt: skip
-NO_GENRE = "#c8c8c8"
 NO_VALUE = "#d9e3ea"  # of a cell without similarity
 GENRE_MARKER, STYLE_MARKER = 15, 7  # points across
 
-_MARKERS = "oDs*^vPX<>"  # of the first system (and of its tags _2), the second, …
 _IN_LEGEND = 30  # letters of a genre
 _LINES, _STRONG_LINES = "#88aaaa", "#1b6ca8"  # between genres; between systems or halves
-Parents = Mapping[str, Sequence[str]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,25 +54,6 @@ class FigureConfig:
     dots: int = 110
     font: float = 7
     neighbours: int = 5
-
-
-@dataclasses.dataclass(frozen=True)
-class Look:
-    """How a tag is drawn.
-
-    Attributes:
-      label: its name, with the prefix of its system, without `genre:`, and not too long.
-      is_genre: whether it is bigger, with a black edge.
-      genre: the name of its (first) genre; "" without one.
-      colours: of its genres, at most two.
-      marker: Matplotlib's, of its system and half.
-    """
-
-    label: str
-    is_genre: bool
-    genre: str
-    colours: tuple[str, ...]
-    marker: str
 
 
 def plot_map(
@@ -113,12 +85,16 @@ def plot_map(
     >>> [text.get_text() for text in axes.texts]
     ['ska', 'two tone', 'bop']
 
-    Reference: Figure 1 of https://doi.org/10.5281/zenodo.1492383
+    Reference: Figure 1 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     ax = ax or _new_axes()
     labels.warn_of_missing(similarity.tags)
     if places is None:
         places = layout(similarity, config)
+    _empty(ax)
+    if figure := ax.get_figure(root=True):
+        _lay_out(figure)  # Names are placed where the axes will be.
     _draw_tags(ax, looks(similarity.vocabulary, parents or {}), places, config)
     return ax
 
@@ -209,7 +185,7 @@ def draw_map(
     """
     most = max((len(similarity.tags) for similarity, _ in panels.values()), default=0)
     side = min(config.size, max(7.0, most**0.5))
-    figure = _figure(side * len(panels), side + 0.6, config)
+    figure = new_figure(side * len(panels), side + 0.6, config.dots)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     styles = [looks(similarity.vocabulary, parents) for similarity, _ in panels.values()]
     for axis, (title, (_, places)) in zip(axes, panels.items(), strict=True):
@@ -242,7 +218,7 @@ def draw_heat_map(
     names = 0.65 / 72 * longest * _name_font(72 * side / max(number, 1))
     groups = 0.65 / 72 * min(longest, _IN_LEGEND) * _group_font(side)
     size = (1.15 * side + names + groups + 0.5, 1.04 * side + names + groups + 0.3)
-    figure = _figure(*size, config)
+    figure = new_figure(*size, config.dots)
     axis = figure.subplots()
     above = {"fontsize": 1.4 * _group_font(side), "parse_math": False}  # Above groups' names.
     figure.suptitle(labels.short(title), **above)
@@ -251,67 +227,11 @@ def draw_heat_map(
     return Drawing(figure, f"heat-{title}", notes)
 
 
-def looks(vocabulary: Vocabulary, parents: Parents) -> list[Look]:
-    """How each tag is drawn; both halves of a tag, and genres of one name, have one colour.
-
-    Args:
-      vocabulary: N tags.
-      parents: {style tag: genre tags}.
-
-    >>> [look.genre for look in looks(Vocabulary.of(["genre:a", "b"]), {"b": ["genre:a"]})]
-    ['a', 'a']
-    """
-    genres = genres_among(vocabulary, parents)
-    names = [name.removeprefix(GENRE) for name in vocabulary.names]
-    colours = genre_colours(names[vocabulary.index[genre]] for genre in genres)
-    order = {system: 2 * place for place, system in enumerate(vocabulary.systems)}
-    found = []
-    for tag, system, half in zip(vocabulary.tags, vocabulary.system, vocabulary.half, strict=True):
-        of = [tag] if tag in genres else [g for g in parents.get(tag, ()) if g in genres]
-        own = list(dict.fromkeys(names[vocabulary.index[genre]] for genre in of))
-        found.append(
-            Look(
-                labels.short(system + tag[len(system) :].removeprefix(GENRE)),
-                tag in genres,
-                own[0] if own else "",
-                tuple(colours[name] for name in own[:2]) or (NO_GENRE,),
-                _MARKERS[(order[system] + (half == 2)) % len(_MARKERS)],
-            )
-        )
-    return found
-
-
-def taxonomy_order(vocabulary: Vocabulary, parents: Parents) -> tuple[str, ...]:
-    """Tags by system and half, each genre before its styles, then styles without genre, by name.
-
-    A style of several genres follows the first of them. Duplicates are a diagonal of their own.
-    """
-    genres = genres_among(vocabulary, parents)
-
-    def key(tag: str) -> tuple:
-        known = (genre for genre in parents.get(tag, ()) if genre in genres)
-        genre = tag if tag in genres else next(known, None)
-        place = vocabulary.index[tag]
-        group = (vocabulary.system[place], vocabulary.half[place])
-        return (*group, genre is None, genre or "", tag != genre, tag)
-
-    return tuple(sorted(vocabulary.tags, key=key))
-
-
-def genres_among(vocabulary: Vocabulary, parents: Parents) -> set[str]:
-    """The tags that are a parent, or that are marked as genre (`genre:`) and have no parent."""
-    marked = {
-        tag
-        for tag, name in zip(vocabulary.tags, vocabulary.names, strict=True)
-        if name.startswith(GENRE) and not parents.get(tag)
-    }
-    found = (genre for tag in vocabulary.tags for genre in parents.get(tag, ()))
-    return marked | {genre for genre in found if genre in vocabulary.index}
-
-
-def genre_colours(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each name of a genre, the same for the same names; beyond twenty they recur."""
-    return {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(sorted(set(names)))}
+def new_figure(wide: float, high: float, dots: int = FigureConfig.dots) -> Figure:
+    """An empty figure, inches wide and high; names are placed at the resolution of its file."""
+    figure = Figure(figsize=(wide, high), dpi=dots, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def add_legend(
@@ -356,13 +276,6 @@ def save(drawing: Drawing, stem: PathLike, dots: int = FigureConfig.dots) -> lis
     return [png, svg]
 
 
-def _figure(wide: float, high: float, config: FigureConfig) -> Figure:
-    """An empty figure; names are placed at the resolution at which they are saved."""
-    figure = Figure(figsize=(wide, high), dpi=config.dots, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def _new_axes() -> Axes:
     import matplotlib.pyplot  # Only here: it has a state of the whole process.
 
@@ -370,7 +283,7 @@ def _new_axes() -> Axes:
 
 
 def _empty(axis: Axes) -> None:
-    """A frame without ticks."""
+    """Leaves the axes a frame without ticks."""
     axis.margins(0.03)
     axis.set_xticks([])
     axis.set_yticks([])
@@ -378,10 +291,15 @@ def _empty(axis: Axes) -> None:
         spine.set_color("#bbbbbb")
 
 
+def _lay_out(figure: Figure) -> None:
+    if engine := figure.get_layout_engine():
+        with labels.quietly():
+            engine.execute(figure)
+
+
 def _settle(figure: Figure) -> None:
     """Lays out once: before labels are placed, and not again for every file of many names."""
-    with labels.quietly():
-        figure.draw_without_rendering()
+    _lay_out(figure)
     figure.set_layout_engine("none")
 
 
@@ -406,7 +324,6 @@ def _draw_tags(
     prefix: str = "",
 ) -> None:
     """Markers, and beside them names that cover no marker and no other name."""
-    _empty(axis)
     known = [i for i in range(len(styles)) if not np.isnan(places[i]).any()]
     for i in known:
         look = styles[i]
@@ -448,7 +365,7 @@ def _draw_names(axis, styles, places, numbers, config, prefix) -> None:
         )
         for i, look, place in zip(numbers, styles, places, strict=True)
     ]
-    axis.figure.draw_without_rendering()
+    axis.autoscale_view()
     pixels = axis.figure.dpi / 72
     points = axis.transData.transform(places)
     extents = [text.get_window_extent() for text in texts]
@@ -506,17 +423,33 @@ def _draw_cells(
         matrix, vmin=low, vmax=high, cmap=colours, interpolation="none", gid="cells"
     )
     axis.set_facecolor(NO_VALUE)
-    notes = {"cells": Note(data={"part": "cells"})}
-    shown = [labels.short(tag) for tag in order]
     points = 72 * height / number  # of a row
+    genres = genres_among(similarity.vocabulary, parents)
+    notes = {"cells": Note(data={"part": "cells"}), **_name_rows(axis, order, genres, points)}
+    groups = _groups(order, similarity.vocabulary, parents)
+    font, pad = _group_font(height), 0.01
+    if _worth_marking(groups):
+        _mark_groups(axis, groups, points)
+        if not axis.figure.get_layout_engine():  # Then nothing else makes room for the names.
+            pad += max(len(group.name) for group in groups) * 0.65 / 72 * font / height
+    bar = axis.figure.colorbar(image, ax=axis, shrink=0.5, fraction=0.03, pad=pad)
+    bar.set_label(label, fontsize=font, parse_math=False)
+    bar.ax.tick_params(labelsize=font)
+    return notes
+
+
+def _name_rows(
+    axis: Axes, order: Sequence[str], genres: Collection[str], points: float
+) -> dict[str, Note]:
+    """Writes the tags beside rows, so many points high, and columns; whole names as tooltips."""
+    notes = {}
+    shown, at = [labels.short(tag) for tag in order], range(len(order))
     look: dict[str, Any] = {"fontsize": _name_font(points), "parse_math": False}
     look["fontfamily"] = labels.families(shown)
-    at = range(number)
     upright: dict[str, Any] = {"rotation": 90, "ha": "right", "va": "center"}
     axis.set_xticks(at, shown, rotation_mode="anchor", **upright, **look)
     axis.set_yticks(at, shown, **look)
     axis.tick_params(length=0, pad=2)
-    genres = genres_among(similarity.vocabulary, parents)
     for name, ticks in (("x", axis.get_xticklabels()), ("y", axis.get_yticklabels())):
         for i, (tag, tick) in enumerate(zip(order, ticks, strict=True)):
             if tag in genres:
@@ -524,10 +457,6 @@ def _draw_cells(
             if shown[i] != clean(tag):
                 tick.set_gid(f"{name}-{i}")
                 notes[f"{name}-{i}"] = Note([tag])
-    _mark_groups(axis, order, similarity.vocabulary, parents, points)
-    bar = axis.figure.colorbar(image, ax=axis, shrink=0.5, fraction=0.03, pad=0.01)
-    bar.set_label(label, fontsize=_group_font(height), parse_math=False)
-    bar.ax.tick_params(labelsize=_group_font(height))
     return notes
 
 
@@ -541,47 +470,69 @@ def _group_font(height: float) -> float:
     return max(9.0, 0.6 * height)
 
 
-def _mark_groups(
-    axis: Axes, order: Sequence[str], vocabulary: Vocabulary, parents: Parents, points: float
-) -> None:
+@dataclasses.dataclass(frozen=True)
+class _Group:
+    """Tags of one genre that stand side by side: the places from `start` up to `end`."""
+
+    start: int
+    end: int
+    part: tuple[str, int]  # the tags' system and half
+    genre: str
+
+    @property
+    def name(self) -> str:
+        """To be written beside."""
+        return labels.short(self.genre, _IN_LEGEND) or "no genre"
+
+
+def _groups(order: Sequence[str], vocabulary: Vocabulary, parents: Parents) -> list[_Group]:
+    """The groups of tags in the order of the taxonomy."""
+    look_of = dict(zip(vocabulary.tags, looks(vocabulary, parents), strict=True))
+    groups, start = [], 0
+
+    def key(tag: str) -> tuple[tuple[str, int], str]:
+        place = vocabulary.index[tag]
+        return (vocabulary.system[place], vocabulary.half[place]), look_of[tag].genre
+
+    for (part, genre), tags in itertools.groupby(order, key):
+        end = start + len(list(tags))
+        groups.append(_Group(start, end, part, genre))
+        start = end
+    return groups
+
+
+def _worth_marking(groups: Sequence[_Group]) -> bool:
+    """Whether there are parts or genres with styles, and not too many of them."""
+    parts = {group.part for group in groups}
+    wide = any(group.genre and group.end - group.start > 1 for group in groups)
+    return (wide or len(parts) > 1) and 1 < len(groups) <= 150
+
+
+def _mark_groups(axis: Axes, groups: Sequence[_Group], points: float) -> None:
     """Lines between genres, stronger ones between systems or halves, and the genres' names.
 
     Args:
       axis: with the image.
-      order: the tags in it.
-      vocabulary: of the tags.
-      parents: {style tag: genre tags}.
+      groups: from the top.
       points: of a row's height.
     """
-    by_tag = dict(zip(vocabulary.tags, looks(vocabulary, parents), strict=True))
-    places = [vocabulary.index[tag] for tag in order]
-    parts = [(vocabulary.system[place], vocabulary.half[place]) for place in places]
-    groups = [
-        (part, by_tag[tag].genre, tag if by_tag[tag].is_genre else "")
-        for part, tag in zip(parts, order, strict=True)
-    ]
-    starts = [i for i in range(len(order)) if i == 0 or groups[i][:2] != groups[i - 1][:2]]
-    if not 0 < len(starts) <= 150:
-        return
-    font = _group_font(points * len(order) / 72)
-    last = -np.inf
-    fonts = labels.families(by_tag[tag].genre for tag in order)
-    look: dict[str, Any] = {"fontsize": font, "fontfamily": fonts, "parse_math": False}
-    look |= {"textcoords": "offset points", "rotation_mode": "anchor", "color": "#444444"}
-    for start, end in itertools.pairwise([*starts, len(order)]):
-        strong = start > 0 and parts[start] != parts[start - 1]
-        if start:
-            for draw_line in (axis.axhline, axis.axvline):
-                colour = _STRONG_LINES if strong else _LINES
-                draw_line(start - 0.5, color=colour, lw=1.6 if strong else 0.5)
-        middle = (start + end - 1) / 2
+    for before, group in itertools.pairwise(groups):
+        strong = before.part != group.part
+        for draw_line in (axis.axhline, axis.axvline):
+            colour = _STRONG_LINES if strong else _LINES
+            draw_line(group.start - 0.5, color=colour, lw=1.6 if strong else 0.5)
+    font, last = _group_font(points * groups[-1].end / 72), -np.inf
+    look: dict[str, Any] = {"fontsize": font, "parse_math": False, "color": "#444444"}
+    look["fontfamily"] = labels.families(group.name for group in groups)
+    look |= {"textcoords": "offset points", "rotation_mode": "anchor"}
+    right, top = axis.get_yaxis_transform(), axis.get_xaxis_transform()
+    for group in groups:
+        middle = (group.start + group.end - 1) / 2
         if (middle - last) * points < 1.25 * font:
             continue
         last = middle
-        name = labels.short(groups[start][1], _IN_LEGEND) or "no genre"
-        right, top = axis.get_yaxis_transform(), axis.get_xaxis_transform()
-        axis.annotate(name, (1, middle), (4, 0), xycoords=right, va="center", **look)
-        axis.annotate(name, (middle, 1), (0, 4), xycoords=top, rotation=60, **look)
+        axis.annotate(group.name, (1, middle), (4, 0), xycoords=right, va="center", **look)
+        axis.annotate(group.name, (middle, 1), (0, 4), xycoords=top, rotation=60, **look)
 
 
 def _classical_scaling(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

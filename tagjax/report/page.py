@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tagjax.report import figures, listings
+from tagjax.report.looks import Parents, taxonomy_order
 from tagjax.report.svg import Drawing
 from tagjax.similarity.matrix import Similarity
 from tagjax.tasks import paper
@@ -69,7 +70,7 @@ class Figures:
 def draw(
     name: str,
     similarity: Similarity,
-    parents: figures.Parents,
+    parents: Parents,
     config: ReportConfig = ReportConfig(),
     places: npt.NDArray[np.float64] | None = None,
 ) -> Figures:
@@ -152,12 +153,12 @@ def render_page(template: str, **values: Any) -> str:
     )
 
 
-def embedded_cells(similarity: Similarity, parents: figures.Parents) -> markupsafe.Markup:
+def embedded_cells(similarity: Similarity, parents: Parents) -> markupsafe.Markup:
     """The numbers of a heat map as JSON for `report.js`, for its tooltips.
 
     The upper triangle, row by row, as int16 in 1 / `scale`: a fifth of the numbers as text.
     """
-    order = figures.taxonomy_order(similarity.vocabulary, parents)
+    order = taxonomy_order(similarity.vocabulary, parents)
     matrix = similarity.reordered(order).matrix
     upper = matrix[np.triu_indices(len(order))]
     known = ~np.isnan(upper)
@@ -170,7 +171,7 @@ def embedded_cells(similarity: Similarity, parents: figures.Parents) -> markupsa
     return markupsafe.Markup(text)
 
 
-def _embedded(drawn: Figures, parents: figures.Parents) -> dict[str, Any]:
+def _embedded(drawn: Figures, parents: Parents) -> dict[str, Any]:
     """The figures of an embedding for the template."""
     cells = embedded_cells(drawn.similarity, parents) if drawn.heat_map else None
     return {

@@ -14,6 +14,7 @@ from tagjax.base.files import PathLike, read_json, write_json, write_text
 from tagjax.base.progress import Progress, silently
 from tagjax.base.tables import write_table
 from tagjax.report import figures, labels, page
+from tagjax.report.looks import Parents
 from tagjax.report.page import ReportConfig
 from tagjax.report.svg import Drawing
 from tagjax.similarity import embeddings, tables
@@ -160,7 +161,7 @@ def _draw(
 def _map(
     drawn: Mapping[str, page.Figures],
     mapped: Sequence[str],
-    parents: figures.Parents,
+    parents: Parents,
     config: ReportConfig,
 ) -> Drawing | None:
     """The map of one embedding, or of several side by side; None of too many tags."""

@@ -15,7 +15,7 @@ import pytest
 import sklearn.metrics
 from matplotlib.colors import to_rgba
 
-from tagjax.report import figures, labels
+from tagjax.report import figures, labels, looks
 from tagjax.similarity import embeddings
 from tagjax.similarity.matrix import Similarity
 from tagjax.vocabulary.vocabulary import Vocabulary
@@ -103,7 +103,7 @@ def test_styles_have_the_colour_of_their_genre(clusters, places):
     assert markers["style b3"].get_markerfacecolor() == colour["b"]
     assert markers["style a0"].get_markerfacecolor() == colour["a"]
     assert markers["style a0"].get_markerfacecoloralt() == colour["b"]
-    assert markers["style c8"].get_markerfacecolor() == figures.NO_GENRE
+    assert markers["style c8"].get_markerfacecolor() == looks.NO_GENRE
     genre, style = markers["genre:a"], markers["style a1"]
     assert genre.get_markersize() > style.get_markersize()
     assert to_rgba(genre.get_markeredgecolor()) == to_rgba("black")
@@ -113,7 +113,7 @@ def test_styles_have_the_colour_of_their_genre(clusters, places):
 def test_genres_of_two_systems_share_a_colour():
     tags = ("a:genre:rock", "b:genre:rock", "b:genre:jazz", "a:punk")
     parents = {"a:punk": ("a:genre:rock",)}
-    rock, other, jazz, punk = figures.looks(Vocabulary.of(tags, ("a:", "b:")), parents)
+    rock, other, jazz, punk = looks.looks(Vocabulary.of(tags, ("a:", "b:")), parents)
     assert rock.colours == other.colours == punk.colours != jazz.colours
     assert rock.marker == punk.marker != other.marker == jazz.marker
     assert [look.label for look in (rock, jazz, punk)] == ["a:rock", "b:jazz", "a:punk"]
@@ -121,7 +121,7 @@ def test_genres_of_two_systems_share_a_colour():
 
 def test_a_genre_is_what_the_taxonomy_has_as_one():
     vocabulary = Vocabulary.of(("genre:a", "b", "c", "genre:d"))
-    found = figures.looks(vocabulary, {"c": ("b",), "genre:d": ("genre:a",)})
+    found = looks.looks(vocabulary, {"c": ("b",), "genre:d": ("genre:a",)})
     assert [look.is_genre for look in found] == [True, True, False, False]
 
 
@@ -173,7 +173,7 @@ def test_a_tooltip_names_the_tag_its_genres_and_its_nearest(clusters, places):
 
 def test_heat_map_is_in_taxonomy_order(clusters):
     vocabulary = Vocabulary.of((*clusters.tags, "lone"))
-    order = figures.taxonomy_order(vocabulary, PARENTS)
+    order = looks.taxonomy_order(vocabulary, PARENTS)
     assert order[0] == "genre:a"
     assert order[1:10] == tuple(f"style a{i}" for i in range(9))
     assert order[10] == "genre:b"
@@ -189,7 +189,7 @@ def test_heat_map_is_in_taxonomy_order(clusters):
 def test_halves_are_ordered_one_after_the_other():
     tags = [f"{name}_{half}" for name in ("x", "genre:a") for half in (1, 2)]
     vocabulary = Vocabulary.of(tags, halves=True)
-    order = figures.taxonomy_order(vocabulary, {"x_1": ("genre:a_1",), "x_2": ("genre:a_2",)})
+    order = looks.taxonomy_order(vocabulary, {"x_1": ("genre:a_1",), "x_2": ("genre:a_2",)})
     assert order == ("genre:a_1", "x_1", "genre:a_2", "x_2")
 
 

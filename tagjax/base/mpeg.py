@@ -19,10 +19,9 @@ _AHEAD = 1 << 14
 """Bytes of a few frames."""
 _CHAIN = 4
 """Frames that must follow each other before bytes are believed to be frames."""
-_PREROLL = 32
-"""Frames decoded before those that are wanted, which need the bits that earlier ones had to spare:
-up to 511 bytes of MPEG 1, 255 of MPEG 2, or 23 frames of the lowest bit rate."""
-
+_PREROLL = 96
+"""Frames cut before those that are wanted, which need the bits that earlier ones had to spare: up
+to 511 bytes of MPEG 1, 255 of MPEG 2, where frames of 8 kbit/s hold 3 of stereo."""
 _TOLERANCE = 0.02
 """Share of the bytes by which a Xing header may miss the sound on disk."""
 
@@ -116,6 +115,11 @@ class Section:
     def seconds(self) -> float:
         """Of sound."""
         return (len(self.places) - 1) * self.format.samples / self.format.rate
+
+    @property
+    def rate_of_bytes(self) -> float:
+        """Bytes a second."""
+        return (self.places[-1] - self.places[0]) / self.seconds
 
     def cut(self, start: float, stop: float) -> tuple[BinaryIO, float]:
         """A file of some frames, and the second in it that is `start`.

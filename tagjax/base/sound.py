@@ -102,9 +102,15 @@ def opened(path: str | os.PathLike[str] | BinaryIO) -> Iterator[soundfile.SoundF
     Raises:
       SoundError: libsndfile cannot decode it, here or inside the block.
     """
+    with decoding(), soundfile.SoundFile(path) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def decoding() -> Iterator[None]:
+    """Turns what soundfile says of a file into a `SoundError`."""
     try:
-        with soundfile.SoundFile(path) as file:
-            yield file
+        yield
     except TypeError:  # soundfile asks what a .raw file holds.
         raise SoundError("no header") from None
     except (soundfile.LibsndfileError, RuntimeError) as error:

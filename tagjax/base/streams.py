@@ -11,8 +11,8 @@ import itertools
 import mmap
 import os
 import re
-from collections.abc import Mapping
-from typing import BinaryIO, Literal
+from collections.abc import Mapping, Sequence
+from typing import BinaryIO, Literal, NamedTuple
 
 import soundfile
 
@@ -27,8 +27,8 @@ _CHUNKS: dict[bytes, tuple[Literal["little", "big"], int, int, bytes]] = {
 """{magic: (byte order, place of the first chunk, bytes of a size, chunk with the sound)}."""
 _FLAC_WINDOW = 1 << 16
 """Bytes in which a frame is looked for."""
-_FLAC_PLACES = (0.29, 0.53, 0.83, 1.0)
-"""Shares of a file at which frames are looked at; two to six equal streams show there."""
+_FLAC_PLACES = (0.13, 0.29, 0.41, 0.53, 0.68, 0.83, 1.0)
+"""Shares of a file at which frames are looked at."""
 _FLAC_SAMPLES = (1 << 36) - 1
 """Bits of the number of samples in the header."""
 _FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
@@ -66,20 +66,27 @@ Part = mpeg.Section | Stretch
 """Sound of one format that lies together in a file."""
 
 
-def is_plain(path: str | os.PathLike[str], file: soundfile.SoundFile, until: float) -> bool:
-    """Whether libsndfile can be trusted with what it finds before `until` seconds.
+def is_plain(
+    path: str | os.PathLike[str], file: soundfile.SoundFile, sections: Sequence[mpeg.Section]
+) -> bool:
+    """Whether libsndfile can be trusted with what it finds where.
 
-    Of MP3, all frames up to there must have one format: the others would be played at a wrong
-    speed. A FLAC file must be one stream: in joined ones libFLAC seeks a second of one and may find
-    that of another.
+    All frames of an MP3 must have one format: the others would be played at a wrong speed. A FLAC
+    file must be one stream: in joined ones libFLAC seeks a second of one and may find that of
+    another.
+
+    Args:
+      path: of the file.
+      file: the same, open.
+      sections: of an MP3, as far as they matter.
 
     Raises:
       OSError: the file cannot be read.
     """
-    if file.format == "MP3":
-        own = file.samplerate, file.channels
-        return all((one.rate, one.channels) == own for one in mpeg.sections(path, until))
-    return file.format != "FLAC" or _is_one_flac(path, file.frames)
+    if file.format == "FLAC":
+        return _is_one_flac(path, file.frames)
+    own = file.samplerate, file.channels
+    return all((section.rate, section.channels) == own for section in sections)
 
 
 def parts(path: str | os.PathLike[str], kind: str) -> list[Part]:
@@ -163,30 +170,46 @@ def _flacs(path: str | os.PathLike[str]) -> list[Part]:
     last = _flac_frame(path, os.path.getsize(path))
     with open(path, "rb") as file:
         total = int.from_bytes(file.read(26)[18:], "big")
-    if last is None or last[1] == total & _FLAC_SAMPLES:
+    if last is None or last.behind == total & _FLAC_SAMPLES:
         return []
     known = total & ~_FLAC_SAMPLES
-    whole = _stretch(path, corrected={18: (known | last[1]).to_bytes(8, "big")})
+    whole = _stretch(path, corrected={18: (known | last.behind).to_bytes(8, "big")})
     with whole.cut(0.0, 0.0)[0] as content, soundfile.SoundFile(content) as file:
         try:
-            file.seek(last[0])
-            if len(file.read(last[1] - last[0])) == last[1] - last[0]:
+            file.seek(last.first)
+            if len(file.read(last.behind - last.first)) == last.behind - last.first:
                 return [whole]
         except soundfile.LibsndfileError:
             pass
-    return [_stretch(path, corrected={18: (known | last[0]).to_bytes(8, "big")})]
+    return [_stretch(path, corrected={18: (known | last.first).to_bytes(8, "big")})]
 
 
 def _is_one_flac(path: str | os.PathLike[str], samples: int) -> bool:
-    """Whether frames are numbered in their order, as far as a few show, to the last one."""
+    """Whether a few frames are of one format, and numbered in their order up to the last one."""
     size = os.path.getsize(path)
     frames = [_flac_frame(path, round(size * share)) for share in _FLAC_PLACES]
-    numbers = [frame[1] for frame in frames if frame is not None]
-    return numbers == sorted(numbers) and numbers[-1:] in ([], [samples])
+    found = [frame for frame in frames if frame is not None]
+    numbers = [frame.behind for frame in found]
+    return (
+        numbers == sorted(numbers)
+        and numbers[-1:] in ([], [samples])
+        and len({frame.format for frame in found}) < 2
+    )
 
 
-def _flac_frame(path: str | os.PathLike[str], end: int) -> tuple[int, int] | None:
-    """Numbers of the first sample of the last frame before `end`, and of the one behind it."""
+class _FlacFrame(NamedTuple):
+    """Header of a FLAC frame."""
+
+    first: int
+    """Number of its first sample."""
+    behind: int
+    """Number of the sample behind it."""
+    format: tuple[int, int]
+    """Codes of the sample rate and of the number of channels."""
+
+
+def _flac_frame(path: str | os.PathLike[str], end: int) -> _FlacFrame | None:
+    """The last frame before `end`."""
     with open(path, "rb") as file:
         fixed = int.from_bytes(file.read(10)[8:], "big")
         begin = max(0, end - _FLAC_WINDOW)
@@ -194,14 +217,14 @@ def _flac_frame(path: str | os.PathLike[str], end: int) -> tuple[int, int] | Non
         data = file.read(end - begin)
     place = len(data)
     while (place := data.rfind(b"\xff", 0, place)) >= 0:
-        found = _flac_numbers(data[place : place + 16].ljust(16), fixed)
+        found = _flac_header(data[place : place + 16].ljust(16), fixed)
         if found is not None:
             return found
     return None
 
 
-def _flac_numbers(head: bytes, fixed: int) -> tuple[int, int] | None:
-    """Numbers of the first sample of a frame, and of the one behind it (RFC 9639, section 9.1).
+def _flac_header(head: bytes, fixed: int) -> _FlacFrame | None:
+    """The frame that begins so (RFC 9639, section 9.1); None if none does.
 
     Args:
       head: its first 16 bytes, which is as long as a header can be.
@@ -224,7 +247,8 @@ def _flac_numbers(head: bytes, fixed: int) -> tuple[int, int] | None:
     if _crc8(head[:place]) != head[place]:
         return None
     first = number if head[1] & 1 else number * fixed
-    return first, first + block
+    channels = head[3] >> 4
+    return _FlacFrame(first, first + block, (rate, 1 if channels > 7 else channels))
 
 
 def _crc8(data: bytes) -> int:

@@ -10,13 +10,17 @@ import numpy as np
 import soundfile
 import soxr
 
-from tagjax.base import sound, streams
+from tagjax.base import mpeg, sound, streams
 from tagjax.examples import frontend
 
 MAX_CHANNELS = 64
 SAMPLE_RATES = (2_000, 768_000)
 _PREROLL = 0.1
-"""Seconds decoded before an excerpt and thrown away: MP3 needs two frames to get going."""
+"""Seconds decoded before an excerpt and thrown away: MP3 needs some frames to get going."""
+_THIN = 6000
+"""Bytes a second of MP3, below which the bits that a frame needs may lie many frames before it."""
+_THIN_PREROLL = 2.5
+"""Seconds decoded before an excerpt of such."""
 _BLOCK = 1 << 22
 """Samples decoded at once."""
 _PIECE = 1 << 14
@@ -180,13 +184,16 @@ def _cut(path: str | os.PathLike[str], start: float, seconds: float) -> _Sound:
     try:
         with sound.opened(path) as file:
             kind, end = file.format, file.frames / file.samplerate
-            found = _decoded(file, start, seconds)
-            plain = streams.is_plain(path, file, start + seconds)
+            sections = mpeg.sections(path, start + seconds) if kind == "MP3" else []
+            thin = any(section.rate_of_bytes < _THIN for section in sections)
+            found = _decoded(file, start, seconds, _THIN_PREROLL if thin else _PREROLL)
+            plain = streams.is_plain(path, file, sections)
     except sound.SoundError as error:
         problem = error
     if plain and len(found.mono) == round(seconds * found.rate):
         return found
-    parts = streams.parts(path, kind)
+    with sound.decoding():
+        parts = streams.parts(path, kind)
     if parts:
         end = sum(part.seconds for part in parts)
         slack = _SLACK / parts[0].rate if kind == "MP3" else 0.0
@@ -237,21 +244,21 @@ def _joined(parts: Sequence[streams.Part], start: float, seconds: float) -> _Sou
     sounds, left = [], round(seconds * first.rate)
     for begin, part in chosen:
         skipped = max(0.0, start - begin)
-        content, at = part.cut(skipped, min(stop - begin, part.seconds))
+        frames = min(left, round((part.seconds - skipped) * part.rate))
+        content, at = part.cut(skipped, skipped + frames / part.rate)
         with content, sound.opened(content) as file:
-            there = (
-                left
-                if begin + part.seconds >= stop
-                else round((part.seconds - skipped) * part.rate)
-            )
-            sounds.append(_decoded(file, at, min(left, there) / part.rate))
+            sounds.append(_decoded(file, at, frames / part.rate, _THIN_PREROLL))
         left -= len(sounds[-1].mono)
     monos, powers, summed, *_ = zip(*sounds, strict=True)
     return _Sound(np.concatenate(monos), sum(powers), sum(summed), first.rate, first.channels)
 
 
-def _decoded(file: soundfile.SoundFile, start: float, seconds: float) -> _Sound:
+def _decoded(
+    file: soundfile.SoundFile, start: float, seconds: float, preroll: float = _PREROLL
+) -> _Sound:
     """What libsndfile finds of an excerpt; nothing if it says that the file ends before it.
+
+    Seconds before it, `preroll`, are decoded and thrown away.
 
     Raises:
       AudioError: an implausible header.
@@ -266,7 +273,7 @@ def _decoded(file: soundfile.SoundFile, start: float, seconds: float) -> _Sound:
     if first >= file.frames:
         return _no_sound(rate, channels)
     if first:
-        early = min(first, round(_PREROLL * rate))
+        early = min(first, round(preroll * rate))
         file.seek(first - early)
         _summed(file, early)
     return _Sound(*_summed(file, round(seconds * rate)), rate, channels)

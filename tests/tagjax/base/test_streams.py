@@ -3,7 +3,7 @@ import pytest
 import soundfile
 import sounds
 
-from tagjax.base import streams
+from tagjax.base import mpeg, streams
 
 CODECS = {
     "wav": ("WAV", "PCM_16"),
@@ -23,7 +23,8 @@ def content(path, kind, seconds=5.0, rate=48000, channels=1):
 
 def plain(path):
     with soundfile.SoundFile(path) as file:
-        return streams.is_plain(path, file, np.inf)
+        sections = mpeg.sections(path) if file.format == "MP3" else []
+        return streams.is_plain(path, file, sections)
 
 
 def parts(path, kind):
@@ -31,7 +32,7 @@ def parts(path, kind):
     return [(one.rate, one.channels, one.seconds) for one in found]
 
 
-@pytest.mark.parametrize("kind", set(CODECS) - {"mp3"})
+@pytest.mark.parametrize("kind", sorted(set(CODECS) - {"mp3"}))
 @pytest.mark.parametrize("seconds", [0.01, 0.3, 5.0, 5.1234])
 def test_honest_files_have_nothing_to_be_found(tmp_path, kind, seconds):
     path = tmp_path / "a"
@@ -49,11 +50,11 @@ def test_numbers_of_flac_frames(tmp_path):
         for length in lengths:
             sound = np.zeros(length)
             soundfile.write(path, sound, rate)
-            assert streams._flac_frame(path, path.stat().st_size)[1] == length
+            assert streams._flac_frame(path, path.stat().st_size).behind == length
             assert plain(path)
 
 
-@pytest.mark.parametrize("kind", set(CODECS) - {"caf"})
+@pytest.mark.parametrize("kind", sorted(set(CODECS) - {"caf"}))
 @pytest.mark.parametrize(("rate", "channels"), [(48000, 1), (24000, 1), (48000, 2)])
 def test_joined_files(tmp_path, kind, rate, channels):
     path = tmp_path / "a"
@@ -74,7 +75,7 @@ def test_joined_files(tmp_path, kind, rate, channels):
 def test_joined_flacs_of_one_length_are_told_by_the_order_of_their_frames(tmp_path):
     path = tmp_path / "a.flac"
     one = content(path, "flac", 10.0)
-    for count in range(2, 7):
+    for count in range(2, 9):
         path.write_bytes(one * count)
         assert not plain(path), count
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tagjax.examples import frontend
 from tagjax.examples.frontend import FrontendConfig, log_mel, mel_filters
 
 
@@ -137,3 +138,15 @@ def test_the_input_is_left_as_it_was_and_configs_do_not_mix():
     log_mel(audio, dataclasses.replace(FrontendConfig(), n_mels=10))
     np.testing.assert_array_equal(log_mel(audio), first)
     np.testing.assert_array_equal(audio, before)
+
+
+def test_frames_that_steps_cannot_hold_are_counted():
+    """A sine at full scale is held, one at the scale of 16-bit integers is not."""
+    sine = np.sin(0.3 * np.arange(22050)).astype(np.float32)
+    for scale, clipped in ((1.0, False), (2.0, False), (32768.0, True)):
+        mel = frontend.log_mel(scale * sine)
+        count = frontend.clipped(mel, np.uint8)
+        error = np.abs(frontend.restored(frontend.stored(mel, np.uint8)) - mel).max(axis=1)
+        assert count == np.count_nonzero(error > 0.51 * frontend.UINT8_STEP)
+        assert (count > 0.9 * len(mel)) == clipped
+        assert frontend.clipped(mel, np.float16) == frontend.clipped(mel, np.float32) == 0

@@ -1,6 +1,8 @@
 import dataclasses
 import functools
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -104,3 +106,90 @@ def test_a_file_that_holds_its_worker_is_one_skipped_file():
     expected = list(log_mels(JOBS[:24], sound, BuildConfig(workers=0)))
     assert found[12] == workers.Outcome(None, reason="not decoded within 2 s")
     same(found[:12] + found[13:], expected[:12] + expected[13:])
+
+
+class OddError(Exception):
+    pass
+
+
+ERRORS = {
+    "missing": audio.MissingFileError("no such file"),
+    "past": audio.AudioError("start 9 s is past the end at 3.0 s"),
+    "odd": OddError("very\nodd"),
+    "memory": MemoryError(),
+    "system": OSError(5, "Input/output error"),
+}
+
+
+def failing(path, start, duration):
+    if path in ERRORS:
+        raise ERRORS[path]
+    return audio.Excerpt(*sound("t1", start, duration), quiet="silent", loud=True)
+
+
+def test_whatever_reading_one_file_raises_is_its_outcome():
+    jobs = [(path, 0.0, 0.3) for path in (*ERRORS, "good", *ERRORS)]
+    outcomes = workers.compute(jobs, failing, BuildConfig())
+    assert [outcome.reason for outcome in outcomes[:5]] == [
+        "no such file",
+        "start 9 s is past the end at 3.0 s",
+        "OddError: very",
+        "MemoryError: ",
+        "OSError: [Errno 5] Input/output error",
+    ]
+    same(outcomes[:5], outcomes[6:])
+    assert [outcome.mistaken for outcome in outcomes[:5]] == [True, False, False, False, False]
+    good = outcomes[5]
+    assert (good.reason, good.quiet, good.loud) == ("", "silent", True)
+    assert good.mel is not None
+
+
+def test_frames_that_are_clipped_are_counted():
+    def read(path, start, duration):
+        return np.sin(0.3 * np.arange(22050, dtype=np.float32)) * float(path), False
+
+    jobs = [("1", 0.0, 1.0), ("32768", 0.0, 1.0)]
+    one, other = workers.compute(jobs, read, BuildConfig(mel_dtype="uint8"))
+    assert (one.clipped, other.clipped) == (0, 22)
+    one, other = workers.compute(jobs, read, BuildConfig())
+    assert (one.clipped, other.clipped) == (0, 0)
+
+
+NOISY = """
+import functools, sys, warnings
+from tagjax.examples import audio, workers
+
+def read(path, start, duration):
+    excerpt = workers.read_file(path, start, duration, "", 22050, audio.AudioConfig())
+    print("read", file=sys.stderr, flush=True)
+    return excerpt
+
+if __name__ == "__main__":
+    jobs = [(sys.argv[1], 0.0, 5.0)] * 3
+    config = workers.BuildConfig(workers=int(sys.argv[2]))
+    print([outcome.reason for outcome in workers.log_mels(jobs, read, config)])
+"""
+
+
+def test_the_noise_of_c_libraries_is_not_heard_from_workers(tmp_path):
+    """What our own code writes is."""
+    (tmp_path / "noisy.py").write_text(NOISY)
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, 0.3 * np.sin(0.1 * np.arange(10 * 44100)), 44100)
+    content = bytearray(path.read_bytes())
+    for place in range(2000, len(content) - 2000, 3000):
+        content[place : place + 40] = bytes(range(40))
+    path.write_bytes(content)
+    written = []
+    for count in "02":
+        finished = subprocess.run(
+            [sys.executable, tmp_path / "noisy.py", path, count],
+            env={**os.environ, "PYTHONPATH": os.getcwd()},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert finished.stdout == "['', '', '']\n"
+        written.append(finished.stderr)
+    assert "libmpg123" in written[0]
+    assert written[1] == "read\n" * 3

@@ -36,10 +36,8 @@ class Pool:
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         """Makes room for log-mels of `shape` [N, frames, bands], in their stored form."""
         mesh = Mesh(jax.local_devices(), (AXIS,))
-        copied, split = (
-            NamedSharding(mesh, PartitionSpec()),
-            NamedSharding(mesh, PartitionSpec(AXIS)),
-        )
+        copied = NamedSharding(mesh, PartitionSpec())
+        split = NamedSharding(mesh, PartitionSpec(AXIS))
         one_device = jax.device_count() == 1
         self._rows = jax.jit(lambda: jnp.zeros(shape, np.dtype(dtype)), out_shardings=copied)()
         self._put = jax.jit(

@@ -163,7 +163,7 @@ def _album_tags(
 
 
 def _popularity(config: SyntheticConfig) -> np.ndarray:
-    """Probability that a style is an artist's favourite; styles with two names are the likeliest."""
+    """Probability of each style as a favourite; styles with two names are the most likely."""
     places = np.random.default_rng([config.seed, 0xA0]).permutation(len(STYLES)) / len(STYLES)
     for place, concept in enumerate(STYLES):
         if any(len(STYLE_TAGS[system][concept]) == 2 for system in SYSTEMS):

@@ -1,10 +1,11 @@
-"""The paper's three tasks: from similarities (and truth) to metrics and lists.
+"""The paper's three tasks, which turn similarities and truth into metrics and lists.
 
     tasks.learn_taxonomy(similarity, truth)
     tasks.deduplicate(similarity, truth)
     tasks.translate(similarity, truth)
 
-each rank tags by one similarity; `tasks.evaluate` does so for several, as `launch.evaluate` does.
+Each function ranks tags by one similarity. `tasks.evaluate` does so for all similarities of a run,
+as `launch.evaluate` does.
 """
 
 from tagjax.tasks.deduplication import deduplicate

@@ -41,6 +41,11 @@ class TrainedConfig:
     least_labels: int = 1
     least_artists: int = 2
 
+    def __post_init__(self) -> None:
+        for name in ("least_labels", "least_artists"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}={getattr(self, name)}: must be at least 0")
+
 
 @dataclasses.dataclass(frozen=True)
 class Accuracy:
@@ -93,17 +98,33 @@ class Run:
         return tuple(name for name in embeddings.NAMES if name != "fdist" or self.multi_label)
 
     @functools.cached_property
+    def labelled(self) -> dict[str, tuple[int, int | None]]:
+        """{tag: (excerpts, artists) with it as their label}, of those trained on.
+
+        With folds, the least that a fold's model was trained on. Artists are None where the data
+        set does not know them. Empty of an older run, which did not record it.
+        """
+        models = self.predictions.labels
+        if not models:
+            return {}
+        excerpts = np.min([model.excerpts for model in models], axis=0).tolist()
+        known = [model.artists for model in models if model.artists is not None]
+        artists = np.min(known, axis=0).tolist() if known else [None] * len(excerpts)
+        return dict(zip(self.predictions.tags, zip(excerpts, artists, strict=True), strict=True))
+
+    @functools.cached_property
     def untrained(self) -> tuple[str, ...]:
         """Tags that some model was not trained on, see `TrainedConfig`; none of an older run.
 
         They have no direction in an embedding that is of the classifier's units, fw and fc.
         """
-        known = np.ones(len(self.predictions.tags), dtype=bool)
-        for labels in self.predictions.labels:
-            known &= labels.excerpts >= self.trained.least_labels
-            if labels.artists is not None:
-                known &= labels.artists >= self.trained.least_artists
-        return tuple(np.array(self.predictions.tags, dtype=object)[~known])
+        least = self.trained
+        return tuple(
+            tag
+            for tag, (excerpts, artists) in self.labelled.items()
+            if excerpts < least.least_labels
+            or (artists is not None and artists < least.least_artists)
+        )
 
     @functools.cached_property
     def counts(self) -> dict[str, tuple[int, int | None]]:

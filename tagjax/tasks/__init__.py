@@ -7,6 +7,7 @@
 each rank tags by one similarity; `tasks.evaluate` does so for several, as `launch.evaluate` does.
 """
 
+from tagjax.tasks.background import Background
 from tagjax.tasks.deduplication import deduplicate
 from tagjax.tasks.evaluation import TASKS, Evaluation, check_answered, evaluate
 from tagjax.tasks.results import TaskConfig, TaskResult, TaskTable
@@ -15,6 +16,7 @@ from tagjax.tasks.translation import translate
 
 __all__ = [
     "TASKS",
+    "Background",
     "Evaluation",
     "TaskConfig",
     "TaskResult",

@@ -107,10 +107,14 @@ def _of_untrained(run: "Run") -> tuple[str, ...]:
         return ()
     least, folds = run.trained, len(run.predictions.labels) > 1
     of_fold = ", in each fold's model" if folds else ""
+    labels, artists = _number(least.least_labels, "excerpt"), _number(least.least_artists, "artist")
     return (
         f"Tags that the model was not trained on, {len(run.untrained)} of "
-        f"{len(run.predictions.tags)}, have no direction in fw and fc: fewer than "
-        f"{least.least_labels} excerpts labelled so (least_labels) or {least.least_artists} "
-        f"artists (least_artists) in the parts trained on{of_fold}: {some(run.untrained)} (all in "
-        "*_without_data.csv).",
+        f"{len(run.predictions.tags)}, have no direction in fw and fc: fewer than {labels} "
+        f"labelled so (least_labels) or {artists} (least_artists) in the parts trained "
+        f"on{of_fold}: {some(run.untrained)} (all in *_without_data.csv).",
     )
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

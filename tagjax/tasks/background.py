@@ -106,7 +106,7 @@ def _of_untrained(run: "Run") -> tuple[str, ...]:
     if not run.untrained:
         return ()
     least, folds = run.trained, len(run.predictions.labels) > 1
-    of_fold = ", in each fold's model" if folds else ""
+    of_fold = " by any fold's model, or none by those that predict them" if folds else ""
     labels, artists = _number(least.least_labels, "excerpt"), _number(least.least_artists, "artist")
     return (
         f"Tags that the model was not trained on, {len(run.untrained)} of "

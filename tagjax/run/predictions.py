@@ -1,16 +1,9 @@
 """Predictions of excerpts that the classifier was not trained on (section 2.4).
 
-<<<<<<< HEAD
 A folder with `probabilities.npy` (P, float32 [N_s, N_c], rows sum to 1), `occurrences.npy`
 (M, uint8 [N_s, N_c], the full annotations), `excerpts.csv` (whose rows these are), `tags.txt`
 (whose columns) and `labels.csv` (what the model, or each fold's, was trained on). The arrays are
 memory-mapped, never wholly in memory.
-=======
-They are a folder with `probabilities.npy` (P, float32 [N_s, N_c], rows sum to 1),
-`occurrences.npy` (M, uint8 [N_s, N_c], the full annotations), `excerpts.csv` (the excerpts of the
-rows) and `tags.txt` (the tags of the columns). The arrays are memory-mapped, never wholly in
-memory.
->>>>>>> h-N2
 """
 
 import contextlib
@@ -108,11 +101,10 @@ class Writer:
 
 
 @contextlib.contextmanager
-<<<<<<< HEAD
 def writing(
     folder: PathLike, tags: Sequence[str], rows: int, labels: Sequence[Labels] = ()
 ) -> Iterator[Writer]:
-    """Yields a `Writer` of a folder that appears whole when the block ends, or not at all.
+    """Yields a `Writer`; the folder appears when the block ends, whole or not at all.
 
     Args:
       folder: the place of it.
@@ -120,10 +112,6 @@ def writing(
       rows: N_s, which the block has to write.
       labels: what each model was trained on, if known.
     """
-=======
-def writing(folder: PathLike, tags: Sequence[str], rows: int) -> Iterator[Writer]:
-    """Yields a `Writer`; the folder appears when the block ends, whole or not at all."""
->>>>>>> h-N2
     folder = pathlib.Path(folder)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -218,25 +206,14 @@ def merge(folders: Sequence[PathLike], folder: PathLike) -> None:
     for predicted, path in zip(opened, folders, strict=True):
         if predicted.tags != opened[0].tags:
             raise InputError(f"{path}/tags.txt differs from {folders[0]}/tags.txt")
-<<<<<<< HEAD
-    rows = sum(len(one.probabilities) for one in several)
-    # Of all models or none: what one of them was trained on says nothing of the others.
-    labels = (
-        [some for one in several for some in one.labels]
-        if all(one.labels for one in several)
-        else []
-    )
-    with writing(folder, several[0].tags, rows, labels) as writer:
-        for one in several:
-            table = zip(*(one.excerpts[name] for name in COLUMNS), strict=True)
-            for probabilities, excerpt in zip(one.probabilities, table, strict=True):
-=======
     rows = sum(len(predicted.probabilities) for predicted in opened)
-    with writing(folder, opened[0].tags, rows) as writer:
+    # All models or none: what one of them was trained on says nothing of the others.
+    known = all(predicted.labels for predicted in opened)
+    labels = [found for predicted in opened for found in predicted.labels] if known else []
+    with writing(folder, opened[0].tags, rows, labels) as writer:
         for predicted in opened:
             table = zip(*(predicted.excerpts[name] for name in COLUMNS), strict=True)
             for probabilities, excerpt in zip(predicted.probabilities, table, strict=True):
->>>>>>> h-N2
                 writer.add(probabilities, excerpt)
 
 

@@ -8,6 +8,7 @@ Each function ranks tags by one similarity. `tasks.evaluate` does so for all sim
 as `launch.evaluate` does.
 """
 
+from tagjax.tasks.background import Background
 from tagjax.tasks.deduplication import deduplicate
 from tagjax.tasks.evaluation import TASKS, Evaluation, check_answered, evaluate
 from tagjax.tasks.results import TaskConfig, TaskResult, TaskTable
@@ -16,6 +17,7 @@ from tagjax.tasks.translation import translate
 
 __all__ = [
     "TASKS",
+    "Background",
     "Evaluation",
     "TaskConfig",
     "TaskResult",

@@ -282,8 +282,8 @@ def measure(flags: argparse.Namespace, setting: Setting, most: dict[str, float])
                         moved = rate * _bytes(ours[precision], setting.indices(batch)[0], kind)
                         note = f"{moved / 1e9:.0f} GB/s, {100 * moved / most['copy']:.0f} %"
                     else:
-                        mine = found.get(f"tagjax {precision}", np.nan)
-                        note = f"tagjax is {mine / rate:.2f} times as fast"
+                        our_rate = found.get(f"tagjax {precision}", np.nan)
+                        note = f"tagjax is {our_rate / rate:.2f} times as fast"
                     row(what, rate, "examples/s", precision, batch, f"{100 * share:.1f} %", note)
 
 

@@ -113,7 +113,7 @@ def parse_track(sng_id: str, http: int, body: bytes) -> tuple[Record, str]:
         track_duration_s=float(seconds) if isinstance(seconds, int | float) else None,
     )
     if link and not (isinstance(link, str) and link.startswith(("http://", "https://"))):
-        raise FaultError("the preview's link is none", http)
+        raise FaultError("the preview's link is not a URL", http)
     return record, link
 
 

@@ -82,6 +82,6 @@ def tracks_by_tag(made: Manifest) -> dict[str, list[str]]:
 def _no_id(position: str, cell: str) -> InputError:
     """The error for a cell at `file:line`."""
     return InputError(
-        f"{position}: sng_id={cell[:40]!r} is no id of a song, which is a positive whole number; "
+        f"{position}: sng_id={cell[:40]!r} is not the id of a song, a positive whole number; "
         "correct it, or drop the row"
     )

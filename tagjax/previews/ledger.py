@@ -107,7 +107,7 @@ def from_line(line: bytes) -> Record:
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise ValueError(f"{name} is not of its type")
         if isinstance(value, float | int) and not 0 <= value < math.inf:
-            raise ValueError(f"{name} is no number of that")
+            raise ValueError(f"{name} is not a possible number")
     if record.status not in STATUSES:
         raise ValueError("no such status")
     return record
@@ -173,7 +173,7 @@ class Ledger:
             end = os.fstat(self._file).st_size
             try:
                 if os.write(self._file, line) < len(line):
-                    raise OSError(f"{self._path}: cannot be written to its end; is the disk full?")
+                    raise OSError(f"{self._path}: cannot be written completely; is the disk full?")
             except OSError:
                 os.ftruncate(self._file, end)
                 raise

@@ -69,7 +69,7 @@ def lines(rows: Sequence[Row], records: Iterable[Record], worst: int = 10) -> It
     for row in poor[:worst]:
         yield f"{row['tag']}: {row['found']} of {row['tracks']} tracks"
     if len(poor) > worst:
-        yield f"... and {len(poor) - worst} more of {len(tags)} tags are not covered wholly"
+        yield f"... and {len(poor) - worst} more of {len(tags)} tags are not covered completely"
     yield "previews start where Deezer chose: seg_start of a manifest cannot be honoured on them"
 
 

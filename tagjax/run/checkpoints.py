@@ -208,7 +208,7 @@ def _unreadable(path: pathlib.Path) -> str:
 
 
 def _remove(path: pathlib.Path, reason: str) -> None:
-    warnings.warn(f"{reason}; removed, going on from the one before", stacklevel=3)
+    warnings.warn(f"{reason}; it was removed, and the one before it is used", stacklevel=3)
     shutil.rmtree(path)
 
 

@@ -138,7 +138,7 @@ def local_share(batch_size: int) -> slice:
     if batch_size % jax.device_count():
         raise InputError(
             f"batch_size {batch_size} cannot be divided over {jax.device_count()} devices; "
-            f"take a multiple of it"
+            "take a multiple of that number"
         )
     size = batch_size // jax.process_count()
     return slice(jax.process_index() * size, (jax.process_index() + 1) * size)

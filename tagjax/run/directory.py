@@ -29,7 +29,7 @@ def _differences(a: Any, b: Any, name: str = "") -> list[str]:
     if a == b:
         return []
     if isinstance(a, list) and isinstance(b, list) and len(str(a)) + len(str(b)) > 80:
-        return [f"{name}: {len(a)} entries there, {len(b)} here, not the same"]
+        return [f"{name}: {len(a)} entries there, {len(b)} here, which differ"]
     return [f"{name}: {a!r} there, {b!r} here"]
 
 

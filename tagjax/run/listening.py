@@ -86,7 +86,7 @@ def listener(run_dir: PathLike) -> Listener:
     config = TrainConfig.from_record(record["train"])
     folders = [path] if (path / "checkpoints").is_dir() else sorted(path.glob("fold_*"))
     if not folders:
-        raise InputError(f"{path}: no checkpoints are there; train again")
+        raise InputError(f"{path}: it has no checkpoints; train again")
     decode = AudioConfig(**build.get("decode", {}))
     shape = (front.frames(seconds), front.n_mels)
     tags = tuple(record["tags"])

@@ -50,7 +50,9 @@ def restored(
         above 0.
     """
     if not (run_dir / "result.json").exists():
-        raise InputError(f"{run_dir}: not trained to its end; go on: python -m launch.train")
+        raise InputError(
+            f"{run_dir}: training is not finished; continue it: python -m launch.train"
+        )
     falling = decay_steps if config.decay else 0
     like = step.initial_state(config.step, num_tags, input_shape, falling)
     with contextlib.closing(Checkpoints(run_dir / "checkpoints")) as checkpoints:
@@ -97,7 +99,9 @@ def predict(
     with _writing(folder, dataset, len(examples), state, parts) as writer, stop.deferred():
         for number, batch in enumerate(batches):
             if asked := devices.agree(stop.asked, number):
-                raise InterruptedRunError(asked, "while predicting; the same command does it anew")
+                raise InterruptedRunError(
+                    asked, "while predicting; the same command starts predicting again"
+                )
             rows = devices.gather(mapped(state, batch))
             if writer is not None:
                 places = range(number * config.batch_size, len(examples))

@@ -181,7 +181,7 @@ def read(folder: PathLike) -> Predictions:
         tags = tuple(text.removesuffix("\n").split("\n"))
         arrays = [np.lib.format.open_memmap(folder / f"{name}.npy", "r") for name in _ARRAYS]
     except Exception as error:  # NumPy's parser of headers raises anything on a broken one.
-        raise InputError(f"{folder}: {error}; make the predictions anew") from None
+        raise InputError(f"{folder}: {error}; make the predictions again") from None
     if len({*tags}) < len(tags):
         raise InputError(f"{folder}/tags.txt: a tag occurs twice")
     for (name, kind), array in zip(_ARRAYS.items(), arrays, strict=True):

@@ -265,7 +265,7 @@ class _Session:
 
     def _not_finite(self) -> InputError:
         return InputError(
-            f"the parameters are no finite numbers after step {int(self.state.step)}; the last "
+            f"the parameters are not finite numbers after step {int(self.state.step)}; the last "
             f"good checkpoint is of step {self._checkpoints.newest or 0}: lower --learning_rate, "
             "with another --run_dir"
         )

@@ -335,7 +335,7 @@ def _check_matrix(
                 )
             if beyond[i, j]:
                 raise InputError(
-                    f"{at}: {block[i, j]} of {tags[i]!r} and {tags[j]!r} is no cosine "
+                    f"{at}: {block[i, j]} of {tags[i]!r} and {tags[j]!r} is not a cosine "
                     "similarity; give one from -1 to 1"
                 )
             raise InputError(

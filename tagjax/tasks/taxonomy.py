@@ -76,6 +76,6 @@ def _notes(placement: taxonomy.Placement) -> tuple[str, ...]:
     listed = {
         "Styles without genre in the taxonomy, left out": placement.orphans,
         "Genres without style, which remain candidates": placement.childless,
-        "Genres of the taxonomy that are no tags here": placement.absent,
+        "Genres of the taxonomy that are not among the tags": placement.absent,
     }
     return tuple(f"{what} ({len(t)}): {some(t)}." for what, t in listed.items() if t)

@@ -31,9 +31,9 @@ def recur(x, params):
         np.split(array, 3, axis=-1) for array in (kernel, recurrent, bias)
     )
     for t in range(x.shape[1]):
-        given = [x[:, t] @ k + b for k, b in zip(kernels, biases, strict=True)]
-        z, r = (np.clip(0.2 * (given[i] + state @ recurrents[i]) + 0.5, 0, 1) for i in range(2))
-        new = np.tanh(given[2] + (r * state) @ recurrents[2])
+        inputs = [x[:, t] @ k + b for k, b in zip(kernels, biases, strict=True)]
+        z, r = (np.clip(0.2 * (inputs[i] + state @ recurrents[i]) + 0.5, 0, 1) for i in range(2))
+        new = np.tanh(inputs[2] + (r * state) @ recurrents[2])
         state = z * state + (1 - z) * new
     return state
 

@@ -55,14 +55,14 @@ def looks(vocabulary: Vocabulary, parents: Parents) -> list[Look]:
     order = {system: 2 * place for place, system in enumerate(vocabulary.systems)}
     found = []
     for tag, system, half in zip(vocabulary.tags, vocabulary.system, vocabulary.half, strict=True):
-        of = [tag] if tag in genres else [g for g in parents.get(tag, ()) if g in genres]
-        own = list(dict.fromkeys(names[vocabulary.index[genre]] for genre in of))
+        tags = [tag] if tag in genres else [g for g in parents.get(tag, ()) if g in genres]
+        genre_names = list(dict.fromkeys(names[vocabulary.index[genre]] for genre in tags))
         found.append(
             Look(
                 labels.short(system + tag[len(system) :].removeprefix(GENRE)),
                 tag in genres,
-                own[0] if own else "",
-                tuple(colours[name] for name in own[:2]) or (NO_GENRE,),
+                next(iter(genre_names), ""),
+                tuple(colours[name] for name in genre_names[:2]) or (NO_GENRE,),
                 _MARKERS[(order[system] + (half == 2)) % len(_MARKERS)],
             )
         )

@@ -71,7 +71,7 @@ class Outcome:
       mel: [frames, n_mels] of `BuildConfig.mel_dtype`, or None.
       padded: whether zeros were added at its end.
       reason: why there is none.
-      mistaken: whether there is no such file.
+      mistaken: whether there is no such file, or it ends before the excerpt starts.
       quiet: why nothing can be heard of it, if such excerpts are kept.
       loud: whether it is far above full scale.
       clipped: frames that are too loud for `BuildConfig.mel_dtype`.
@@ -148,7 +148,7 @@ def _outcome(job: Job, read: Reader, config: BuildConfig) -> Outcome:
             clipped=frontend.clipped(mel, dtype),
         )
     except audio.AudioError as error:
-        mistaken = isinstance(error, audio.MissingFileError)
+        mistaken = isinstance(error, audio.MissingFileError | audio.PastEndError)
         return Outcome(None, reason=str(error), mistaken=mistaken)
     except Exception as error:  # One file is never the end of a build.
         return Outcome(None, reason=audio.described(error))

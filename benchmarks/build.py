@@ -1,13 +1,13 @@
-"""Tracks a second of the build, beside a plain loop of librosa and beside bare decoding.
+"""Tracks per second of the build, beside a plain librosa loop and bare decoding.
 
     python -m benchmarks.build [--corpus=FOLDER] [--tracks=N] [--seconds=S] [--repeats=N]
 
-For each format of the corpus the same files go three ways, which take turns: `launch.build`'s
-(decoding on all cores, TFDS); what one would write first, `librosa.load`,
-`librosa.feature.melspectrogram` and a TFDS builder that yields the result, in one process; and
-decoding, summing channels and resampling alone, by processes on all cores that wait for it. A
-format with few files has them more than once. Each way first takes a few files that do not count,
-so that none pays for its imports.
+Three contestants take turns on the same files of each format of the corpus. `tagjax` is
+`launch.build` (decoding on all cores, TFDS). `librosa loop` is what one would write first:
+`librosa.load`, `librosa.feature.melspectrogram` and a TFDS builder that yields the result, in one
+process. `bare decoding` only decodes, sums channels and resamples, in waiting processes on all
+cores. If a format has few files, they are used more than once. Each contestant first takes a few
+files that do not count, so that imports are not measured.
 """
 
 import functools
@@ -36,15 +36,17 @@ _HERE = pathlib.Path(__file__).resolve().parents[1]
 _CORPUS = flags.DEFINE_string(
     "corpus", str(_HERE.parent / "shared" / "corpus"), "Folder with audio."
 )
-_TRACKS = flags.DEFINE_integer("tracks", 300, "Files of a format.", lower_bound=1)
-_SECONDS = flags.DEFINE_float("seconds", 30.0, "Of an excerpt.")
-_REPEATS = flags.DEFINE_integer("repeats", 3, "Turns of each way; medians count.", lower_bound=1)
+_TRACKS = flags.DEFINE_integer("tracks", 300, "Files of each format.", lower_bound=1)
+_SECONDS = flags.DEFINE_float("seconds", 30.0, "Length of an excerpt.")
+_REPEATS = flags.DEFINE_integer(
+    "repeats", 3, "Turns of each contestant; medians count.", lower_bound=1
+)
 _FORMATS = ("mp3", "flac", "opus")
 _WARM_UP = 8
 
 
 class LibrosaBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """The loop that one writes first."""
+    """The loop that one would write first."""
 
     name = "librosa_loop"
     VERSION = tfds.core.Version("1.0.0")
@@ -77,13 +79,13 @@ class LibrosaBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 
 def _of_corpus(suffix: str) -> list[pathlib.Path]:
-    """Its files of a format, cycled to as many as are wanted; none where it has none."""
+    """Files of a format in the corpus, repeated up to the number needed; [] if there are none."""
     found = sorted(pathlib.Path(_CORPUS.value).rglob(f"audio*/*.{suffix}"))
     return list(itertools.islice(itertools.cycle(found), _WARM_UP + _TRACKS.value))
 
 
 def _noise(folder: pathlib.Path) -> list[pathlib.Path]:
-    """WAV files, for where there is no corpus."""
+    """WAV files of noise, in case there is no corpus."""
     paths = [folder / f"{k:05}.wav" for k in range(_WARM_UP + _TRACKS.value)]
     for k, path in enumerate(paths):
         noise = np.random.default_rng(k).normal(0, 0.1, round(44100 * _SECONDS.value))
@@ -116,9 +118,9 @@ def _decode(path: pathlib.Path, seconds: float) -> None:
         soxr.resample(mono, file.samplerate, 22050, quality="HQ")
 
 
-def _timed(way: Callable[[list[pathlib.Path]], None], paths: list[pathlib.Path]) -> float:
+def _timed(contestant: Callable[[list[pathlib.Path]], None], paths: list[pathlib.Path]) -> float:
     begin = time.perf_counter()
-    way(paths)
+    contestant(paths)
     return time.perf_counter() - begin
 
 
@@ -129,7 +131,7 @@ def main(argv: list[str]) -> None:
     cores = workers.cores()
     with tempfile.TemporaryDirectory() as temporary, multiprocessing.Pool(cores) as pool:
         folder, decode = pathlib.Path(temporary), functools.partial(_decode, seconds=_SECONDS.value)
-        ways: dict[str, Callable[[list[pathlib.Path]], None]] = {
+        contestants: dict[str, Callable[[list[pathlib.Path]], None]] = {
             "tagjax": functools.partial(_ours, folder),
             "librosa loop": functools.partial(_librosa, folder),
             "bare decoding": lambda paths: pool.map(decode, paths, 4) and None,
@@ -138,21 +140,24 @@ def main(argv: list[str]) -> None:
         formats = formats or {"wav": _noise(folder)}
         seconds = {}
         for suffix, paths in formats.items():
-            for way in ways.values():
-                way(paths[:_WARM_UP])
+            for contestant in contestants.values():
+                contestant(paths[:_WARM_UP])
             turns = [
-                [_timed(way, paths[_WARM_UP:]) for way in ways.values()]
+                [_timed(run, paths[_WARM_UP:]) for run in contestants.values()]
                 for _ in range(_REPEATS.value)
             ]
-            seconds[suffix] = [statistics.median(one) for one in zip(*turns, strict=True)]
+            seconds[suffix] = [statistics.median(times) for times in zip(*turns, strict=True)]
     seconds["all"] = [sum(times) for times in zip(*seconds.values(), strict=True)]
-    print(f"\n{_TRACKS.value} tracks a format, {_SECONDS.value:g} s each, {cores} cores, ", end="")
+    print(
+        f"\n{_TRACKS.value} tracks of each format, {_SECONDS.value:g} s each, {cores} cores, ",
+        end="",
+    )
     print(f"median of {_REPEATS.value}; librosa's loop is one process")
-    print(f"{'tracks/s':<10}" + "".join(f"{name:>16}" for name in ways), end="")
+    print(f"{'tracks/s':<10}" + "".join(f"{name:>16}" for name in contestants), end="")
     print(f"{'to librosa':>14}{'time to bare':>14}")
     for suffix, (ours, librosas, bare) in seconds.items():
         count = _TRACKS.value * (len(formats) if suffix == "all" else 1)
-        rates = "".join(f"{count / each:>16.2f}" for each in (ours, librosas, bare))
+        rates = "".join(f"{count / taken:>16.2f}" for taken in (ours, librosas, bare))
         print(f"{suffix:<10}{rates}{librosas / ours:>14.2f}{ours / bare:>14.2f}")
 
 

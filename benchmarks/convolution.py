@@ -2,8 +2,9 @@
 
     python -m benchmarks.convolution [--batch=N] [--turns=N]
 
-The four of Table 1 at 646 frames and 96 mel bands, float32; each is compiled by itself, they take
-turns, medians count. Off the CPU both are the same.
+It measures the four convolutions of Table 1 at 646 frames and 96 mel bands, in float32. Each is
+compiled by itself. tagjax and XLA take turns, and medians count. On other devices than the CPU both
+are the same.
 """
 
 import statistics
@@ -18,7 +19,7 @@ from tagjax.network import convolution
 from tagjax.network.model import PRESETS
 
 _BATCH = flags.DEFINE_integer("batch", 16, "Examples.", lower_bound=1)
-_TURNS = flags.DEFINE_integer("turns", 7, "Of each.", lower_bound=1)
+_TURNS = flags.DEFINE_integer("turns", 7, "Turns of each.", lower_bound=1)
 
 
 def _plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -35,15 +36,15 @@ def _gradients(forward: Callable) -> Callable:
     return lambda x, kernel, gradient: jax.vjp(forward, x, kernel)[1](gradient)
 
 
-def _milliseconds(ways: list[Callable]) -> list[float]:
-    taken: list[list[float]] = [[] for _ in ways]
+def _milliseconds(calls: list[Callable]) -> list[float]:
+    taken: list[list[float]] = [[] for _ in calls]
     for turn in range(_TURNS.value + 1):
-        for way, seconds in zip(ways, taken, strict=True):
+        for call, seconds in zip(calls, taken, strict=True):
             begin = time.perf_counter()
-            jax.block_until_ready(way())
-            if turn:  # The first compiles.
+            jax.block_until_ready(call())
+            if turn:  # The first turn compiles.
                 seconds.append(time.perf_counter() - begin)
-    return [1000 * statistics.median(each) for each in taken]
+    return [1000 * statistics.median(seconds) for seconds in taken]
 
 
 def main(argv: list[str]) -> None:
@@ -61,7 +62,7 @@ def main(argv: list[str]) -> None:
         cells = ""
         for arguments, make in (((x, kernel), lambda f: f), ((x, kernel, gradient), _gradients)):
             compiled = [jax.jit(make(forward)) for forward in (_plain, _ours)]
-            results = [jax.tree.leaves(one(*arguments)) for one in compiled]
+            results = [jax.tree.leaves(function(*arguments)) for function in compiled]
             for plain, ours in zip(*results, strict=True):
                 assert jnp.abs(plain - ours).max() < 5e-4 * jnp.abs(plain).max()
             plain, ours = _milliseconds([lambda c=c, a=arguments: c(*a) for c in compiled])

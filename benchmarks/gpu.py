@@ -1,20 +1,20 @@
-"""Examples a second on one GPU, beside what the card reaches and beside PyTorch.
+"""Examples per second on one GPU, beside the limits of the card and beside PyTorch.
 
     python -m benchmarks.gpu                       # training and prediction, at all batch sizes
     python -m benchmarks.gpu --batches --train    # a run to early stopping at each precision
-    python -m benchmarks.gpu --tiny --train        # each part in little, on any machine
+    python -m benchmarks.gpu --tiny --train       # a small version of each part, on any machine
 
-The `paper` preset with 250 tags. `tf32` is what JAX takes for float32 on such a card by default,
-`float32` forbids it. `resident` examples lie on the card, where a batch is gathered by its
-indices; `fed` ones come from the memory of the host, as `tagjax.examples.loader` feeds them.
-All contestants of a batch size take turns of `--least` seconds, and medians are printed. FLOPs are
-counted by hand and bytes by XLA; both are compared with the card's own products and copies,
-measured first. JAX gets 55 % of the memory and PyTorch, in a process of its own, 40 %.
+It measures the `paper` preset with 250 tags. `tf32` is JAX's default for float32 on such a card;
+`float32` forbids it. `resident` examples are on the card, which gathers a batch by its indices.
+`fed` examples come from the memory of the host through `tagjax.examples.loader`. All contestants of
+a batch size take turns of `--least` seconds, and medians are printed. FLOPs are counted by hand and
+bytes by XLA. Both are compared with products and copies, which the card makes first. JAX gets 55 %
+of the memory. PyTorch runs in its own process and gets 40 %.
 
-It needs jax (with CUDA), flax, optax and numpy, and nothing installed of tagjax: bring the folders
-tagjax/ and benchmarks/, and run it where they lie. Without torch its rows say so. A row is printed
-as soon as it is known; where a command may last ten minutes only, give it some of the `--batches`
-and `--precisions`.
+It needs jax (with CUDA), flax, optax and numpy. tagjax need not be installed: copy the folders
+tagjax/ and benchmarks/ and run it from their parent. If torch is missing, its rows say so. Each row
+is printed as soon as it is known. If a command may only last ten minutes, name a part of the
+`--batches` and `--precisions`.
 """
 
 import argparse
@@ -38,11 +38,11 @@ PRECISIONS = {
     "tf32": ("float32", "tensorfloat32"),
     "bfloat16": ("bfloat16", "tensorfloat32"),
 }
-"""{name: (dtype of the network, JAX's name for the precision of products of float32)}."""
+"""{name: (dtype of the network, JAX's name for the precision of float32 products)}."""
 
 
 def row(what: str, value: Any, unit="", precision="", batch: Any = "", ceiling="", note="") -> None:
-    """Prints a measurement; None as its value: `note` says why there is none."""
+    """Prints a measurement; if its value is None, `note` says why."""
     if isinstance(value, float):
         value = f"{value:,.{0 if value >= 1000 else 2}f}"
     cells = f"{what:<34}{precision:<9}{batch:>6}{value or '-':>12} {unit:<11}{ceiling:>10}  {note}"
@@ -51,10 +51,15 @@ def row(what: str, value: Any, unit="", precision="", batch: Any = "", ceiling="
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What all contestants share: the network, its input, how long each is timed.
+    """What all contestants share.
 
-    `pool` is the number of examples, on the device and in the host's memory; a turn lasts `least`
-    seconds, and each contestant has so many `turns`.
+    Attributes:
+      model: configuration of the network.
+      shape: (frames, mel bands) of its input.
+      tags: number of tags.
+      pool: number of examples, on the device and in the host's memory.
+      least: length of a turn, seconds.
+      turns: number of turns of each contestant.
     """
 
     model: Any
@@ -71,14 +76,15 @@ class Setting:
         return mel, rng.integers(0, self.tags, self.pool, dtype=np.int32)
 
     def indices(self, batch: int) -> np.ndarray:
-        """int64 [8, batch]: places in the pool of batches that are gone through."""
+        """int64 [8, batch], places in the pool of the examples of eight batches."""
         return np.random.default_rng(0).integers(0, self.pool, (8, batch))
 
 
 def flops(setting: Setting, train: bool) -> int:
-    """Operations of an example, counted by hand; a multiply-add is two.
+    """Operations for an example, counted by hand; a multiply-add counts as two.
 
-    Training adds the gradients of weights and of inputs; the first layer needs none of its input.
+    Training adds the gradients of weights and of inputs. The first layer needs no gradient of its
+    input.
     """
     model, (frames, bands) = setting.model, setting.shape
     counts, channels = [], 1
@@ -92,14 +98,19 @@ def flops(setting: Setting, train: bool) -> int:
 
 
 def products(precision: str) -> Any:
-    """Context in which float32 products are computed as `precision` says."""
+    """A context in which float32 products have this precision."""
     import jax
 
     return jax.default_matmul_precision(PRECISIONS[precision][1])
 
 
 def ceilings(size: int, copied: int, least: float, turns: int) -> dict[str, float]:
-    """{precision: FLOP/s of products of `size`, "copy": bytes/s of copies of `copied`}; in rows."""
+    """Measures and prints the limits of the card.
+
+    Returns:
+      {precision: FLOP/s of products of matrices of `size`, "copy": bytes/s of copies of `copied`
+      bytes}.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -129,9 +140,9 @@ def ceilings(size: int, copied: int, least: float, turns: int) -> dict[str, floa
 
 
 class Steps:
-    """The steps of a configuration, compiled for one device as `tagjax.run.devices` does.
+    """The steps of a configuration, compiled for one device as in `tagjax.run.devices`.
 
-    Batches are gathered from a `pool` of log-mels on the device, or of the host.
+    Batches are gathered from log-mels on the device, or in the memory of the host.
     """
 
     def __init__(
@@ -152,7 +163,7 @@ class Steps:
         }
 
     def batch(self, places: np.ndarray, resident: bool = True) -> dict[str, Any]:
-        """The examples at these places; those at -1 are padding."""
+        """The batch of examples at these places; -1 stands for padding."""
         return {
             "mel": self._gather(self._pool, places) if resident else self._host[places],
             "label": self._label[places],
@@ -161,14 +172,14 @@ class Steps:
         }
 
     def compiled(self, kind: str, batch: dict) -> Any:
-        """`train`, `eval` or `predict` for batches such as this one."""
+        """The compiled step `train`, `eval` or `predict` for batches of this shape."""
         if kind not in self._compiled:
             with products(self._precision):
                 self._compiled[kind] = self._steps[kind].lower(self.state, batch).compile()
         return self._compiled[kind]
 
     def __call__(self, kind: str, batch: dict) -> Any:
-        """What the step returns but for the state, which is kept; not waited for."""
+        """Starts a step without waiting for it; keeps the new state and returns the rest."""
         result = self.compiled(kind, batch)(self.state, batch)
         if kind == "train":
             self.state, result = result
@@ -176,7 +187,7 @@ class Steps:
 
 
 def seconds_of(steps: Steps, indices: np.ndarray, kind: str, calls: int) -> float:
-    """Seconds of so many calls of one of `KINDS`."""
+    """Seconds that this number of calls of one of `KINDS` takes."""
     import jax
 
     from tagjax.examples import loader
@@ -200,9 +211,12 @@ def seconds_of(steps: Steps, indices: np.ndarray, kind: str, calls: int) -> floa
 def rates(
     runs: dict[str, Callable[[int], float]], batch: int, least: float, turns: int
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Runs that take turns: median examples a second, and what went wrong with the others.
+    """Lets runs take turns.
 
-    A run gives the seconds of so many calls, each of `batch` examples.
+    A run is a function from a number of calls, each of `batch` examples, to their seconds.
+
+    Returns:
+      {name: median examples per second} of the runs that work, and {name: fault} of the others.
     """
     calls, taken, failed = {}, {name: [] for name in runs}, {}
     for turn in range(-1, turns):
@@ -211,11 +225,11 @@ def rates(
                 continue
             try:
                 if turn < 0:
-                    run(2)  # Compiles, and chooses algorithms.
+                    run(2)  # This compiles and chooses algorithms.
                     calls[name] = max(1, round(least / max(run(1), 1e-6)))
                 else:
                     taken[name].append(run(calls[name]) / calls[name])
-            except Exception as error:  # One that needs too much memory does not end the others.
+            except Exception as error:  # A run that needs too much memory must not end the others.
                 text = f"{type(error).__name__}: {error}".splitlines()[0][:100]
                 lacking = "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()
                 failed[name] = "out of memory" if lacking else text
@@ -224,14 +238,14 @@ def rates(
 
 
 def _torch(kind: str, calls: int, *twin: Any) -> float:
-    """In PyTorch's own process: seconds of so many calls."""
+    """Seconds that this number of calls takes, in PyTorch's own process."""
     from benchmarks import twins_torch
 
     return twins_torch.resident(*twin).run(kind.partition(",")[0], calls)
 
 
 def measure(flags: argparse.Namespace, setting: Setting, most: dict[str, float]) -> None:
-    """The rows of speed; `most` is what `ceilings` found."""
+    """Measures and prints the rows of speed; `most` is the result of `ceilings`."""
     from tagjax.network.step import StepConfig
 
     context = multiprocessing.get_context("spawn")
@@ -268,13 +282,13 @@ def measure(flags: argparse.Namespace, setting: Setting, most: dict[str, float])
                         moved = rate * _bytes(ours[precision], setting.indices(batch)[0], kind)
                         note = f"{moved / 1e9:.0f} GB/s, {100 * moved / most['copy']:.0f} %"
                     else:
-                        mine = found.get(f"tagjax {precision}", np.nan)
-                        note = f"tagjax is {mine / rate:.2f} times as fast"
+                        our_rate = found.get(f"tagjax {precision}", np.nan)
+                        note = f"tagjax is {our_rate / rate:.2f} times as fast"
                     row(what, rate, "examples/s", precision, batch, f"{100 * share:.1f} %", note)
 
 
 def _bytes(steps: Steps, places: np.ndarray, kind: str) -> float:
-    """Bytes of an example that the compiled step moves; NaN where XLA does not count them."""
+    """Bytes that the compiled step moves for an example; NaN if XLA does not count them."""
     program = steps.compiled(kind.partition(",")[0], steps.batch(places))
     return (program.cost_analysis() or {}).get("bytes accessed", np.nan) / len(places)
 
@@ -288,14 +302,27 @@ def _flags(argv: list[str] | None) -> argparse.Namespace:
     add, precisions, twins = parser.add_argument, [*PRECISIONS], ["eager", "compiled"]
     add("--precisions", nargs="*", choices=precisions, default=precisions)
     add("--batches", nargs="*", type=int, default=[32, 64, 128, 256, 512, 1024, 2048])
-    add("--twins", nargs="*", choices=twins, default=twins, help="of PyTorch; may be empty")
-    add("--twin_batches", nargs="*", type=int, default=[256], help="at which they take part")
+    add(
+        "--twins", nargs="*", choices=twins, default=twins, help="variants of PyTorch; may be empty"
+    )
+    add(
+        "--twin_batches",
+        nargs="*",
+        type=int,
+        default=[256],
+        help="batch sizes at which they take part",
+    )
     add("--pool", type=int, default=4096, help="examples on the device")
-    add("--least", type=float, default=0.5, help="seconds of a turn")
+    add("--least", type=float, default=0.5, help="length of a turn, seconds")
     add("--turns", type=int, default=7)
     add("--train", action="store_true", help="train to early stopping")
     add("--data", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir(), "tagjax_gpu"))
-    add("--excerpts", type=int, default=20_000, help="rendered to --data; 80 %% are learnt from")
+    add(
+        "--excerpts",
+        type=int,
+        default=20_000,
+        help="excerpts to render to --data; 80 %% are trained on",
+    )
     add("--epochs", type=int, default=100)
     add("--patience", type=int, default=5)
     add("--tiny", action="store_true", help="a tiny network and few of everything")

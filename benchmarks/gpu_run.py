@@ -1,7 +1,7 @@
-"""A training run of `benchmarks.gpu`: rendered excerpts, from the first step to early stopping.
+"""The training run of `benchmarks.gpu` on rendered excerpts, up to early stopping.
 
-The network learns which style a track of the embedded catalogues is played in, from tracks of other
-artists: that each precision does so as well as another is what the rows show.
+The network learns the styles of the embedded catalogues, and is tested on tracks of other artists.
+The rows show whether it does so equally well at each precision.
 """
 
 import argparse
@@ -23,20 +23,20 @@ from tagjax.synthetic import STYLES, Catalogue, SyntheticConfig, make_catalogue,
 
 
 def _catalogue(excerpts: int) -> Catalogue:
-    """Of half as many tracks, each long enough for two excerpts."""
+    """A catalogue with a track for every two excerpts."""
     return make_catalogue(SyntheticConfig(1, -(-excerpts // 2), duration=(60.0, 180.0)))
 
 
 def _rendered(k: int, excerpts: int, seconds: float) -> np.ndarray:
-    made = _catalogue(excerpts)
-    track = made.tracks[k // 2]
+    catalogue = _catalogue(excerpts)
+    track = catalogue.tracks[k // 2]
     start = np.random.default_rng([1, k]).uniform(0, track.duration - seconds)
-    audio = render_excerpt(made, track.track_id, float(start), seconds)
+    audio = render_excerpt(catalogue, track.track_id, float(start), seconds)
     return frontend.stored(frontend.log_mel(audio), np.float16)
 
 
 def rendered(folder: pathlib.Path, excerpts: int, frames: int) -> np.ndarray:
-    """Log-mels float16 [excerpts, frames, 96], kept in the folder for the next call."""
+    """Log-mels float16 [excerpts, frames, 96]; the folder keeps them for the next call."""
     path = folder / f"mel_{excerpts}_{frames}.npy"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,8 +53,8 @@ def rendered(folder: pathlib.Path, excerpts: int, frames: int) -> np.ndarray:
 
 def evaluate(steps: Steps, places: np.ndarray, batch: int) -> tuple[float, float]:
     """(loss, accuracy) of the examples at these places; the last batch is padded."""
-    whole = np.pad(places, (0, -len(places) % batch), constant_values=-1).reshape(-1, batch)
-    sums = [steps("eval", steps.batch(each)) for each in whole]
+    padded = np.pad(places, (0, -len(places) % batch), constant_values=-1).reshape(-1, batch)
+    sums = [steps("eval", steps.batch(some_places)) for some_places in padded]
     loss, correct = (sum(float(s[name]) for s in sums) for name in ("loss", "correct"))
     return loss / len(places), correct / len(places)
 
@@ -63,18 +63,19 @@ def train(steps: Steps, part: np.ndarray, flags: argparse.Namespace, batch: int)
     """Trains until the validation loss no longer falls, and keeps the best state."""
     import jax
 
-    learnt, watched = np.flatnonzero(part == 0), np.flatnonzero(part == 1)
+    train_places, validation_places = np.flatnonzero(part == 0), np.flatnonzero(part == 1)
     best, best_epoch, epochs, speeds, kept = math.inf, 0, 0, [], None
     begin = time.perf_counter()
     while epochs < flags.epochs and epochs - best_epoch < flags.patience:
-        started, order = time.perf_counter(), np.random.default_rng([0, epochs]).permutation(learnt)
+        started = time.perf_counter()
+        order = np.random.default_rng([0, epochs]).permutation(train_places)
         count = len(order) // batch
         for places in order[: count * batch].reshape(count, batch):
             steps("train", steps.batch(places))
         jax.block_until_ready(steps.state)
         epochs += 1
         speeds.append(count * batch / (time.perf_counter() - started))
-        loss, accuracy = evaluate(steps, watched, batch)
+        loss, accuracy = evaluate(steps, validation_places, batch)
         print(f"epoch {epochs}: validation loss {loss:.3f}, accuracy {accuracy:.3f}", flush=True)
         if not math.isfinite(loss):
             raise RuntimeError(f"the validation loss of epoch {epochs} is {loss}")
@@ -86,7 +87,7 @@ def train(steps: Steps, part: np.ndarray, flags: argparse.Namespace, batch: int)
 
 
 def measure(flags: argparse.Namespace, setting: Setting, batch: int) -> None:
-    """Rows of a run at each precision."""
+    """Trains at each precision and prints its rows."""
     mel = rendered(flags.data, flags.excerpts, setting.shape[0])
     tracks = [_catalogue(flags.excerpts).tracks[k // 2] for k in range(flags.excerpts)]
     label = np.array([[*STYLES].index(track.concept) for track in tracks], np.int32)

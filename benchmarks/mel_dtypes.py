@@ -1,4 +1,4 @@
-"""Bytes and error of the ways to store log-mels, on a folder of audio.
+"""Size and error of each dtype in which log-mels can be stored, on a folder of audio.
 
 python benchmarks/mel_dtypes.py --audio_dir=MUSIC --tracks=40
 """
@@ -11,7 +11,7 @@ import numpy as np
 from tagjax.examples import audio, frontend, workers
 
 PAPER = 418_184
-"""Excerpts of the paper's Discogs data set."""
+"""Number of excerpts in the paper's Discogs data set."""
 
 
 def main() -> None:

@@ -1,12 +1,12 @@
-"""Peak host memory of each program at two sizes, and what a track adds (Linux).
+"""Peak memory of each program on the host at two sizes, and how much a track adds (Linux).
 
     python -m benchmarks.memory [--tracks=N] [--times=M] [--seconds=S] [--build_only]
 
-`launch.build`, `launch.train` (training and prediction) and `launch.evaluate` on N and on M N
-generated tracks: resident memory of the program and of its children, looked at every 20 ms, with
-and without pages of files, which the system takes back when it wants them. The slope is the
-second, in bytes a track, and what the paper's 418,184 excerpts would add. The device's share is
-what XLA plans for a step of the `paper` preset.
+It runs `launch.build`, `launch.train` (training and prediction) and `launch.evaluate` on N and on
+M N generated tracks. Every 20 ms it reads the resident memory of the program and of its children,
+with and without pages of files, which the system can take back. From the second number it computes
+the bytes that each track adds, and the memory for the paper's 418,184 excerpts. For the device it
+prints the memory that XLA plans for a step of the `paper` preset.
 """
 
 import pathlib
@@ -24,24 +24,26 @@ from tagjax.base.tables import write_table
 from tagjax.network import step
 from tagjax.run.config import PRESETS
 
-_TRACKS = flags.DEFINE_integer("tracks", 3000, "Of the smaller size.", lower_bound=200)
-_SECONDS = flags.DEFINE_float("seconds", 2.0, "Of an excerpt.")
-_PRESET = flags.DEFINE_enum("preset", "small", sorted(PRESETS), "Of the training.")
-_TIMES = flags.DEFINE_integer("times", 4, "The larger size is so many times that.", lower_bound=2)
+_TRACKS = flags.DEFINE_integer("tracks", 3000, "Tracks of the smaller size.", lower_bound=200)
+_SECONDS = flags.DEFINE_float("seconds", 2.0, "Length of an excerpt.")
+_PRESET = flags.DEFINE_enum("preset", "small", sorted(PRESETS), "Preset of the training.")
+_TIMES = flags.DEFINE_integer(
+    "times", 4, "Ratio of the larger size to the smaller one.", lower_bound=2
+)
 _BUILD_ONLY = flags.DEFINE_bool("build_only", False, "Leave out training and evaluation.")
 _TAGS, _PAPER = 50, 418_184
 
 
 def _rss(pid: int) -> tuple[int, int]:
-    """(resident, of which anonymous) kB of a process and of all below it."""
+    """kB of (resident, anonymous) memory of a process and of all its descendants."""
     total, anonymous, below = 0, 0, [pid]
-    for one in below:
+    for process_id in below:
         try:
-            folder = pathlib.Path(f"/proc/{one}")
+            folder = pathlib.Path(f"/proc/{process_id}")
             status = dict(line.split(":\t", 1) for line in _lines(folder / "status"))
-            below += map(int, " ".join(_lines(folder / f"task/{one}/children")).split())
+            below += map(int, " ".join(_lines(folder / f"task/{process_id}/children")).split())
         except (OSError, ValueError):
-            continue  # It has ended.
+            continue  # The process has ended.
         total += int(status.get("VmRSS", "0").split()[0])
         anonymous += int(status.get("RssAnon", "0").split()[0])
     return total, anonymous
@@ -52,22 +54,22 @@ def _lines(path: pathlib.Path) -> list[str]:
 
 
 def _peak(*arguments: str) -> tuple[float, float]:
-    """Peaks (resident, anonymous) of a program, MiB."""
+    """Peaks of (resident, anonymous) memory of a program, MiB."""
     command = [sys.executable, "-m", *arguments]
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said)
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
         peaks = [0, 0]
         while process.poll() is None:
             peaks = [max(pair) for pair in zip(peaks, _rss(process.pid), strict=True)]
             time.sleep(0.02)
         if process.returncode:
-            said.seek(0)
-            sys.exit(said.read().decode()[-2000:])
+            output.seek(0)
+            sys.exit(output.read().decode()[-2000:])
     return peaks[0] / 1024, peaks[1] / 1024
 
 
 def _measured(tracks: int, folder: pathlib.Path) -> dict[str, tuple[float, float]]:
-    """{program: its peaks} on so many tracks, a quarter for validation and one for test."""
+    """{program: its peaks} on this number of tracks, a quarter each for validation and test."""
     audio, manifest = folder / "audio", folder / "manifest"
     audio.mkdir()
     rng = np.random.default_rng(0)
@@ -86,17 +88,17 @@ def _measured(tracks: int, folder: pathlib.Path) -> dict[str, tuple[float, float
         begin = end
     data = f"--data_dir={folder / 'data'}"
     name, run = "--dataset=catalogue_split/memory", f"--run_dir={folder / 'run'}"
-    where = [f"--manifest_dir={manifest}", f"--audio_dir={audio}"]
-    once = [f"--preset={_PRESET.value}", "--max_epochs=1", "--compilation_cache="]
-    found = {"build": _peak("launch.build", name, data, *where)}
+    folders = [f"--manifest_dir={manifest}", f"--audio_dir={audio}"]
+    one_epoch = [f"--preset={_PRESET.value}", "--max_epochs=1", "--compilation_cache="]
+    found = {"build": _peak("launch.build", name, data, *folders)}
     if not _BUILD_ONLY.value:
-        found["train and predict"] = _peak("launch.train", name, data, run, *once)
+        found["train and predict"] = _peak("launch.train", name, data, run, *one_epoch)
         found["evaluate"] = _peak("launch.evaluate", run, "--task=deduplication")
     return found
 
 
 def _planned(batch: int) -> dict[str, float]:
-    """MiB of a device that XLA plans for steps of the paper's network."""
+    """Memory of a device, MiB, that XLA plans for steps of the paper's network."""
     config = PRESETS["paper"].step
     state = step.initial_state(config, 250)
     mel = jax.ShapeDtypeStruct((batch, 646, 96), np.float16)
@@ -124,8 +126,8 @@ def main(argv: list[str]) -> None:
     heads = "".join(f"{f'{tracks} tracks':>20}" for tracks in sizes)
     print(f"{'':<20}{heads}{'bytes a track':>16}{f'{_PAPER} tracks':>18}")
     for name in peaks[0]:
-        cells = "".join(f"{f'{each[name][1]:.0f} ({each[name][0]:.0f})':>20}" for each in peaks)
-        least, most = (each[name][1] for each in peaks)
+        cells = "".join(f"{f'{peak[name][1]:.0f} ({peak[name][0]:.0f})':>20}" for peak in peaks)
+        least, most = (peak[name][1] for peak in peaks)
         slope = (most - least) / (sizes[1] - sizes[0])
         print(
             f"{name:<20}{cells}{slope * 2**20:>16.0f}{least + slope * (_PAPER - sizes[0]):>18.0f}"

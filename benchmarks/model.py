@@ -1,12 +1,12 @@
-"""Examples a second of training and prediction, beside twins in Keras 3 and PyTorch.
+"""Examples per second of training and prediction, beside twins in Keras 3 and PyTorch.
 
     python -m benchmarks.model [--batch=N] [--repeats=N] [--frames=N] [--precision=bfloat16]
 
-The `paper` preset with 250 tags in float32, on arrays in memory. Each contestant has a process
-of its own, with all cores; they take turns, so that a busy machine is busy for each, and
-medians are printed. tagjax runs as `launch.train` starts it, with large pages, twins as they come;
-further rows have it the other way round. A twin whose package is missing (extra `bench`) is left
-out.
+It measures the `paper` preset with 250 tags in float32, on arrays in memory. Each contestant has
+its own process and all cores. They take turns, so that a busy machine slows all of them, and
+medians are printed. tagjax has large pages, as in `launch.train`, and its twins have the default
+pages; further rows have it the other way round. A twin is left out if its package (extra `bench`)
+is missing.
 """
 
 import functools
@@ -23,11 +23,13 @@ from typing import IO, Any, cast
 import numpy as np
 from absl import app, flags
 
-_BATCH = flags.DEFINE_integer("batch", 16, "Examples of a step.", lower_bound=1)
-_REPEATS = flags.DEFINE_integer("repeats", 7, "Turns of each.", lower_bound=1)
-_FRAMES = flags.DEFINE_integer("frames", 646, "Of an example; 646 are 30 s.", lower_bound=36)
-_PRECISION = flags.DEFINE_enum("precision", "float32", ("float32", "bfloat16"), "Of tagjax alone.")
-_CONTESTANT = flags.DEFINE_string("contestant", None, "For the processes themselves.")
+_BATCH = flags.DEFINE_integer("batch", 16, "Examples in a step.", lower_bound=1)
+_REPEATS = flags.DEFINE_integer("repeats", 7, "Turns of each contestant.", lower_bound=1)
+_FRAMES = flags.DEFINE_integer("frames", 646, "Frames of an example; 646 are 30 s.", lower_bound=36)
+_PRECISION = flags.DEFINE_enum(
+    "precision", "float32", ("float32", "bfloat16"), "Precision of tagjax; the twins have float32."
+)
+_CONTESTANT = flags.DEFINE_string("contestant", None, "For internal use: what this process runs.")
 _TAGS = 250
 _LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
@@ -71,7 +73,7 @@ def _twin(package: str, *arguments: object) -> Callable:
 
 
 def _contestants(frames: int) -> dict[str, Callable]:
-    """{name: what makes it}."""
+    """{name: function that makes the contestant}."""
     return {
         "tagjax": lambda: _Ours(frames),
         "Keras, graph": lambda: _twin("keras", _TAGS, frames, False)(),
@@ -82,19 +84,19 @@ def _contestants(frames: int) -> dict[str, Callable]:
 
 
 def _compete() -> None:
-    """A contestant's process: a line of seconds, `train predict`, for each line of input."""
+    """Runs a contestant: for each line of input, prints the seconds of training and prediction."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # Frameworks print.
+    os.dup2(2, 1)  # Frameworks may print, too.
     rng = np.random.default_rng(0)
     mel = rng.uniform(0, 3, (_BATCH.value, _FRAMES.value, 96)).astype(np.float32)
     label = rng.integers(0, _TAGS, len(mel)).astype(np.int32)
-    one: Any = None
+    contestant: Any = None
     for _ in sys.stdin:
         begun = time.perf_counter()
-        one = one or _contestants(_FRAMES.value)[_CONTESTANT.value]()
-        loss = one.train(mel, label)
+        contestant = contestant or _contestants(_FRAMES.value)[_CONTESTANT.value]()
+        loss = contestant.train(mel, label)
         trained = time.perf_counter()
-        rows = one.predict(mel)
+        rows = contestant.predict(mel)
         predicted = time.perf_counter()
         if not np.isfinite(loss) or rows.shape != (len(mel), _TAGS):
             sys.exit(f"{_CONTESTANT.value}: loss {loss}, predictions {rows.shape}")
@@ -112,7 +114,7 @@ def _versions() -> str:
 
 
 class _Process:
-    """A contestant in a process of its own."""
+    """A contestant in its own process."""
 
     def __init__(self, name: str, environment: dict[str, str]) -> None:
         command = [sys.executable, "-m", "benchmarks.model", *sys.argv[1:], f"--contestant={name}"]
@@ -129,7 +131,7 @@ class _Process:
         self.failure = ""
 
     def turn(self) -> None:
-        """One step and one prediction; the first turn makes the model and compiles, too."""
+        """Takes one step and one prediction; the first turn also makes the model and compiles."""
         if self.failure:
             return
         question, answer, messages = cast(tuple[IO[str], IO[str], IO[str]], self._pipes)
@@ -142,7 +144,7 @@ class _Process:
             self.failure = (messages.read().strip().splitlines() or ["died"])[-1]
 
     def end(self) -> None:
-        """Lets it go."""
+        """Ends the process."""
         self._process.communicate()
 
 
@@ -180,12 +182,12 @@ def main(argv: list[str]) -> None:
         rates = tuple(_BATCH.value / statistics.median(c) for c in zip(*turns, strict=True))
         ours = ours or rates
         cells = "".join(
-            f"{rate:>{width}.2f}{own / rate:>8.2f}"
-            for rate, own, width in zip(rates, ours, (8, 10), strict=True)
+            f"{rate:>{width}.2f}{our_rate / rate:>8.2f}"
+            for rate, our_rate, width in zip(rates, ours, (8, 10), strict=True)
         )
         print(f"{name:<36}{cells}{first:>10.1f}")
-    print("ratio: tagjax to it; more than 1 means that tagjax is faster")
-    print("first: imports, making the model, compiling and the first step")
+    print("ratio: tagjax's rate to this one; more than 1 means that tagjax is faster")
+    print("first: time for imports, making the model, compiling and the first step")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Batches a second that one process reads, beside what training needs.
+"""Examples per second that one process reads in batches.
 
     python -m benchmarks.reading [--examples=N] [--batch=N]
 
-A data set of random log-mels of 30 s (float16), as `launch.build` writes them, through
-`tagjax.examples.loader`: read from disk every time, and kept on the device, where a batch is
-cut out by its indices. On a machine without accelerator the device is the CPU.
+It reads a data set of random log-mels of 30 s (float16), as `launch.build` writes them, through
+`tagjax.examples.loader`. Examples are read from disk every time, or kept on the device, which
+gathers a batch by its indices. On a machine without an accelerator the device is the CPU.
 """
 
 import tempfile
@@ -21,8 +21,8 @@ from tagjax.examples.dataset import find
 from tagjax.run import resident
 from tagjax.vocabulary.vocabulary import Vocabulary
 
-_EXAMPLES = flags.DEFINE_integer("examples", 4096, "In the data set.", lower_bound=64)
-_BATCH = flags.DEFINE_integer("batch", 64, "Examples of a batch.", lower_bound=1)
+_EXAMPLES = flags.DEFINE_integer("examples", 4096, "Examples in the data set.", lower_bound=64)
+_BATCH = flags.DEFINE_integer("batch", 64, "Examples in a batch.", lower_bound=1)
 _SHAPE = (646, 96)
 _TAGS = tuple(f"tag {k}" for k in range(250))
 _PLACES = {"from disk": 0, "on the device": 1 << 40}
@@ -64,22 +64,22 @@ def main(argv: list[str]) -> None:
         dataset = find("random", folder)
         print(f"{_EXAMPLES.value} examples of {_SHAPE}, batches of {batch}, {jax.devices()[0]}")
         print(f"{'examples/s':<20}{'first':>10}{'batches':>10}")
-        for where, device_bytes in _PLACES.items():
+        for place, device_bytes in _PLACES.items():
             config = loader.LoaderConfig(batch)
             begin = time.perf_counter()
             read = resident.on_devices(loader.Examples(dataset, ["train"], config), device_bytes)
             opened = len(read) / (time.perf_counter() - begin)
             seen = 0
             begin = time.perf_counter()
-            for made in loader.train_batches(
+            for found in loader.train_batches(
                 read, config, range(len(read) // batch), slice(0, batch)
             ):
-                jax.block_until_ready(made["mel"])
-                seen += len(made["label"])
+                jax.block_until_ready(found["mel"])
+                seen += len(found["label"])
             rate = seen / (time.perf_counter() - begin)
-            first = "" if where == "from disk" else f"{opened:.0f}"
-            print(f"{where:<20}{first:>10}{rate:>10.0f}")
-    print("first: while it is read and put there; batches: of each epoch after that")
+            first = "" if place == "from disk" else f"{opened:.0f}"
+            print(f"{place:<20}{first:>10}{rate:>10.0f}")
+    print("first: while examples are read and put there; batches: in each epoch after that")
 
 
 if __name__ == "__main__":

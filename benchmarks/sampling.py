@@ -1,10 +1,11 @@
-"""Manifest making at the scale of a large catalogue: seconds and memory a stage.
+"""Makes a manifest of a large catalogue: seconds and memory of each stage.
 
     python -m benchmarks.sampling [TRACKS] [TAGS] [TAGS_A_TRACK]
 
-Generated annotations (default 1,000,000 tracks, 500 tags, 3 tags a track; popularity of tags
-falls off as 1 / rank): tables are read, sampled, written, and read again. Then the split by
-artist beside those of scikit-learn, on a fiftieth of the tracks.
+The annotations are generated (by default 1,000,000 tracks, 500 tags, 3 tags for each track; the
+popularity of tags falls as 1 / rank). Their tables are read, the manifest is sampled, written and
+read again. Then the split by artist is compared with those of scikit-learn, on a fiftieth of the
+tracks.
 """
 
 import pathlib
@@ -45,7 +46,10 @@ def generate(folder: pathlib.Path, n_tracks: int, n_tags: int, tags_a_track: int
 
 
 def compare_splits(n_tracks: int, n_tags: int) -> None:
-    """Five folds by artist: seconds, and mean distance in tracks of a label from a fifth."""
+    """Compares splits into five folds by artist.
+
+    Prints seconds, and by how many tracks a label in a fold differs on average from a fifth.
+    """
     rng = np.random.default_rng(1)
     artist = np.unique(rng.integers(n_tracks // 10, size=n_tracks), return_inverse=True)[1]
     weight = 1 / np.arange(1, n_tags + 1)
@@ -72,7 +76,7 @@ def compare_splits(n_tracks: int, n_tags: int) -> None:
 
 
 def main(n_tracks: int = 1_000_000, n_tags: int = 500, tags_a_track: int = 3) -> None:
-    print(f"{n_tracks} tracks, {n_tags} tags, {tags_a_track} tags a track")
+    print(f"{n_tracks} tracks, {n_tags} tags, {tags_a_track} tags per track")
     print(f"{'stage':<28}{'seconds':>9}{'peak GiB':>10}")
     total = 0.0
 

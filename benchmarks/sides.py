@@ -1,4 +1,4 @@
-"""Two ways to the same figures, each in a process of its own: peaks of memory do not mix."""
+"""Compares two programs for the same figures, in separate processes with separate memory peaks."""
 
 import multiprocessing
 import resource
@@ -13,7 +13,7 @@ Way = Callable[..., dict[str, float]]
 
 
 def _measured(way: Way, arguments: tuple) -> tuple[dict[str, float], float, dict[str, float]]:
-    """({stage: seconds}, peak GiB, what it found)."""
+    """Returns ({stage: seconds}, peak GiB, {figure: value})."""
     stages: dict[str, float] = {}
     last = time.perf_counter()
 
@@ -29,18 +29,18 @@ def _measured(way: Way, arguments: tuple) -> tuple[dict[str, float], float, dict
 def compare(
     ways: dict[str, Way], arguments: tuple, tolerance: float, shown: str = "", turns: int = 1
 ) -> tuple[float, float]:
-    """Two ways in turns; prints the medians of their seconds, peaks and what they found.
+    """Runs both in turns and prints the medians of their seconds, their peaks and their figures.
 
     Args:
-      ways: {name: function(*arguments, lap)}; it calls lap(stage) at the end of each stage,
-        of which `imports` does not count, and returns {figure: value}.
-      arguments: of both.
-      tolerance: by which no figure may differ.
-      shown: figures that begin so are printed.
-      turns: of each.
+      ways: {name: function(*arguments, lap)}. The function calls lap(stage) at the end of each
+        stage and returns {figure: value}. The stage `imports` does not count.
+      arguments: arguments of both functions.
+      tolerance: the largest difference allowed between two values of a figure.
+      shown: beginning of the names of the figures to print.
+      turns: number of turns of each.
 
     Returns:
-      Their seconds.
+      The seconds of both.
     """
     taken: dict[str, list] = {name: [] for name in ways}
     for turn in range(turns):
@@ -50,16 +50,16 @@ def compare(
                 taken[name].append(process.submit(_measured, way, arguments).result())
     stages = [stage for stage in next(iter(taken.values()))[0][0] if stage != "imports"]
     seconds = {
-        stage: [statistics.median(one[0][stage] for one in each) for each in taken.values()]
+        stage: [statistics.median(turn[0][stage] for turn in results) for results in taken.values()]
         for stage in stages
     }
-    seconds["together"] = [sum(each) for each in zip(*seconds.values(), strict=True)]
+    seconds["together"] = [sum(times) for times in zip(*seconds.values(), strict=True)]
     print(f"{'seconds':<20}" + "".join(f"{name:>17}" for name in ways) + f"{'ratio':>8}")
-    for stage, (one, other) in seconds.items():
-        print(f"{stage:<20}{one:>17.2f}{other:>17.2f}{other / one:>8.1f}")
-    one, other = (max(peak for _, peak, _ in each) for each in taken.values())
-    print(f"{'peak GiB':<20}{one:>17.2f}{other:>17.2f}{other / one:>8.1f}")
-    ours, theirs = (each[0][2] for each in taken.values())
+    for stage, (first, second) in seconds.items():
+        print(f"{stage:<20}{first:>17.2f}{second:>17.2f}{second / first:>8.1f}")
+    first, second = (max(peak for _, peak, _ in results) for results in taken.values())
+    print(f"{'peak GiB':<20}{first:>17.2f}{second:>17.2f}{second / first:>8.1f}")
+    ours, theirs = (results[0][2] for results in taken.values())
     for key, value in ours.items():
         if key.startswith(shown):
             print(f"{key:<20}{value:>17.4f}{theirs[key]:>17.4f}")

@@ -1,9 +1,9 @@
-"""Seconds from the start of Python to the end of the first training step, cold and with the cache.
+"""Seconds from the start of Python to the end of the first training step, cold and cached.
 
     python -m benchmarks.start [--batch=N] [--turns=N] [--preset=NAME]
 
-Each turn is two processes, one after the other, with a compilation cache that is empty before:
-the first compiles, the second finds what the first has left, as `launch.train` does.
+Each turn runs two processes, one after the other, with a new compilation cache. The first process
+compiles. The second one finds the result in the cache, as `launch.train` does.
 """
 
 import os
@@ -17,10 +17,10 @@ from absl import app, flags
 
 from tagjax.run.config import PRESETS
 
-_BATCH = flags.DEFINE_integer("batch", 16, "Examples of a step.", lower_bound=1)
-_TURNS = flags.DEFINE_integer("turns", 3, "Of both; medians count.", lower_bound=1)
+_BATCH = flags.DEFINE_integer("batch", 16, "Examples in a step.", lower_bound=1)
+_TURNS = flags.DEFINE_integer("turns", 3, "Turns of both; medians count.", lower_bound=1)
 _PRESET = flags.DEFINE_enum("preset", "paper", sorted(PRESETS), "Network and training.")
-_CACHE = flags.DEFINE_string("cache", None, "For the processes themselves.")
+_CACHE = flags.DEFINE_string("cache", None, "For internal use: the cache of this process.")
 _TAGS = 250
 
 
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> None:
     if _CACHE.value:
         _first_step()
         return
-    tunables = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # As `launch.train` has it.
+    tunables = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # As in `launch.train`.
     taken = []
     for _ in range(_TURNS.value):
         with tempfile.TemporaryDirectory() as cache:

@@ -1,10 +1,10 @@
-"""Can a bag of mean mels tell the synthetic styles apart? Prints one small table.
+"""Shows how well simple statistics of the spectrum tell the synthetic styles apart.
 
     python benchmarks/synthetic_hardness.py [--tracks=1700] [--seed=1]
 
-Ten seconds a track, log-mel as in section 2.3 of the paper, concepts predicted by 4-fold
-cross-validation grouped by artist. `rhythm` adds the autocorrelation of the onset envelopes
-of eight bands to mean and deviation.
+It takes ten seconds of each track and log-mels as in section 2.3 of the paper. Concepts are
+predicted by 4-fold cross-validation, grouped by artist. `rhythm` adds the autocorrelation of the
+onset envelopes of eight bands to mean and deviation.
 """
 
 import argparse
@@ -22,7 +22,7 @@ SECONDS = 10.0
 
 
 def log_mel(audio):
-    """float32 [216, 96] of ten seconds."""
+    """Log-mel of ten seconds, float32 [216, 96]."""
     power = librosa.feature.melspectrogram(
         y=audio, sr=SAMPLE_RATE, n_fft=1024, hop_length=1024, n_mels=96
     )
@@ -30,7 +30,7 @@ def log_mel(audio):
 
 
 def rhythm(mel):
-    """Autocorrelation at 1..43 frames (2 s) of the onsets of eight bands, float [344]."""
+    """Autocorrelation of the onsets of eight bands, at 1 to 43 frames (2 s), float [344]."""
     bands = mel.reshape(len(mel), 8, 12).mean(2)
     onsets = np.maximum(np.diff(bands, axis=0), 0)
     onsets = onsets - onsets.mean(0)
@@ -40,7 +40,7 @@ def rhythm(mel):
 
 
 def accuracy(features, concepts, artists):
-    """Best over three regularisations, which flatters the baselines."""
+    """The best accuracy over three regularisations, which favours the baselines."""
     scores = []
     for strength in (0.01, 0.1, 1.0):
         model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=500))

@@ -1,11 +1,12 @@
-"""The three tasks from predictions of the paper's size, beside plain pandas and scikit-learn.
+"""The three tasks at the paper's size, beside plain pandas and scikit-learn.
 
     python -m benchmarks.tasks [--tracks=N] [--turns=N]
 
-Generated predictions and annotations, in the files that `launch.train` leaves, to the
-similarities of fw, fc, fm and fdist and the metrics and lists of a task: 83,625 tracks of 250 tags
-(taxonomy) and 500 (deduplication), 120,000 of 461 (translation). Each side is a process of its
-own; both sum in float64 and find the same.
+Predictions and annotations are generated, in the files that `launch.train` leaves. Both sides
+compute from them the similarities of fw, fc, fm and fdist, and the metrics and lists of a task. The
+sizes are 83,625 tracks with 250 tags (taxonomy) and 500 tags (deduplication), and 120,000 tracks
+with 461 tags (translation). Each side has its own process. Both sum in float64 and must get the
+same figures.
 """
 
 import argparse
@@ -23,13 +24,13 @@ _HIDDEN = 512
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A task at a size.
+    """A task and its size.
 
     Attributes:
       task: its name.
-      tracks: rows of the predictions.
-      queries: tags to find the match of.
-      candidates: tags among which it is looked for.
+      tracks: number of rows of the predictions.
+      queries: tags whose match is sought.
+      candidates: tags among which the match is sought.
       truth: {query: its match}.
     """
 
@@ -41,12 +42,12 @@ class Case:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """All of them, by name."""
+        """All tags, sorted by name."""
         return tuple(sorted({*self.queries, *self.candidates}))
 
 
 def cases(tracks: int | None) -> list[Case]:
-    """Those of the paper, or of so many tracks."""
+    """The cases of the paper, or the same tags with another number of tracks."""
     genres = tuple(f"genre:{k:02}" for k in range(15))
     styles = {f"style {k:03}": genres[k % 15] for k in range(235)}
     halves = tuple(f"tag {k // 2:03}_{k % 2 + 1}" for k in range(500))
@@ -61,7 +62,7 @@ def cases(tracks: int | None) -> list[Case]:
 
 
 def write(folder: pathlib.Path, case: Case) -> None:
-    """Predictions in which a tag is sometimes taken for its match."""
+    """Writes predictions in which a tag is sometimes taken for its match."""
     from tagjax.run import predictions
 
     rng, tags = np.random.default_rng(0), case.tags
@@ -76,14 +77,14 @@ def write(folder: pathlib.Path, case: Case) -> None:
             scores = rng.standard_normal(len(tags), dtype=np.float32)
             scores[[label, match[label], second]] += rng.uniform(0, (3, 0.6, 3))
             likely = np.exp(scores - scores.max())
-            own = "|".join(sorted({tags[label], tags[second]}))
-            row = (str(track), tags[label], "test", str(track), str(track), own)
+            track_tags = "|".join(sorted({tags[label], tags[second]}))
+            row = (str(track), tags[label], "test", str(track), str(track), track_tags)
             writer.add(likely / likely.sum(), row)
 
 
 def with_tagjax(folder: pathlib.Path, case: Case, lap: sides.Lap) -> dict[str, float]:
-    """{embedding metric: value} as `launch.evaluate` computes them."""
-    import scipy.stats  # noqa: F401 (the other side has it by scikit-learn)
+    """{"embedding metric": value}, computed as in `launch.evaluate`."""
+    import scipy.stats  # noqa: F401 (scikit-learn imports it on the other side)
 
     from tagjax import tasks
     from tagjax.run import predictions
@@ -114,16 +115,16 @@ def with_tagjax(folder: pathlib.Path, case: Case, lap: sides.Lap) -> dict[str, f
 
 
 def with_pandas(folder: pathlib.Path, case: Case, lap: sides.Lap) -> dict[str, float]:
-    """The same, as one would write it first."""
+    """The same figures, as one would first write it."""
     import pandas as pd
     from sklearn.metrics import label_ranking_average_precision_score
     from sklearn.metrics.pairwise import cosine_similarity
 
     lap("imports")
-    made, tags = folder / "predictions", list(case.tags)
-    pd.read_csv(made / "excerpts.csv")
-    predicted = pd.DataFrame(np.load(made / "probabilities.npy"), columns=tags)
-    annotated = pd.DataFrame(np.load(made / "occurrences.npy"), columns=tags)
+    files, tags = folder / "predictions", list(case.tags)
+    pd.read_csv(files / "excerpts.csv")
+    predicted = pd.DataFrame(np.load(files / "probabilities.npy"), columns=tags)
+    annotated = pd.DataFrame(np.load(files / "occurrences.npy"), columns=tags)
     means = {tag: predicted[annotated[tag] == 1].mean() for tag in tags}
     embedded = {
         "fw": pd.DataFrame(np.load(folder / "fw_kernel.npy"), columns=tags),
@@ -132,8 +133,8 @@ def with_pandas(folder: pathlib.Path, case: Case, lap: sides.Lap) -> dict[str, f
         "fdist": annotated,
     }
     similarities = {
-        name: pd.DataFrame(cosine_similarity(each.T.astype(np.float64)), index=tags, columns=tags)
-        for name, each in embedded.items()
+        name: pd.DataFrame(cosine_similarity(frame.T.astype(np.float64)), index=tags, columns=tags)
+        for name, frame in embedded.items()
     }
     lap("similarity")
     found, queries = {}, list(case.queries)
@@ -162,8 +163,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--tracks", type=int, help="of each task; none: the paper's")
-    parser.add_argument("--turns", type=int, default=3, help="of each side; medians count")
+    parser.add_argument("--tracks", type=int, help="tracks of each task; by default the paper's")
+    parser.add_argument("--turns", type=int, default=3, help="turns of each side; medians count")
     arguments = parser.parse_args()
     if arguments.tracks is not None and arguments.tracks < 500:
         parser.error("at least 500 tracks, so that each tag has one")
@@ -174,8 +175,8 @@ def main() -> None:
             folder = pathlib.Path(temporary)
             write(folder, case)
             print(f"\n{case.task}: {case.tracks} tracks, {len(case.tags)} tags")
-            one, other = sides.compare(ways, (folder, case), 1e-6, "fc", arguments.turns)
-        ours, theirs = ours + one, theirs + other
+            seconds = sides.compare(ways, (folder, case), 1e-6, "fc", arguments.turns)
+        ours, theirs = ours + seconds[0], theirs + seconds[1]
     print(f"\n{'all three, seconds':<20}{ours:>17.2f}{theirs:>17.2f}{theirs / ours:>8.1f}")
 
 

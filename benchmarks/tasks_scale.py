@@ -2,10 +2,10 @@
 
     python -m benchmarks.tasks_scale [--tags=10000] [--dimensions=512]
 
-A generated embedding (by default 10,000 tags in one system, 512 dimensions, the two halves of each
-tag near each other) to its similarity, the ranks of all queries with their 50 nearest, and the
-metrics; suspected duplicates are on top with tagjax. Each side is a process of its own, one after
-the other, so that peaks of memory do not mix.
+An embedding is generated (by default 10,000 tags in one system, 512 dimensions; the two halves of
+each tag are near each other). Both sides compute its similarity, the ranks of all queries with
+their 50 nearest, and the metrics. tagjax computes the suspected duplicates in addition. Each side
+has its own process, one after the other, so that each has its own peak of memory.
 """
 
 import argparse
@@ -71,8 +71,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--tags", type=int, default=10_000, help="of the one system")
-    parser.add_argument("--dimensions", type=int, default=512, help="of the embedding")
+    parser.add_argument("--tags", type=int, default=10_000, help="number of tags")
+    parser.add_argument("--dimensions", type=int, default=512, help="dimensions of the embedding")
     arguments = parser.parse_args()
     n_tags, dimensions = arguments.tags, arguments.dimensions
     if n_tags < 2 or dimensions < 1:

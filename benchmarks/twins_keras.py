@@ -1,4 +1,4 @@
-"""Table 1 in Keras 3, written from the paper: the twin of `tagjax.network.model`, same numbers."""
+"""Table 1 in Keras 3, from the paper: a twin of `tagjax.network.model` with equal results."""
 
 import os
 
@@ -13,7 +13,7 @@ POOLS = ((2, 2), (3, 4), (2, 3), (3, 4))
 
 
 def hard_sigmoid(x):
-    """The one of Keras 1 and 2; that of Keras 3 has slope 1/6."""
+    """The hard sigmoid of Keras 1 and 2; that of Keras 3 has slope 1/6."""
     return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
@@ -34,7 +34,7 @@ def build(num_tags: int, frames: int = 646, dropout: float = 0.5) -> keras.Model
 
 
 def compile_twin(twin: keras.Model, compiled: bool) -> None:
-    """Gives the twin its loss and the paper's optimiser, for XLA or as a TensorFlow graph."""
+    """Gives the twin its loss and the paper's optimiser, and compiles it by XLA or as a graph."""
     twin.compile(
         keras.optimizers.Adadelta(1.0, rho=0.95, epsilon=1e-7),
         "sparse_categorical_crossentropy",
@@ -48,18 +48,18 @@ _ARRAYS = {
     "gru": ("kernel", "recurrent_kernel", "bias"),
     "tags": ("kernel", "bias"),
 }
-"""{layer: its arrays in Keras' order, by the names of a `TagClassifier`}."""
+"""{layer: names of its arrays in a `TagClassifier`, in Keras' order}."""
 
 
 def set_weights(twin: keras.Model, params: dict, batch_stats: dict) -> None:
-    """Gives the twin the variables of a `TagClassifier`, array by array."""
+    """Copies the variables of a `TagClassifier` to the twin."""
     for layer, names in _ARRAYS.items():
         both = {**params[layer], **batch_stats.get(layer, {})}
         twin.get_layer(layer).set_weights([both[name] for name in names])
 
 
 def get_weights(twin: keras.Model) -> tuple[dict, dict]:
-    """The inverse of `set_weights`: (params, batch_stats)."""
+    """The inverse of `set_weights`; returns (params, batch_stats)."""
     params: dict = {}
     batch_stats: dict = {}
     for layer, names in _ARRAYS.items():
@@ -73,12 +73,12 @@ class Twin:
     """Training and prediction as one would write them with Keras."""
 
     def __init__(self, num_tags: int, frames: int, compiled: bool) -> None:
-        """`compiled`: by XLA, or as a TensorFlow graph."""
+        """`compiled` says whether XLA compiles the model; else it runs as a TensorFlow graph."""
         self._model = build(num_tags, frames)
         compile_twin(self._model, compiled)
 
     def train(self, mel: np.ndarray, label: np.ndarray) -> float:
-        """One step; its loss."""
+        """Does one step and returns its loss."""
         return float(self._model.train_on_batch(mel, label))
 
     def predict(self, mel: np.ndarray) -> np.ndarray:

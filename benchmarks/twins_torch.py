@@ -1,7 +1,7 @@
-"""Table 1 in PyTorch, the twin of `tagjax.network.model` for its speed.
+"""Table 1 in PyTorch: a twin of `tagjax.network.model` for comparing speed.
 
-Its GRU is PyTorch's, which resets after the product and has a second bias; of the arithmetic it
-is 1 %.
+It uses PyTorch's GRU, which resets after the product and has a second bias. The GRU is 1 % of the
+arithmetic.
 """
 
 import functools
@@ -44,7 +44,7 @@ class Twin:
     """Training and prediction as one would write them with PyTorch."""
 
     def __init__(self, num_tags: int, channels_last: bool) -> None:
-        """`channels_last`: the memory format, instead of NCHW."""
+        """`channels_last` says whether the memory format is channels_last; else it is NCHW."""
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         memory = torch.channels_last if channels_last else torch.contiguous_format
         self._model = Network(num_tags).to(self._device, memory_format=memory)
@@ -54,7 +54,7 @@ class Twin:
         return torch.from_numpy(array).to(self._device)
 
     def train(self, mel: np.ndarray, label: np.ndarray) -> float:
-        """One step; its loss."""
+        """Does one step and returns its loss."""
         self._model.train()
         self._optimiser.zero_grad()
         labels = self._tensor(label.astype(np.int64))
@@ -71,10 +71,10 @@ class Twin:
 
 
 class Resident:
-    """The twin on examples that lie on the device, with or without `torch.compile`."""
+    """The twin on examples that are on the device, with or without `torch.compile`."""
 
     def __init__(self, setting: Any, batch: int, variant: str, precision: str) -> None:
-        """Of a `benchmarks.gpu.Setting`; `variant` is `eager` or `compiled`."""
+        """Takes a `benchmarks.gpu.Setting`; `variant` is `eager` or `compiled`."""
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         if self._device == "cuda":
             torch.cuda.set_per_process_memory_fraction(0.4)
@@ -87,7 +87,7 @@ class Resident:
         self._model = torch.compile(model, dynamic=False) if variant == "compiled" else model
 
     def run(self, kind: str, calls: int) -> float:
-        """Seconds of so many steps of `train` or `predict`."""
+        """Seconds that this number of steps of `train` or `predict` takes."""
         torch.backends.cuda.matmul.allow_tf32 = self._precision != "float32"
         torch.backends.cudnn.allow_tf32 = self._precision != "float32"
         low = torch.autocast(self._device, torch.bfloat16, self._precision == "bfloat16")
@@ -117,4 +117,4 @@ class Resident:
 
 
 resident = functools.lru_cache(6)(Resident)
-"""Those that take turns are made once."""
+"""Caches the twins, so that those that take turns are made once."""

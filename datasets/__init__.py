@@ -1,4 +1,4 @@
-"""The TFDS builders, one a folder, and how to get one by its name."""
+"""The TFDS builders, one in each folder, and `make_builder`, which finds one by its name."""
 
 import importlib
 import pkgutil
@@ -21,10 +21,10 @@ def make_builder(
     audio_dir: str | None = None,
     build: BuildConfig | None = None,
 ) -> ManifestBuilder:
-    """The builder of `NAME` or `NAME/CONFIG`.
+    """The builder for `NAME` or `NAME/CONFIG`.
 
     Raises:
-      InputError: no such builder or config, or flags that it has no use for.
+      InputError: there is no such builder or config, or it cannot use the folders.
     """
     short, _, config = name.partition("/")
     if short not in known():

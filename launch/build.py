@@ -5,7 +5,7 @@
     python -m launch.build --dataset=catalogue_split/mine \\
         --manifest_dir=data/manifests/mine --audio_dir=music
 
-Excerpts that are missing or cannot be decoded are skipped and listed with their reason in
+Excerpts that are missing, silent or cannot be decoded are skipped and listed with their reason in
 skipped.csv beside the examples. If more than --max_skipped of them are, the data set is complete
 but for them, and the program leaves with exit code 3. What is built already is not built again,
 and an interrupted build goes on.
@@ -19,6 +19,7 @@ from absl import flags
 from launch import program
 from launch.bars import excerpts_bar
 from tagjax.base.errors import InputError
+from tagjax.examples import audio
 from tagjax.examples import workers as extraction
 
 _DATASET = flags.DEFINE_string("dataset", "synthetic_split", "NAME or NAME/CONFIG to build.")
@@ -40,6 +41,12 @@ _FILE_SECONDS = flags.DEFINE_float(
 )
 _STRICT = flags.DEFINE_bool(
     "strict", False, "Stop at an excerpt whose file is not there, or ends before it starts."
+)
+_KEEP_SILENT = flags.DEFINE_bool(
+    "keep_silent",
+    False,
+    "Make examples of excerpts that nothing can be heard of: silent, nearly silent, or with "
+    "channels that cancel; by default they are skipped and listed.",
 )
 _MAX_SKIPPED = flags.DEFINE_float(
     "max_skipped",
@@ -90,6 +97,7 @@ def main() -> int:
     from tagjax.examples import build
 
     config = extraction.BuildConfig(
+        decode=audio.AudioConfig(skip_silent=not _KEEP_SILENT.value),
         mel_dtype=_MEL_DTYPE.value,
         workers=_WORKERS.value,
         strict=_STRICT.value,

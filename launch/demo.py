@@ -64,7 +64,10 @@ def main() -> None:
 def _evaluate(task: str, run: runs.Run) -> list[str]:
     """What a task says of a run; all of it is written into the run's folder."""
     fdist_of = "overlap" if task == "translation" else "all"
-    evaluation = tasks.evaluate(task, run.similarities(fdist_of), run.truth, progress=bar)
+    known = tasks.Background.of(run)
+    evaluation = tasks.evaluate(
+        task, run.similarities(fdist_of), run.truth, background=known, progress=bar
+    )
     embedding = functools.partial(run.embedding, fdist_of=fdist_of)
     written = results.write_evaluation(
         run.path / task, evaluation, run.path, embedding, progress=bar

@@ -80,6 +80,7 @@ _EXPERIMENTS = {
     "deduplication": ("deduplication",),
     "translation": ("translation",),
 }
+_TRAINED = program.config_flags(runs.TrainedConfig, {"": runs.TrainedConfig()})
 _CONFIG = program.config_flags(tasks.TaskConfig, {"": tasks.TaskConfig()})
 
 
@@ -94,7 +95,7 @@ class _Source:
       truth: that is known beside them.
       embedding: gives an embedding to be written; None where only similarities are known.
       printed: whether they are the authors' release.
-      notes: what is to be said of them.
+      background: what is known beside them.
     """
 
     path: pathlib.Path
@@ -103,13 +104,13 @@ class _Source:
     truth: Truth = Truth()
     embedding: Callable[[str], Any] | None = None
     printed: bool = False
-    notes: tuple[str, ...] = ()
+    background: tasks.Background = tasks.Background()
 
 
 def _folder(task: str) -> _Source:
     """Similarities in the release's form."""
-    for flag in (_RUN_DIR, _ANNOTATIONS, _FDIST):
-        if flag.value:
+    for flag in (_RUN_DIR, _ANNOTATIONS, _FDIST, *_TRAINED.values()):
+        if flag.value is not None:
             raise InputError(f"--{flag.name} has no use beside --similarity_dir; leave it out")
     path = pathlib.Path(_SIMILARITY_DIR.value)
     similarities = tables.read_similarities(path, _SYSTEMS.value, bar)
@@ -120,7 +121,7 @@ def _folder(task: str) -> _Source:
         similarities,
         pathlib.Path("results", name, "" if name == task else task),
         printed=paper.is_release(task, vocabulary.tags),
-        notes=() if _SYSTEMS.value is not None else _guess(vocabulary),
+        background=tasks.Background(notes=() if _SYSTEMS.value is not None else _guess(vocabulary)),
     )
 
 
@@ -147,18 +148,27 @@ def _run(task: str) -> _Source:
         command = f"python -m launch.train --dataset=synthetic_split/{experiments[0]}"
         path = runs.find(_RUNS_DIR.value, experiments, f"{command} --preset=small")
         print(f"run: {path}")
-    run = runs.load_run(path)
+    run = runs.load_run(path, runs.TrainedConfig(**program.given(_TRAINED)))
     if _SYSTEMS.value is not None:
         run = dataclasses.replace(run, vocabulary=run.vocabulary.regrouped(_SYSTEMS.value))
+    if _FDIST.value and not run.multi_label:
+        raise InputError(f"--fdist_of has no use: {run.path} was trained on labels alone")
     fdist_of = _FDIST.value or ("overlap" if task == "translation" else "all")
     if _ANNOTATIONS.value:
         new = annotations.read_catalogue(_ANNOTATIONS.value, _PREFIX.value)
         tags = dict(zip(new.track_id, new.tags, strict=True))
         found = run.with_new_tags(tags, new.prefix)
-        return _Source(run.path, found, run.path / f"{task}_new_tags", run.truth)
-    embedding = functools.partial(run.embedding, fdist_of=fdist_of)
-    similarities = run.similarities(fdist_of)
-    return _Source(run.path, similarities, run.path / task, run.truth, embedding)
+        background = tasks.Background.of(run.annotated(tags, new.prefix))
+        out = run.path / f"{task}_new_tags"
+        return _Source(run.path, found, out, run.truth, background=background)
+    return _Source(
+        run.path,
+        run.similarities(fdist_of),
+        run.path / task,
+        run.truth,
+        functools.partial(run.embedding, fdist_of=fdist_of),
+        background=tasks.Background.of(run),
+    )
 
 
 def _given_truth(vocabulary: Vocabulary) -> Truth:
@@ -202,7 +212,7 @@ def main() -> None:
         source.truth.replaced(_given_truth(vocabulary)),
         config,
         source.printed if _PAPER.value is None else _PAPER.value,
-        source.notes,
+        source.background,
         bar,
     )
     named = {"taxonomy": _TAXONOMY, "translation": _TRANSLATION, "deduplication": _DUPLICATES}

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-# Programs and data sets are not installed: what tests start finds them here.
+# Programs and data sets are not installed. Processes that tests start find them by this path.
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, (str(ROOT), os.environ.get("PYTHONPATH", "")))
 )
 
-# Before JAX is imported: four devices on the CPU, so that what is spread over devices is tested
-# so; and quick compilation, which is most of the time of tests this small.
+# This must come before JAX is imported. Four devices on the CPU let tests spread work over devices.
+# Compilation without optimisation is quick, and takes most of the time of tests this small.
 os.environ["XLA_FLAGS"] = " ".join(
     [
         os.environ.get("XLA_FLAGS", ""),
@@ -26,7 +26,7 @@ os.environ["XLA_FLAGS"] = " ".join(
 
 @pytest.fixture(scope="session")
 def shared() -> pathlib.Path:
-    """The project's shared material (paper data, corpus); skips where there is none."""
+    """The folder of shared material (paper data, corpus); without it, the test is skipped."""
     path = pathlib.Path(os.environ.get("TAGJAX_SHARED", ROOT.parent / "shared"))
     if not path.is_dir():
         pytest.skip("no shared folder beside the checkout (set TAGJAX_SHARED=folder)")
@@ -38,7 +38,7 @@ RELEASE = "https://github.com/deezer/audio_based_disambiguation_of_music_genre_t
 
 @pytest.fixture(scope="session")
 def release() -> pathlib.Path:
-    """The authors' released files, which anybody can get; skips where they are not."""
+    """The authors' released files, which anybody can get; without them, the test is skipped."""
     beside = pathlib.Path(os.environ.get("TAGJAX_SHARED", ROOT.parent / "shared")) / "release"
     path = pathlib.Path(os.environ.get("TAGJAX_RELEASE", beside))
     if not (path / "taxonomy_learning").is_dir():
@@ -51,10 +51,10 @@ TINY_TAGS = ("blues", "jazz", "rock")
 
 @pytest.fixture(scope="session")
 def make_tiny():
-    """make_tiny(folder, parts): builds `tiny/tiny` there and returns its `Dataset`.
+    """make_tiny(folder, parts) builds `tiny/tiny` in the folder and returns its `Dataset`.
 
-    Examples of 12 frames and 8 mel bands, three tags with a loud band each; two excerpts an
-    album, an artist an album; every sng_id occurs once.
+    Examples have 12 frames and 8 mel bands. Each of the three tags has a loud band. Each album has
+    two excerpts and its own artist. Every sng_id occurs once.
     """
 
     def make(folder, parts, seed=0):

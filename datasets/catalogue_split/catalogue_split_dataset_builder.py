@@ -4,4 +4,4 @@ from tagjax.examples.builder import CatalogueBuilder
 
 
 class Builder(CatalogueBuilder):
-    """A config of this builder is whatever name the user gives a manifest."""
+    """Builds any manifest; the user chooses the name of the config."""

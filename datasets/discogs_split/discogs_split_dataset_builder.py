@@ -6,7 +6,7 @@ from tagjax.examples.builder import FolderBuilder
 
 
 class Builder(FolderBuilder):
-    """250 tags of Discogs, and the same doubled; the lists name Deezer songs."""
+    """250 tags of Discogs, and their 500 halves; the lists name Deezer songs."""
 
     HOMEPAGE = "https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags"
     BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS' own form)

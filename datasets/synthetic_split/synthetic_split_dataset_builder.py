@@ -4,4 +4,4 @@ from tagjax.synthetic.builder import SyntheticBuilder
 
 
 class Builder(SyntheticBuilder):
-    """Renders the excerpts; nothing is read or downloaded."""
+    """Renders the excerpts; it reads and downloads nothing."""

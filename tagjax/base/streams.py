@@ -25,6 +25,8 @@ _CHUNKS: dict[bytes, tuple[Literal["little", "big"], int, int, bytes]] = {
     b"caff": ("big", 8, 8, b"data"),
 }
 """{magic: (byte order, place of the first chunk, bytes of a size, chunk with the sound)}."""
+_JUNK = 1 << 16
+"""Bytes behind the sound, which may be tags of any kind, or zeros."""
 _FLAC_WINDOW = 1 << 16
 """Bytes in which a frame is looked for."""
 _FLAC_PLACES = (0.13, 0.29, 0.41, 0.53, 0.68, 0.83, 1.0)
@@ -118,14 +120,20 @@ def _opened(
     path: str | os.PathLike[str], begin: int, end: int | None, corrected: Mapping[int, bytes]
 ) -> BinaryIO:
     """The bytes from `begin` to `end`, corrected."""
+    if not begin and end is None:
+        whole = _mapped(path)
+        for place, value in corrected.items():
+            whole[place : place + len(value)] = value
+        return whole  # type: ignore[return-value]  # It has all methods that count here.
     with open(path, "rb") as file:
-        if not begin and end is None:  # Not read into memory; what is written stays with us.
-            whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-            for place, value in corrected.items():
-                whole[place : place + len(value)] = value
-            return whole  # type: ignore[return-value]  # It has all methods that count here.
         file.seek(begin)
         return io.BytesIO(file.read() if end is None else file.read(end - begin))
+
+
+def _mapped(path: str | os.PathLike[str]) -> mmap.mmap:
+    """A file, not read into memory; what is written into it stays with us."""
+    with open(path, "rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 def _stretch(
@@ -149,22 +157,21 @@ def _joined(path: str | os.PathLike[str], begins: list[int]) -> list[Part]:
 
 def _links(path: str | os.PathLike[str]) -> list[Part]:
     """The streams of a chained Ogg file (RFC 3533, section 4); nothing if there is one."""
-    with open(path, "rb") as file:
-        data = file.read()
     begins, place, was_first = [], 0, False
-    while (place := data.find(b"OggS\0", place)) >= 0 and place + 27 <= len(data):
-        is_first, segments = bool(data[place + 5] & 2), data[place + 26]
-        if is_first and not was_first:
-            begins.append(place)
-        was_first = is_first
-        place += 27 + segments + sum(data[place + 27 : place + 27 + segments])
+    with _mapped(path) as data:
+        while (place := data.find(b"OggS\0", place)) >= 0 and place + 27 <= len(data):
+            is_first, segments = bool(data[place + 5] & 2), data[place + 26]
+            if is_first and not was_first:
+                begins.append(place)
+            was_first = is_first
+            place += 27 + segments + sum(data[place + 27 : place + 27 + segments])
     return _joined(path, begins) if len(begins) > 1 else []
 
 
 def _flacs(path: str | os.PathLike[str]) -> list[Part]:
     """Joined FLAC streams, or one with the length that its last frame tells, if that is another."""
-    with open(path, "rb") as file:
-        begins = [match.start() for match in _FLAC.finditer(file.read())]
+    with _mapped(path) as data:
+        begins = [match.start() for match in _FLAC.finditer(data)]
     if len(begins) > 1:
         return _joined(path, begins)
     last = _flac_frame(path, os.path.getsize(path))
@@ -260,39 +267,60 @@ def _crc8(data: bytes) -> int:
     return crc
 
 
+class _Chunks:
+    """The chunks of a file: a name, the size, and as many bytes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.size = file, file.seek(0, os.SEEK_END)
+        file.seek(0)
+        self.magic = file.read(4)
+        self.order, self.first, self.width, self.wanted = _CHUNKS[self.magic]
+
+    def at(self, place: int) -> tuple[bytes, int, int]:
+        """Name and size of the chunk at a place, and the place behind it."""
+        self._file.seek(min(place, self.size))
+        name, size = self._file.read(4), int.from_bytes(self._file.read(self.width), self.order)
+        even = size & 1 if self.width == 4 else 0
+        return name, size, place + 4 + self.width + size + even
+
+    def files(self) -> list[int]:
+        """Where files begin that are joined; the end of the last, if that is the end of all."""
+        begins = [0]
+        while self.width == 4 and self.at(begins[-1])[0] == self.magic:
+            begins.append(self.at(begins[-1])[2])
+        return begins
+
+    def sound(self) -> int | None:
+        """Where the chunk with the sound is."""
+        place = self.first
+        while place < self.size:
+            name, _, end = self.at(place)
+            if name == self.wanted:
+                return place
+            place = end
+        return None
+
+
 def _chunked(path: str | os.PathLike[str]) -> list[Part]:
     """Joined files of chunks, or one in which what follows the sound is no chunk, so sound too."""
-    size = os.path.getsize(path)
     with open(path, "rb") as file:
-        magic = file.read(4)
-        order, place, width, wanted = _CHUNKS[magic]
-
-        def chunk(place: int) -> tuple[bytes, int]:
-            file.seek(place)
-            return file.read(4), int.from_bytes(file.read(width), order)
-
-        begins = [0]
-        while width == 4 and chunk(begins[-1])[0] == magic:
-            begins.append(begins[-1] + 8 + _even(chunk(begins[-1])[1]))
-        if len(begins) > 2:
-            return _joined(path, begins[:-1])
-        name, length = chunk(place)
-        while name != wanted:
-            place += 4 + width + (_even(length) if width == 4 else length)
-            if place >= size:
+        chunks = _Chunks(file)
+        files, place = chunks.files(), chunks.sound()
+        if len(files) > 2:
+            return _joined(path, files[:-1])
+        if place is None:
+            return []
+        _, size, end = chunks.at(place)
+        begin = place + 4 + chunks.width
+        left = chunks.size - begin
+        if size > left:
+            if chunks.width == 4:
+                return []  # libsndfile reads to the end.
+        else:
+            name, following, _ = chunks.at(end)
+            is_chunk = len(name) == 4 and all(32 <= letter < 127 for letter in name)
+            is_junk = left - size < (_JUNK if size else 1)
+            if is_junk or (is_chunk and following <= chunks.size - end):
                 return []
-            name, length = chunk(place)
-        begin = place + 4 + width
-        left = size - begin
-        if length >= left - 1 and (width == 4 or length <= left):
-            return []  # libsndfile reads to the end.
-        name, following = chunk(begin + _even(min(length, left)))
-    is_chunk = len(name) == 4 and all(32 <= letter < 127 for letter in name)
-    if is_chunk and following <= left - length:
-        return []
-    value = min(left, (1 << 8 * width) - 1)
-    return [_stretch(path, corrected={place + 4: value.to_bytes(width, order)})]
-
-
-def _even(length: int) -> int:
-    return length + (length & 1)
+    value = min(left, (1 << 8 * chunks.width) - 1).to_bytes(chunks.width, chunks.order)
+    return [_stretch(path, corrected={place + 4: value})]

@@ -43,6 +43,10 @@ class MissingFileError(AudioError):
     """There is no such file."""
 
 
+class PastEndError(AudioError):
+    """An excerpt begins where its file has ended."""
+
+
 @dataclasses.dataclass(frozen=True)
 class AudioConfig:
     """How an excerpt is cut, and what is refused.
@@ -118,9 +122,10 @@ def read_excerpt(
 
     Raises:
       MissingFileError: no such file.
+      PastEndError: `start` is past the end.
       AudioError: not a file, not audio, no samples, samples that are not finite or beyond
-        `LOUDEST`, `start` past the end, too little sound after it, nothing to be heard, a change
-        of the sample rate or channels within the excerpt, or whatever else a decoder finds.
+        `LOUDEST`, too little sound, nothing to be heard, a change of the sample rate or channels
+        within the excerpt, or whatever else a decoder finds.
     """
     config = config or AudioConfig()
     with _refusing(path):
@@ -202,7 +207,7 @@ def _cut(path: str | os.PathLike[str], start: float, seconds: float) -> _Sound:
     elif problem is not None:
         raise problem
     if not len(found.mono):
-        raise AudioError(_nothing(start, end))
+        raise _nothing(start, end)
     return found
 
 
@@ -210,11 +215,12 @@ def _no_sound(rate: int, channels: int) -> _Sound:
     return _Sound(np.empty(0, np.float32), 0.0, 0.0, rate, channels)
 
 
-def _nothing(start: float, end: float) -> str:
+def _nothing(start: float, end: float) -> AudioError:
     """Why there is no sound from `start` on, in a file of `end` seconds."""
     if not start:
-        return "no samples"
-    return f"start {start:g} s is past the end" + (f" at {end:.1f} s" if end < _FOREVER else "")
+        return AudioError("no samples")
+    known = f" at {end:.1f} s" if end < _FOREVER else ""
+    return PastEndError(f"start {start:g} s is past the end{known}")
 
 
 def _format(part: streams.Part) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Examples on Apache Beam: the same excerpts, decoded by whatever runner there is (an extra)."""
 
+import collections
 import dataclasses
 import json
 import pathlib
@@ -28,15 +29,12 @@ class _Compute:
         (outcome,) = workers.compute([row.job], self.read, self.config)
         if outcome.mel is None:
             check_mistake(self.where, row, outcome, self.config)
-            report = [
-                "skipped",
-                row.index,
-                *row.skipped(self.where.rpartition("/")[2], outcome.reason),
-            ]
+            skipped = row.skipped(self.where.rpartition("/")[2], outcome.reason)
         else:
-            report = ["padded" if outcome.padded else "written", row.index]
+            skipped = None
             yield row.key, row.example(outcome)
-        yield beam.pvalue.TaggedOutput("report", json.dumps(report))
+        report = json.dumps([row.index, outcome.kinds, skipped])
+        yield beam.pvalue.TaggedOutput("report", report)
 
 
 def examples(
@@ -85,16 +83,8 @@ def collect(
             for path in epath.Path(folder / REPORTS).glob(f"{part}-*")
             for line in path.read_text().splitlines()
         ]
-        kinds = [line[0] for line in lines]
-        counts[part] = {
-            "written": kinds.count("written") + kinds.count("padded"),
-            "padded": kinds.count("padded"),
-            "skipped": kinds.count("skipped"),
-        }
-        skipped += [
-            Skipped(*line[2:])
-            for line in sorted(lines, key=lambda line: line[1])
-            if line[0] == "skipped"
-        ]
+        found = collections.Counter(kind for _, kinds, _ in lines for kind in kinds)
+        counts[part] = {kind: found[kind] for kind in workers.KINDS}
+        skipped += [Skipped(*row) for _, _, row in sorted(lines) if row is not None]
     epath.Path(folder / REPORTS).rmtree()
     return counts, skipped

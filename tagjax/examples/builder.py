@@ -82,7 +82,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
       on_beam: whether Apache Beam computes them.
       progress: passes on the excerpts of each part.
       skipped: what could not be decoded, once built.
-      counts: per part how many excerpts were `written`, `padded` and `skipped`, once built.
+      counts: per part how many excerpts were each of `workers.KINDS`, once built.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -175,16 +175,15 @@ class ManifestBuilder(  # type: ignore[call-arg]
 
     def _generate_examples(self, part: str, outcomes: Iterator[workers.Outcome]) -> Iterator:
         rows = rows_of(self.excerpts, part)
-        counts = self.counts[part] = dict.fromkeys(("written", "padded", "skipped"), 0)
+        counts = self.counts[part] = dict.fromkeys(workers.KINDS, 0)
         for row in self.progress(rows, f"build {part}", len(rows)):
             outcome = next(outcomes)
+            for kind in outcome.kinds:
+                counts[kind] += 1
             if outcome.mel is None:
                 check_mistake(f"{self.excerpts.name}/{part}", row, outcome, self.build)
-                counts["skipped"] += 1
                 self.skipped.append(row.skipped(part, outcome.reason))
                 continue
-            counts["written"] += 1
-            counts["padded"] += outcome.padded
             yield row.key, row.example(outcome)
         if not counts["written"]:
             self._refuse_empty(part)
@@ -278,6 +277,13 @@ class CatalogueBuilder(FolderBuilder, skip_registration=True):
         return builder_config  # TFDS would warn that it is in no list.
 
 
+def _known(wanted: Any, kept: Any) -> Any:
+    """A record without what another one does not say, at any depth."""
+    if not (isinstance(wanted, dict) and isinstance(kept, dict)):
+        return wanted
+    return {key: _known(value, kept[key]) for key, value in wanted.items() if key in kept}
+
+
 def _check_same(folder: pathlib.Path, metadata: Mapping[str, Any]) -> None:
     """Refuses a folder whose examples were built from something else than `metadata` says.
 
@@ -287,7 +293,7 @@ def _check_same(folder: pathlib.Path, metadata: Mapping[str, Any]) -> None:
         return
     kept, wanted = files.read_json(folder / "metadata.json"), json.loads(json.dumps(metadata))
     for key in wanted:
-        if key != "manifest" and key in kept and kept[key] != wanted[key]:
+        if key != "manifest" and key in kept and kept[key] != _known(wanted[key], kept[key]):
             what = {"digest": "another manifest", "build": "another --mel_dtype or configuration"}
             raise InputError(
                 f"{folder}: was built from {what.get(key, f'another {key!r} in the manifest')}; "

@@ -7,12 +7,15 @@ kept: what could not be decoded is tried again.
 import itertools
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from tagjax.base import files
 from tagjax.examples import workers
 
+_ODD = {"padded": "b", "quiet": "U", "loud": "b", "clipped": "i"}
+"""What is kept of an outcome beside its log-mel: fields, and the kinds of their arrays."""
 ROWS = 32
 
 
@@ -22,23 +25,26 @@ def _stored(
     """{row within the file: outcome} for these jobs; {} if the file is damaged or of others."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            rows, mels, padded = (arrays[name] for name in ("rows", "mels", "padded"))
+            rows, mels = arrays["rows"], arrays["mels"]
+            odd = {name: arrays[name] for name in _ODD}
     except Exception:  # NumPy and zipfile raise anything on a broken file: it is computed again.
         return {}
     shape = (config.front.frames(jobs[0][2]), config.front.n_mels)
     good = (
         rows.dtype == np.int64
-        and rows.shape == padded.shape == (len(mels),)
-        and padded.dtype == np.bool_
+        and rows.shape == (len(mels),)
+        and all(odd[name].shape == rows.shape for name in _ODD)
+        and all(odd[name].dtype.kind == kind for name, kind in _ODD.items())
         and mels.shape[1:] == shape
         and mels.dtype == workers.MEL_DTYPES[config.mel_dtype]
         and bool(((rows >= 0) & (rows < len(jobs))).all())
     )
     if not good:
         return {}
+    columns = [odd[name].tolist() for name in _ODD]
     return {
-        int(row): workers.Outcome(mel, bool(pad))
-        for row, mel, pad in zip(rows, mels, padded, strict=True)
+        int(row): workers.Outcome(mel, **dict(zip(_ODD, values, strict=True)))
+        for row, mel, *values in zip(rows, mels, *columns, strict=True)
     }
 
 
@@ -75,7 +81,9 @@ def log_mels(
         mels = {row: one.mel for row, one in outcomes.items() if one.mel is not None}
         if mels.keys() - kept[start]:
             with files.atomic_path(paths[start]) as temporary, temporary.open("wb") as file:
-                padded = np.array([outcomes[row].padded for row in mels])
+                odd: dict[str, Any] = {
+                    name: np.array([getattr(outcomes[r], name) for r in mels]) for name in _ODD
+                }
                 rows = np.array(list(mels))
-                np.savez(file, rows=rows, mels=np.stack(list(mels.values())), padded=padded)
+                np.savez(file, rows=rows, mels=np.stack(list(mels.values())), **odd)
         yield from (outcomes[row] for row in range(count))

@@ -16,6 +16,13 @@ COUNTS, SKIPPED, COVERAGE = "build.json", "skipped.csv", "coverage.csv"
 
 _SHOWN = 10
 """Reasons."""
+_ODD = {
+    "quiet": "nothing can be heard of these excerpts, which are examples all the same",
+    "loud": "these excerpts go far above full scale; their files may hold wrongly scaled samples",
+    "clipped": "these excerpts have frames too loud for uint8, which are cut down to its highest "
+    "value; --mel_dtype=float16 keeps them",
+}
+"""What is said of excerpts that are odd, where there are any."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +32,8 @@ class BuildReport:
     Attributes:
       name: of the data set, with its version.
       folder: of the version.
-      counts: {part: numbers of excerpts `written`, `padded` and `skipped`}.
+      counts: {part: numbers of excerpts of each of `workers.KINDS`}; an older build counted
+        `written`, `padded` and `skipped` alone.
       reasons: {reason: number of excerpts skipped for it}, the commonest first.
       previews: excerpts that begin where their preview does.
       built_already: whether nothing had to be built.
@@ -67,6 +75,10 @@ class BuildReport:
                 f"{part:<22} {counts['written']:>8} written {counts['padded']:>6} padded "
                 f"{counts['skipped']:>6} skipped"
             )
+        for kind, said in _ODD.items():
+            number = sum(counts.get(kind, 0) for counts in self.counts.values())
+            if number:
+                yield f"{kind} {number}: {said}"
         if self.previews:
             yield (
                 f"{self.previews} excerpts are of previews: they begin where the preview "

@@ -25,6 +25,8 @@ from tagjax.base import sound
 from tagjax.examples import audio, frontend
 
 MEL_DTYPES = {"float16": np.float16, "float32": np.float32, "uint8": np.uint8}
+KINDS = ("written", "padded", "skipped", "quiet", "loud", "clipped")
+"""What excerpts of a build are counted as; all but `skipped` are also `written`."""
 _CHUNK = 4
 """Excerpts a worker is handed at once."""
 _TRIES = 5
@@ -82,6 +84,19 @@ class Outcome:
     quiet: str = ""
     loud: bool = False
     clipped: int = 0
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What of `KINDS` it counts as."""
+        if self.mel is None:
+            return ("skipped",)
+        odd = {
+            "padded": self.padded,
+            "quiet": bool(self.quiet),
+            "loud": self.loud,
+            "clipped": self.clipped > 0,
+        }
+        return ("written", *(kind for kind, so in odd.items() if so))
 
 
 def read_file(

@@ -1,6 +1,6 @@
 """Random changes of a log-mel during training that do not change its tag.
 
-The paper uses none, and by default there are none. Small catalogues need them.
+The paper does without them, and they are off by default. Small catalogues need them.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ class AugmentConfig:
     """What is changed in each example; 0 switches a change off.
 
     Attributes:
-      crop_frames: a random window of so many frames is shown instead of the excerpt.
+      crop_frames: the network sees a random window of this many frames, not the whole excerpt.
       gain_db: loudness is changed by up to this much, up or down.
       tilt_db: the spectrum is tilted by up to this much between lowest and highest band.
       shift_bands: the spectrum is moved by up to this many mel bands, up or down.
@@ -31,7 +31,7 @@ class AugmentConfig:
 
 
 def _mask(key: jax.Array, length: int, widest: int) -> jax.Array:
-    """bool [length], False at up to `widest` neighbouring places, drawn at random."""
+    """A random mask, bool [length], that is False at up to `widest` neighbouring places."""
     width_key, start_key = jax.random.split(key)
     width = jax.random.randint(width_key, (), 0, min(widest, length) + 1)
     start = jax.random.randint(start_key, (), 0, length - width + 1)
@@ -76,7 +76,9 @@ def augment_one(key: jax.Array, mel: jax.Array, config: AugmentConfig) -> jax.Ar
 def augment(
     key: jax.Array, mel: jax.Array, positions: jax.Array, config: AugmentConfig
 ) -> jax.Array:
-    """Augments a batch; the change of an example depends on `key` and its position alone.
+    """Augments a batch.
+
+    The change of an example depends on `key` and its position alone.
 
     Args:
       key: PRNG key of the step.
@@ -90,7 +92,7 @@ def augment(
     if config == AugmentConfig():
         return mel
 
-    def one(position: jax.Array, example: jax.Array) -> jax.Array:
+    def changed(position: jax.Array, example: jax.Array) -> jax.Array:
         return augment_one(jax.random.fold_in(key, position), example, config)
 
-    return jax.vmap(one)(positions, mel)
+    return jax.vmap(changed)(positions, mel)

@@ -1,7 +1,7 @@
 """The 3 x 3 convolution of Table 1, with fast paths for CPUs.
 
 XLA's CPU backend computes a convolution as fast as its matrix products, but the gradient of the
-kernel ten times slower. Two faster ways are taken on the CPU, and only there:
+kernel ten times slower. This module has two faster ways, which it takes on the CPU only:
 
 - **Winograd's minimal filtering** F(4 x 4, 3 x 3) (Lavin and Gray, "Fast algorithms for
   convolutional neural networks", 2016, https://arxiv.org/abs/1509.09308) computes float32
@@ -25,12 +25,13 @@ _TILE, _KERNEL = 4, 3
 _SEEN = _TILE + _KERNEL - 1
 """Number of inputs along an axis that a tile of outputs depends on."""
 _POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
-"""Where polynomials are evaluated, beside infinity. With Lavin and Gray's 0, 1, -1, 2, -2 rounding
-errors are four times as large. Powers and sums of these points are exact in float32."""
+"""The points at which polynomials are evaluated, in addition to infinity. Rounding errors are four
+times as large with Lavin and Gray's 0, 1, -1, 2, -2. Powers and sums of these points are exact in
+float32."""
 _CACHE = 2**26
-"""Bytes of transformed tiles at a time: with more, memory is slower than the products."""
+"""Bytes of transformed tiles at a time. With more, memory takes longer than the products."""
 _MANY_CHANNELS = 16
-"""With so many input and output channels, transforming costs less than it saves."""
+"""Transforming costs less than it saves from this many input and output channels on."""
 
 
 def _toom_cook() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -71,7 +72,7 @@ def convolve(
       x: [batch, frames, bands, channels].
       kernel: [height, width, channels / groups, filters].
       strides: of the window.
-      padding: as XLA takes it.
+      padding: in any form that XLA accepts.
       feature_group_count: number of groups.
       **rest: other arguments of `jax.lax.conv_general_dilated`.
 
@@ -95,7 +96,7 @@ def convolve(
 
 
 def _by_winograd(plain: Any) -> Any:
-    """`plain`, but on the CPU `winograd` computes it and its gradients."""
+    """Returns `plain`, for which `winograd` computes result and gradients on the CPU."""
 
     @jax.custom_vjp
     def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -107,19 +108,21 @@ def _by_winograd(plain: Any) -> Any:
     def backward(
         saved: tuple[jax.Array, jax.Array], gradient: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        def of_both(
+        def plain_gradients(
             x: jax.Array, kernel: jax.Array, gradient: jax.Array
         ) -> tuple[jax.Array, jax.Array]:
             return jax.vjp(plain, x, kernel)[1](gradient)
 
-        return jax.lax.platform_dependent(*saved, gradient, cpu=winograd_gradients, default=of_both)
+        return jax.lax.platform_dependent(
+            *saved, gradient, cpu=winograd_gradients, default=plain_gradients
+        )
 
     convolution.defvjp(forward, backward)
     return convolution
 
 
 def _by_products(plain: Any) -> Any:
-    """`plain`, but on the CPU `shifted_products` computes the kernel's gradient."""
+    """Returns `plain`, for which `shifted_products` computes the kernel's gradient on the CPU."""
     convolution = jax.custom_vjp(plain)
 
     def forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
@@ -130,12 +133,12 @@ def _by_products(plain: Any) -> Any:
     ) -> tuple[jax.Array, jax.Array]:
         x, kernel = saved
 
-        def of_kernel(x: jax.Array, gradient: jax.Array) -> jax.Array:
+        def plain_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
             return jax.vjp(lambda kernel: plain(x, kernel), kernel)[1](gradient)[0]
 
-        (of_x,) = jax.vjp(lambda x: plain(x, kernel), x)[1](gradient)
-        return of_x, jax.lax.platform_dependent(
-            x, gradient, cpu=shifted_products, default=of_kernel
+        (x_gradient,) = jax.vjp(lambda x: plain(x, kernel), x)[1](gradient)
+        return x_gradient, jax.lax.platform_dependent(
+            x, gradient, cpu=shifted_products, default=plain_gradient
         )
 
     convolution.defvjp(forward, backward)
@@ -173,10 +176,10 @@ def winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """
     transformed = _transformed(kernel)
 
-    def of_chunk(total: None, x: jax.Array) -> tuple[None, jax.Array]:
+    def process_chunk(total: None, x: jax.Array) -> tuple[None, jax.Array]:
         return total, _assembled(_seen(x) @ transformed, x.shape)
 
-    return _scanned(of_chunk, None, kernel, x)[1]
+    return _scanned(process_chunk, None, kernel, x)[1]
 
 
 def winograd_gradients(
@@ -185,8 +188,8 @@ def winograd_gradients(
     """Gradients of `winograd`'s input and kernel.
 
     The gradient of x is the convolution of the output's gradient with the kernel turned round. The
-    gradient of the turned kernel is a sum of products of the tiles of x with those of the output's
-    gradient. So the tiles of the output's gradient are transformed once, for both.
+    gradient of the turned kernel is a sum of products of the tiles of x with the tiles of the
+    output's gradient. Both need the latter, which are transformed only once.
 
     Args:
       x: [batch, frames, bands, channels].
@@ -195,7 +198,7 @@ def winograd_gradients(
     """
     turned = _transformed(jnp.swapaxes(kernel[::-1, ::-1], 2, 3))
 
-    def of_chunk(
+    def process_chunk(
         total: jax.Array, x: jax.Array, gradient: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         seen = _seen(gradient)
@@ -203,18 +206,18 @@ def winograd_gradients(
         return total, _assembled(seen @ turned, x.shape)
 
     zeros = jnp.zeros((_SEEN * _SEEN, *kernel.shape[2:]), x.dtype)
-    products, of_x = _scanned(of_chunk, zeros, kernel, x, gradient)
-    of_kernel = jnp.matmul(_KRONECKER_G.T, products.reshape(len(products), -1))
-    return of_x, of_kernel.reshape(kernel.shape)[::-1, ::-1]
+    products, x_gradient = _scanned(process_chunk, zeros, kernel, x, gradient)
+    kernel_gradient = jnp.matmul(_KRONECKER_G.T, products.reshape(len(products), -1))
+    return x_gradient, kernel_gradient.reshape(kernel.shape)[::-1, ::-1]
 
 
 def _scanned(
-    of_chunk: Callable[..., tuple[Any, jax.Array]],
+    process_chunk: Callable[..., tuple[Any, jax.Array]],
     total: Any,
     kernel: jax.Array,
     *arrays: jax.Array,
 ) -> tuple[Any, jax.Array]:
-    """Applies `of_chunk(total, *chunks)` to chunks of examples whose tiles fit into `_CACHE`.
+    """Applies `process_chunk(total, *chunks)` to chunks of examples whose tiles fit into `_CACHE`.
 
     Returns:
       (the last total, the results of all chunks as one array).
@@ -225,9 +228,9 @@ def _scanned(
     fitting = [n for n in range(1, batch + 1) if batch % n == 0 and n * example <= _CACHE]
     chunk = max(fitting, default=1)
     if chunk == batch:
-        return of_chunk(total, *arrays)
+        return process_chunk(total, *arrays)
     parts = [array.reshape(-1, chunk, *array.shape[1:]) for array in arrays]
-    total, result = jax.lax.scan(lambda total, parts: of_chunk(total, *parts), total, parts)
+    total, result = jax.lax.scan(lambda total, parts: process_chunk(total, *parts), total, parts)
     return total, result.reshape(batch, *result.shape[2:])
 
 
@@ -242,7 +245,7 @@ def _tiled(x: jax.Array, matrix: np.ndarray, before: int) -> jax.Array:
     side = matrix.shape[1]
     margins = [(before, -size % _TILE + side - _TILE - before) for size in x.shape[1:3]]
     x = jnp.pad(x, ((0, 0), *margins, (0, 0)))
-    for axis in (1, 3):  # Frames, then bands, which the first round has moved by an axis.
+    for axis in (1, 3):  # Frames first, then bands, which the first round moved by one axis.
         parts = [
             jax.lax.slice_in_dim(x, k, x.shape[axis] - side + k + 1, _TILE, axis)
             for k in range(side)
@@ -253,7 +256,7 @@ def _tiled(x: jax.Array, matrix: np.ndarray, before: int) -> jax.Array:
             )
             for row in matrix
         ]
-        # Keeps the result in memory; otherwise the second round computes the first six times.
+        # Without the barrier, the second round would compute the first one six times.
         x = jax.lax.optimization_barrier(jnp.stack(rows, axis=0 if axis == 1 else 1))
     return x.reshape(_SEEN * _SEEN, -1, x.shape[-1])
 
@@ -270,7 +273,7 @@ def _transformed(kernel: jax.Array) -> jax.Array:
 
 
 def _assembled(products: jax.Array, like: Sequence[int]) -> jax.Array:
-    """The output, [*like[:3], filters], of products [6 x 6, tiles, filters]."""
+    """Turns products [6 x 6, tiles, filters] into the output [*like[:3], filters]."""
     batch, frames, bands = like[:3]
     high, wide = -(-frames // _TILE), -(-bands // _TILE)
     products = jax.lax.optimization_barrier(products)

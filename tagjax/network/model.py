@@ -23,11 +23,12 @@ class ModelConfig:
       gru_units: size of the last hidden layer, hence of fw (Table 1).
       convolution: `full`, or `depthwise` (each filter sees one input channel), whose parameter
         counts are those that Table 1 prints: 640, 1280, 2560, 5120.
-      activation: after each convolution: `relu` or `elu`.
-      batch_norm: normalise between convolution and activation.
-      batch_norm_momentum: of the running mean and variance.
+      activation: function after each convolution: `relu` or `elu`.
+      batch_norm: whether to normalise between convolution and activation.
+      batch_norm_momentum: momentum of the running mean and variance.
       batch_norm_epsilon: added to the variance.
-      recurrent_activation: of the GRU's gates: `hard_sigmoid` (Keras before 3) or `sigmoid`.
+      recurrent_activation: function of the GRU's gates: `hard_sigmoid` (Keras before 3) or
+        `sigmoid`.
       conv_dropout: share of values dropped after each pooling.
       gru_dropout: share of values dropped between the GRU and the softmax.
     """
@@ -91,9 +92,9 @@ PRESETS: dict[str, ModelConfig] = {
 def max_pool(x: jax.Array, window: tuple[int, int]) -> jax.Array:
     """Max-pooling without overlap, remainders dropped: [b, t, f, c] -> [b, t//w0, f//w1, c].
 
-    If several values of a window are its maximum they share the gradient equally, as with
-    `jnp.max`. The gradient is a comparison instead of XLA's select-and-scatter, which took most of
-    a step's time on the CPU.
+    If several values of a window are its maximum, they share the gradient equally, as with
+    `jnp.max`. The gradient compares the values with their maximum. XLA's own select-and-scatter
+    took most of a step's time on the CPU.
     """
     frames, bands = (n // w * w for n, w in zip(x.shape[1:3], window, strict=True))
     parts = [
@@ -171,10 +172,11 @@ class Dropout(nn.Module):
 class GRU(nn.Module):
     """Gated recurrent unit that returns its last output alone.
 
-    z, r = gate(W x + U h + b);  n = tanh(W x + U (r * h) + b);  h' = z h + (1 - z) n,
-    as Keras' `GRU(reset_after=False)`, with one bias for each gate: 3 (in + units + 1) units
-    parameters, 1,574,400 for 512 -> 512 (Table 1). One matrix product serves the input of all time
-    steps.
+    z, r = gate(W x + U h + b);  n = tanh(W x + U (r * h) + b);  h' = z h + (1 - z) n
+
+    This is Keras' `GRU(reset_after=False)`. Each gate has one bias, so there are
+    3 (in + units + 1) units parameters: 1,574,400 for 512 -> 512 (Table 1). One matrix product
+    serves the input of all time steps.
     """
 
     units: int
@@ -207,7 +209,7 @@ class TagClassifier(nn.Module):
     Attributes:
       num_tags: N_c.
       config: the rest of its shape.
-      dtype: of the computation; parameters, statistics and logits are always float32.
+      dtype: type of the computation; parameters, statistics and logits are always float32.
       axis_name: device axis over which batch statistics are averaged in training.
     """
 
@@ -249,8 +251,8 @@ class TagClassifier(nn.Module):
                     axis_name=self.axis_name if training else None,
                     name=f"norm{i + 1}",
                 )(x)
-            # Both activations are increasing functions, so pooling first gives the same, and
-            # leaves less to compute.
+            # Both activations are increasing functions. So pooling may come first: the result is
+            # the same, and there is less to compute.
             x = ACTIVATIONS[config.activation](max_pool(x, pool))
             self.sow("intermediates", f"block{i + 1}", x)
             x = Dropout(config.conv_dropout)(x, positions)
@@ -265,7 +267,7 @@ def check_input(config: ModelConfig, input_shape: Sequence[int]) -> None:
     """Checks that an input (frames, mel bands) is large enough for the poolings.
 
     Raises:
-      InputError: nothing is left of it after them.
+      InputError: the poolings would leave nothing of it.
     """
     for axis, name in ((0, "frames"), (1, "mel bands")):
         least = math.prod(pool[axis] for pool in config.pools)

@@ -1,8 +1,8 @@
 """The steps of training, evaluation and prediction: pure functions of state and batch.
 
-Without `axis_name` a step runs on one device. With it, it is one device's share of a larger
-step, which `tagjax.run.devices` maps over devices. Sums are reduced over the devices first and
-divided then, so it does not matter how a batch is cut over devices.
+Without `axis_name` a step runs on one device. With `axis_name` it is one device's share of a larger
+step, which `tagjax.run.devices` maps over devices. Sums are added up over the devices before they
+are divided, so the result does not depend on how the batch is cut.
 
 A batch is a dictionary:
 
@@ -32,17 +32,17 @@ PRECISIONS = ("float32", "bfloat16")
 
 @dataclasses.dataclass(frozen=True)
 class StepConfig:
-    """What may be chosen of a training step.
+    """The choices that a training step leaves open.
 
     Attributes:
       model: shape of the network.
       augment: random changes of the input.
       precision: dtype of the computation, `float32` or `bfloat16`.
-      learning_rate: of Adadelta.
+      learning_rate: learning rate of Adadelta.
       rho: decay of Adadelta's averages.
-      epsilon: of Adadelta; it sets the size of the first steps.
+      epsilon: epsilon of Adadelta, which sets the size of its first steps.
       label_smoothing: share of the target that is spread over all tags.
-      seed: of everything random.
+      seed: seed of everything random.
     """
 
     model: ModelConfig = ModelConfig()
@@ -65,10 +65,10 @@ class StepConfig:
 
 @flax.struct.dataclass
 class TrainState:
-    """What training changes.
+    """Everything that training changes.
 
     Attributes:
-      step: int32 [], steps done.
+      step: int32 [], number of steps done.
       params: parameters of the network, float32.
       batch_stats: running means and variances of its batch normalisation, float32.
       opt_state: Adadelta's averages, float32.
@@ -84,9 +84,10 @@ def optimiser(config: StepConfig, decay_steps: int = 0) -> optax.GradientTransfo
     """Adadelta (Zeiler 2012, https://arxiv.org/abs/1212.5701), the paper's optimiser.
 
     Args:
-      config: with `learning_rate`, `rho` and `epsilon`. Optax has no default learning rate for
-        Adadelta, and without one it ascends.
-      decay_steps: the learning rate falls to 0 over so many steps, as half a cosine; 0: it stays.
+      config: holds `learning_rate`, `rho` and `epsilon`. Optax has no default learning rate for
+        Adadelta, and climbs the loss if it is given none.
+      decay_steps: number of steps over which the learning rate falls to 0, as half a cosine; with
+        0 it stays the same.
     """
     rate: float | optax.Schedule = config.learning_rate
     if decay_steps:
@@ -103,9 +104,9 @@ def initial_state(
     """The state at step 0, which depends on `config.seed`.
 
     Args:
-      config: of the steps that will change it.
+      config: configuration of the steps that will change it.
       num_tags: N_c.
-      input_shape: (frames, mel bands) of what the network is shown.
+      input_shape: (frames, mel bands) of the network's input.
       decay_steps: as in `train_step`.
 
     Raises:
@@ -121,8 +122,8 @@ def initial_state(
             opt_state=optimiser(config, decay_steps).init(variables["params"]),
         )
 
-    # Compilation leaves nothing of the network but what fills its variables. That runs once, so
-    # optimising it would take longer than it saves. (JAX takes options at the top level alone.)
+    # The compiled function only fills the network's variables. It runs once, so optimising it
+    # would take longer than it saves. (JAX accepts compiler options at the top level only.)
     key = jax.random.key(config.seed)
     options = None if isinstance(key, jax.core.Tracer) else {"xla_backend_optimization_level": 0}
     return jax.jit(fresh, compiler_options=options)(key)
@@ -209,7 +210,7 @@ def train_step(
       batch: this device's share.
       config: the step's configuration.
       axis_name: device axis; None on one device.
-      decay_steps: the learning rate falls to 0 over so many steps; 0: it stays.
+      decay_steps: number of steps over which the learning rate falls to 0; with 0 it stays.
 
     Returns:
       (state after the step, sums `loss`, `correct`, `examples` over the global batch), the same
@@ -226,14 +227,14 @@ def train_step(
 def _logits(state: TrainState, batch: Batch, config: StepConfig) -> jax.Array:
     variables = {"params": state.params, "batch_stats": state.batch_stats}
     logits = network(state, config).apply(variables, batch["mel"])
-    assert isinstance(logits, jax.Array)  # No pair, as no collection is mutable.
+    assert isinstance(logits, jax.Array)  # `apply` returns a pair only for mutable collections.
     return logits
 
 
 def eval_step(
     state: TrainState, batch: Batch, config: StepConfig, axis_name: str | None = None
 ) -> dict[str, jax.Array]:
-    """Sums of `loss`, `correct` and `examples` over the global batch, without its padding."""
+    """Sums `loss`, `correct` and `examples` over the global batch; padding does not count."""
     logits = _logits(state, batch, config)
     losses = _cross_entropy(logits, batch["label"], 0.0)
     return _sum_over(axis_name, _counts(logits, losses, batch))
@@ -246,11 +247,11 @@ def predict_step(state: TrainState, batch: Batch, config: StepConfig) -> jax.Arr
 
 @functools.lru_cache(maxsize=8)
 def jitted(name: str, config: StepConfig) -> Any:
-    """A step on one device, compiled.
+    """Returns a compiled step for one device.
 
     Args:
       name: `train_step`, `eval_step` or `predict_step`.
-      config: of the step.
+      config: the step's configuration.
     """
     steps: dict[str, Callable[..., Any]] = {
         "train_step": train_step,

@@ -1,9 +1,9 @@
-"""Previews of tracks through Deezer's public API, as the authors' lists need them.
+"""Previews of tracks from Deezer's public API, which the authors' lists need.
 
-ids       which tracks are asked for
-limiter   how fast the API may be asked
-client    one track: its metadata and its audio, with retries
-ledger    what is known of every track, on disk
-fetch     all tracks at once
-report    what was found
+ids       the ids of the tracks to fetch
+limiter   the pace of requests to the API
+client    fetches one track: its metadata and its audio, with retries
+ledger    keeps on disk what is known of each track
+fetch     fetches many tracks at once
+report    counts the tracks that were found
 """

@@ -1,7 +1,7 @@
-"""One track of Deezer's API: metadata and preview, with all that can go wrong.
+"""Fetches the metadata and the preview of one track from Deezer's API, and handles its faults.
 
-The API answers HTTP 200 with an error object; the preview's link is signed and expires, so it is
-followed at once, and asked for anew when it is refused.
+The API reports errors as an object with HTTP 200. The link of a preview is signed and expires. So
+the client follows it at once, and asks for a new one when it is refused.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ API = "https://api.deezer.com"
 _QUOTA, _NO_DATA = 4, 800
 _EXPIRED = 403, 404, 410
 _MAX_ANSWER, _MAX_AUDIO = 1 << 20, 1 << 25
-"""Bytes of an answer and of a preview; more is not what was asked for."""
+"""Largest numbers of bytes of an answer and of a preview."""
 _MAX_WAIT = 300.0
-"""Seconds that a server may ask us to wait."""
+"""The longest time that a server may ask us to wait, seconds."""
 
 
 class FaultError(Exception):
-    """An answer that another try may mend; its message is the reason, in a few words."""
+    """A fault that another try may mend; its message is the reason, in a few words."""
 
     def __init__(self, reason: str, http: int | None = None) -> None:
         super().__init__(reason)
@@ -37,7 +37,7 @@ class FaultError(Exception):
 
 
 class QuotaError(FaultError):
-    """The API says that it was asked too often; `wait`: how many seconds it says to wait."""
+    """The API was asked too often; `wait` is the number of seconds that it asks us to wait."""
 
     def __init__(self, reason: str, http: int | None = None, wait: float = 0.0) -> None:
         super().__init__(reason, http)
@@ -45,20 +45,20 @@ class QuotaError(FaultError):
 
 
 class LinkError(FaultError):
-    """The preview's link is refused; a new one may do."""
+    """The link of the preview is refused; a new link may work."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ClientConfig:
-    """How the API is asked.
+    """How requests to the API are made.
 
     Attributes:
       api: its address.
-      timeout: seconds that one request may take, body included.
-      retries: further tries for a track after faults.
-      refusals: refusals for quota after which a track is put off to the next run.
-      backoff: seconds before the first retry; doubled for each, half of it by chance.
-      max_backoff: the longest.
+      timeout: seconds that one request may take, including the body.
+      retries: number of further tries for a track after faults.
+      refusals: number of refusals because of the quota after which a track is left to the next run.
+      backoff: seconds before the first retry. Each retry doubles it; half of it is random.
+      max_backoff: the longest backoff, seconds.
     """
 
     api: str = API
@@ -70,14 +70,14 @@ class ClientConfig:
 
 
 def parse_track(sng_id: str, http: int, body: bytes) -> tuple[Record, str]:
-    """The API's answer about a track.
+    """Reads the API's answer about a track.
 
     Returns:
-      A record without audio, and the preview's link: "" unless the record's status is `FOUND`.
+      A record without audio, and the link of the preview ("" unless the status is `FOUND`).
 
     Raises:
-      QuotaError: it says that the quota is used up.
-      FaultError: it is neither a track nor a final answer.
+      QuotaError: the answer says that the quota is used up.
+      FaultError: the answer is neither a track nor final.
     """
     if http == 429:
         raise QuotaError(f"HTTP {http}", http)
@@ -113,20 +113,20 @@ def parse_track(sng_id: str, http: int, body: bytes) -> tuple[Record, str]:
         track_duration_s=float(seconds) if isinstance(seconds, int | float) else None,
     )
     if link and not (isinstance(link, str) and link.startswith(("http://", "https://"))):
-        raise FaultError("the preview's link is none", http)
+        raise FaultError("the preview's link is not a URL", http)
     return record, link
 
 
 def decoded_duration(body: bytes, whole: bool = True) -> float:
-    """Seconds of sound that are in an audio file, all of it decoded.
+    """Decodes a whole audio file and returns its length in seconds.
 
     Args:
-      body: of the file.
-      whole: whether it is known to be all of the file. If it is not, there has to be as much
-        sound as the file's header says.
+      body: content of the file.
+      whole: whether the content is known to be complete. If not, its sound must be as long as the
+        header says.
 
     Raises:
-      FaultError: not audio, no samples, or cut off.
+      FaultError: the file is not audio, has no samples, or is cut off.
     """
     frames = 0
     try:
@@ -161,9 +161,9 @@ class Client:
         self._draw = draw
 
     async def fetch(self, sng_id: str) -> tuple[Record, bytes]:
-        """A track's record and audio; b"" unless its status is `FOUND`.
+        """Returns a track's record and its audio (b"" unless the status is `FOUND`).
 
-        What cannot be had by the retries of the config is `FAILED`; nothing is raised.
+        The status is `FAILED` if all retries of the config fail. It raises nothing.
         """
         config = self._config
         faults = refusals = 0
@@ -207,7 +207,7 @@ class Client:
         return found
 
     async def _audio(self, link: str) -> tuple[bytes, bool]:
-        """The audio, and whether HTTP vouches for its being whole."""
+        """Returns the audio, and whether HTTP guarantees that it is complete."""
         http, headers, body = await self._get(link, _MAX_AUDIO)
         if http in _EXPIRED:
             raise LinkError(f"HTTP {http} for the preview", http)
@@ -216,10 +216,10 @@ class Client:
         return body, "content-length" in headers or "transfer-encoding" in headers
 
     async def _get(self, url: str, most: int) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and the whole body.
+        """Returns status, headers and the whole body.
 
         Raises:
-          FaultError: anything but a whole answer, in time and of at most `most` bytes.
+          FaultError: the answer is not complete, comes too late, or has more than `most` bytes.
         """
         body = bytearray()
         try:
@@ -239,7 +239,7 @@ class Client:
 
 
 def _error(error: Any, http: int) -> str:
-    """Why there is no data of a track; other errors are raised."""
+    """The reason why the API has no data of a track; raises any other error."""
     error = _object(error)
     message = _text(error.get("message")) or "an error without message"
     code = _text(error.get("code"))
@@ -255,11 +255,11 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """One line that can be written as UTF-8; "" for None."""
+    """The value as one line of text that can be encoded as UTF-8; "" for None."""
     text = "" if value is None else str(value)
     return " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
 
 
 def _seconds(header: str | None) -> float:
-    """`Retry-After` in seconds, within reason; a date is not looked at."""
+    """`Retry-After` in seconds, at most `_MAX_WAIT`; 0 if it is a date or missing."""
     return min(float(header), _MAX_WAIT) if header and header.isdecimal() else 0.0

@@ -1,4 +1,4 @@
-"""Previews of many tracks at once, in an order that a kill at any moment does not spoil."""
+"""Fetches the previews of many tracks at once; a kill at any moment spoils nothing."""
 
 import asyncio
 import collections
@@ -13,7 +13,7 @@ from tagjax.previews.ledger import FAILED, FOUND, NO_DATA, NO_PREVIEW, Ledger, R
 from tagjax.previews.limiter import Limiter
 
 _POLL = 0.1
-"""Seconds between two looks at whether to stop."""
+"""Seconds between two checks whether to stop."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,13 +21,14 @@ class FetchConfig:
     """How tracks are fetched.
 
     Attributes:
-      client: how one is.
-      rate: requests to the API in `per` seconds, at most; audio is not counted.
-      per: seconds.
-      concurrency: tracks at once.
-      give_up_after: so many tracks in a row fail: there is no point in going on now.
-      give_up_pauses: so many pauses for the quota in a row, likewise.
-      grace: seconds that tracks on their way get when the run is to stop.
+      client: how a single track is fetched.
+      rate: largest number of requests to the API in `per` seconds; requests for audio do not
+        count.
+      per: the period of `rate`, seconds.
+      concurrency: number of tracks that are fetched at once.
+      give_up_after: number of tracks in a row whose failure ends the run.
+      give_up_pauses: number of pauses in a row, because of the quota, that a run endures.
+      grace: seconds that the tracks in progress may still take when the run is to stop.
     """
 
     client: ClientConfig = ClientConfig()
@@ -40,7 +41,7 @@ class FetchConfig:
 
 
 def unfinished(ids: Sequence[str], ledger: Ledger) -> list[str]:
-    """The ids that there is something to fetch for."""
+    """The ids whose audio is still to be fetched."""
     return [sng_id for sng_id in ids if not ledger.is_final(sng_id)]
 
 
@@ -50,27 +51,27 @@ def fetch(
     config: FetchConfig | None = None,
     asked: Callable[[], int] = int,
 ) -> str:
-    """Fetches the audio of tracks into the ledger's folder, what is there already excepted.
+    """Fetches the audio of tracks into the ledger's folder, unless it is there already.
 
     Args:
-      ids: of the tracks, each once.
-      ledger: of the audio folder; has a record of every track that was reached.
-      config: how.
-      asked: whether to stop; it is asked all the time, and if so, tracks on their way get
-        `grace` seconds and no further one is begun.
+      ids: ids of the tracks, each once.
+      ledger: the ledger of the audio folder, which gets a record of each track that was reached.
+      config: how to fetch; None for the defaults.
+      asked: says whether to stop, and is called all the time. On a stop no further track is begun,
+        and the tracks in progress get `grace` seconds.
 
     Returns:
-      Why it gave up before the last track, or "".
+      The reason if it gave up before the last track, else "".
 
     Raises:
-      OSError: audio or ledger could not be written.
+      OSError: the audio or the ledger could not be written.
     """
     return asyncio.run(_fetch(ids, ledger, config or FetchConfig(), asked))
 
 
 @dataclasses.dataclass
 class _Run:
-    """What the workers share."""
+    """The state that the workers share."""
 
     todo: Iterator[str]
     bar: tqdm
@@ -80,7 +81,7 @@ class _Run:
     failed: int = 0
 
     def add(self, record: Record, config: FetchConfig) -> None:
-        """Counts a finished track; many failed ones in a row end the run."""
+        """Counts a finished track; many failures in a row end the run."""
         self.counts[record.status] += 1
         self.failed = self.failed + 1 if record.status == FAILED else 0
         if self.failed == config.give_up_after:
@@ -105,7 +106,7 @@ async def _fetch(
     ) as bar:
         run = _Run(iter(todo), bar, counts)
         async with httpx.AsyncClient(
-            timeout=None,  # Of a whole request, by the client.
+            timeout=None,  # The client limits the time of a whole request.
             limits=httpx.Limits(max_keepalive_connections=config.concurrency),
             follow_redirects=True,
             headers={"User-Agent": "tagjax"},
@@ -138,7 +139,7 @@ async def _supervise(
     config: FetchConfig,
     asked: Callable[[], int],
 ) -> None:
-    """Waits for the workers; when the run is to stop, for `grace` seconds and no more."""
+    """Waits for the workers, but only `grace` seconds longer once the run is to stop."""
     loop = asyncio.get_running_loop()
     deadline = float("inf")
     while tasks:

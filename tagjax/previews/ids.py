@@ -1,4 +1,4 @@
-"""The song ids that previews are fetched for."""
+"""The ids of the songs whose previews are fetched."""
 
 import itertools
 import pathlib
@@ -14,18 +14,18 @@ _ID = re.compile("[1-9][0-9]{0,18}")
 
 
 def is_id(text: str) -> bool:
-    """Whether it is a positive whole number as Deezer's ids are; so it is a safe file name."""
+    """Whether the text is a positive integer, as Deezer's ids are, and so is a safe file name."""
     return _ID.fullmatch(text) is not None
 
 
 def read_ids(path: PathLike) -> list[str]:
-    """Reads song ids from a text file, one a line, or from column `sng_id` of a CSV file.
+    """Reads song ids from the lines of a text file, or from column `sng_id` of a CSV file.
 
     Returns:
       Each id once, in the order of the file.
 
     Raises:
-      InputError: no such file, no id in it, or one that is no positive whole number.
+      InputError: there is no such file, it has no ids, or one is not a positive integer.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -37,7 +37,7 @@ def read_ids(path: PathLike) -> list[str]:
             raise not_utf8(path, raw) from None
     if not text:
         raise InputError(f"{path}: empty; expected song ids, one a line")
-    lines = text.split("\n")  # As an editor counts them.
+    lines = text.split("\n")  # An editor counts lines like this.
     if "," in lines[0] or lines[0].strip('" ') == "sng_id":
         table = read_table(path, ("sng_id",))
     else:
@@ -55,7 +55,7 @@ def manifest_ids(folder: PathLike, made: Manifest) -> list[str]:
     """The song ids of all parts of a manifest that was read from `folder`, each once.
 
     Raises:
-      InputError: an id that is no positive whole number, or none at all.
+      InputError: an id is not a positive integer, or there are no ids.
     """
     for name, part in made.parts.items():
         for row, cell in enumerate(part.sng_id):
@@ -69,19 +69,19 @@ def manifest_ids(folder: PathLike, made: Manifest) -> list[str]:
 
 
 def tracks_by_tag(made: Manifest) -> dict[str, list[str]]:
-    """{tag: ids of its tracks, each once}, by all of a track's tags, or its labels alone."""
+    """{tag: ids of its tracks, each once}, by all tags of a track, or else by its labels."""
     tracks: dict[str, dict[str, None]] = {tag: {} for tag in made.vocabulary.tags}
     for part in made.parts.values():
         tags: Sequence[Iterable[str]] = part.tags or [(label,) for label in part.label]
-        for sng_id, own in zip(part.sng_id, tags, strict=True):
-            for tag in own:
+        for sng_id, track_tags in zip(part.sng_id, tags, strict=True):
+            for tag in track_tags:
                 tracks.setdefault(tag, {})[sng_id] = None
     return {tag: list(found) for tag, found in tracks.items()}
 
 
-def _no_id(where: str, cell: str) -> InputError:
+def _no_id(position: str, cell: str) -> InputError:
     """The error for a cell at `file:line`."""
     return InputError(
-        f"{where}: sng_id={cell[:40]!r} is no id of a song, which is a positive whole number; "
+        f"{position}: sng_id={cell[:40]!r} is not the id of a song, a positive whole number; "
         "correct it, or drop the row"
     )

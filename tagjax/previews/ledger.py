@@ -1,11 +1,12 @@
-"""What is known of every track, kept so that a kill at any moment loses nothing.
+"""Keeps what is known of each track, in such a way that a kill at any moment loses nothing.
 
-`previews.jsonl` beside the audio has a line an answer; a later line about a track replaces an
-earlier one. A preview is written to a temporary file, then its line, then the file gets its
-name. So a line is believed if its file is there too, or the whole temporary file, which then
-gets its name; and a named file is always whole. JSON lines and not SQLite: one process writes,
-everything is read once at the start, a cut last line is all that a kill can do, locking needs no
-second file, and any tool reads it.
+`previews.jsonl` beside the audio has a line for each answer. A later line about a track replaces an
+earlier one. A preview is first written to a temporary file, then its line is written, then the file
+gets its name. So a named file is always complete. A line counts if its file exists; or if the
+temporary file is complete, which then gets its name.
+
+The ledger is JSON lines, not SQLite: one process writes, everything is read once at the start, a
+kill can only cut the last line, locking needs no second file, and any tool reads it.
 """
 
 import contextlib
@@ -40,18 +41,18 @@ class Record:
     """What is known of one track.
 
     Attributes:
-      sng_id: of the track.
-      status: one of `STATUSES`; all but the last are final.
-      reason: why there is no audio.
+      sng_id: id of the track.
+      status: one of `STATUSES`; all but the last one are final.
+      reason: the reason if there is no audio.
       http: status code of the last answer; None if there was none.
       source: `PREVIEW`, or `LOCAL` for a file that was there before.
       fetched_at: time of the answer, UTC, ISO 8601.
-      path: of the audio, relative to the audio folder.
-      size: of the audio, bytes.
-      sha256: of the audio.
-      duration_s: of the audio as decoded, seconds.
-      title, artist, artist_id, album, album_id: as Deezer has them.
-      track_duration_s: of the whole track, as Deezer says.
+      path: path of the audio, relative to the audio folder.
+      size: size of the audio, bytes.
+      sha256: digest of the audio.
+      duration_s: length of the decoded audio, seconds.
+      title, artist, artist_id, album, album_id: metadata from Deezer.
+      track_duration_s: length of the whole track according to Deezer, seconds.
     """
 
     sng_id: str
@@ -85,17 +86,17 @@ _KINDS: dict[str, Any] = {
 
 
 def to_line(record: Record) -> bytes:
-    """A record as a line of the ledger."""
+    """The line of the ledger for a record."""
     values = {name: getattr(record, name) for name in _FIELDS}
     kept = {name: value for name, value in values.items() if value != _FIELDS[name]}
     return json.dumps(kept, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def from_line(line: bytes) -> Record:
-    """The inverse of `to_line`; unknown fields are left out.
+    """The inverse of `to_line`; it leaves out unknown fields.
 
     Raises:
-      TypeError, ValueError: not a record.
+      TypeError, ValueError: the line is not a record.
     """
     values: Any = json.loads(line)
     if not isinstance(values, dict):
@@ -106,26 +107,26 @@ def from_line(line: bytes) -> Record:
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise ValueError(f"{name} is not of its type")
         if isinstance(value, float | int) and not 0 <= value < math.inf:
-            raise ValueError(f"{name} is no number of that")
+            raise ValueError(f"{name} is not a possible number")
     if record.status not in STATUSES:
         raise ValueError("no such status")
     return record
 
 
 class Ledger:
-    """The records of an audio folder; locked, a context that unlocks it.
+    """The records of an audio folder, which is locked until the context ends.
 
     Attributes:
-      folder: with the audio.
-      records: {sng_id: its last record}; those found have their file.
+      folder: the folder with the audio.
+      records: {sng_id: its last record}; the file of each found track exists.
     """
 
     def __init__(self, folder: PathLike) -> None:
-        """Opens a folder, made if it is not there, and mends what a kill has left.
+        """Opens or makes a folder, and tidies up what a killed process has left.
 
         Raises:
-          InputError: not a folder, one that cannot be written or that another process works
-            on, or a line of the ledger that is no record.
+          InputError: it is not a folder, cannot be written, or is in use by another process; or a
+            line of the ledger is not a record.
         """
         self.folder = pathlib.Path(folder)
         self._path = self.folder / LEDGER
@@ -157,22 +158,22 @@ class Ledger:
         os.close(self._file)
 
     def is_final(self, sng_id: str) -> bool:
-        """Whether there is nothing to fetch: the audio is here, or there is none."""
+        """Whether nothing is left to fetch: the audio is here, or does not exist."""
         record = self.records.get(sng_id)
         return record is not None and record.status != FAILED
 
     def append(self, record: Record, durable: bool = False) -> None:
-        """Adds a record; with `durable` it survives a power cut too.
+        """Adds a record; with `durable` it even survives a power cut.
 
         Raises:
-          OSError: it could not be written; the ledger is as it was before.
+          OSError: the record could not be written; the ledger is as it was before.
         """
         line = to_line(record)
         with self._lock:
             end = os.fstat(self._file).st_size
             try:
                 if os.write(self._file, line) < len(line):
-                    raise OSError(f"{self._path}: cannot be written to its end; is the disk full?")
+                    raise OSError(f"{self._path}: cannot be written completely; is the disk full?")
             except OSError:
                 os.ftruncate(self._file, end)
                 raise
@@ -181,7 +182,10 @@ class Ledger:
             os.fsync(self._file)
 
     def store(self, record: Record, body: bytes) -> None:
-        """Writes a found track's audio as `<sng_id>.mp3`, and its record before it has the name."""
+        """Writes the audio of a found track as `<sng_id>.mp3`.
+
+        The record is written before the file gets its name.
+        """
         name = f"{record.sng_id}.mp3"
         with atomic_path(self.folder / name) as temporary:
             with temporary.open("wb") as file:
@@ -193,10 +197,13 @@ class Ledger:
             self.append(stored, durable=True)
 
     def recognise(self, ids: Iterable[str]) -> int:
-        """Adds records of audio files that were there at the start without one; returns how many.
+        """Adds records for audio files that had none when the ledger was opened.
 
-        They are `<sng_id>` with any extension of audio, in the folder or below it. One that
-        cannot be opened as audio is not counted as being there.
+        They are called `<sng_id>` with any extension of audio, in the folder or below it. Files
+        that cannot be opened as audio are ignored.
+
+        Returns:
+          The number of records added.
         """
         missing = {sng_id for sng_id in ids if not _is_found(self.records.get(sng_id))}
         count = 0
@@ -215,24 +222,24 @@ class Ledger:
         return count
 
     def _scan(self) -> dict[str, int]:
-        """{path relative to the folder: size in bytes} of all files in and below it."""
+        """{path relative to the folder: size in bytes} of all files in the folder or below it."""
         sizes = {}
         below = [""]
-        for at in below:
+        for parent in below:
             try:
-                entries = sorted(os.scandir(self.folder / at), key=lambda entry: entry.name)
-            except OSError:  # Not ours to read, such as lost+found.
+                entries = sorted(os.scandir(self.folder / parent), key=lambda entry: entry.name)
+            except OSError:  # We may not read it, such as lost+found.
                 continue
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    below.append(f"{at}{entry.name}/")
+                    below.append(f"{parent}{entry.name}/")
                     continue
                 with contextlib.suppress(OSError):  # A link to nowhere.
-                    sizes[at + entry.name] = entry.stat().st_size
+                    sizes[parent + entry.name] = entry.stat().st_size
         return sizes
 
     def _read(self) -> dict[str, Record]:
-        """The records; a last line that was cut is cut off."""
+        """Reads the records; removes an incomplete last line."""
         records = {}
         end = 0
         with open(self._file, "rb", closefd=False) as file:
@@ -252,7 +259,7 @@ class Ledger:
         return records
 
     def _settle(self) -> None:
-        """Names whole temporary files, and removes others."""
+        """Gives complete temporary files their name, and removes the others."""
         for entry in list(os.scandir(self.folder)):
             match = _TEMPORARY.fullmatch(entry.name)
             if not match:
@@ -265,7 +272,7 @@ class Ledger:
             path.unlink(missing_ok=True)
 
     def _forget(self) -> None:
-        """Forgets found tracks whose file is not there, or is another one."""
+        """Forgets found tracks whose file is missing or has changed its size."""
         for sng_id, record in list(self.records.items()):
             if _is_found(record) and self._sizes.get(record.path) != record.size:
                 del self.records[sng_id]

@@ -1,4 +1,4 @@
-"""How fast an API may be asked: a pace for all requests together, and pauses."""
+"""Limits the pace of all requests to an API together, and pauses them."""
 
 import asyncio
 import random
@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 
 
 class Limiter:
-    """A token bucket that holds one token, and a pause that all wait for.
+    """A token bucket that holds one token, and a pause that applies to all requests.
 
-    Tokens come every `per / rate` seconds, so no `per` seconds (the end excluded) see more than
-    `rate` requests set off. A bucket that held more would let through twice the quota at its
-    start, and again whenever a killed run is taken up.
+    A token comes every `per / rate` seconds. So at most `rate` requests start in any period of
+    `per` seconds (without its end). A larger bucket would let through twice the quota at its start,
+    and again whenever a killed run is resumed.
 
     Attributes:
-      level: refusals in a row, those of one pause counted once.
+      level: number of refusals in a row; those of one pause count once.
     """
 
     def __init__(
@@ -29,12 +29,12 @@ class Limiter:
         """Makes a limiter.
 
         Args:
-          rate: requests in `per` seconds.
-          per: seconds; the first pause too.
-          longest: seconds of a pause before jitter; pauses double up to it.
-          clock: the time in seconds.
-          sleep: waits for some seconds.
-          draw: numbers from [0, 1); a pause is lengthened by as large a share.
+          rate: number of requests in `per` seconds.
+          per: the period of `rate` and the length of the first pause, seconds.
+          longest: the longest pause without jitter, seconds; pauses double up to it.
+          clock: returns the time in seconds.
+          sleep: waits for a number of seconds.
+          draw: returns a number from [0, 1), the share by which a pause is lengthened.
         """
         self.level = 0
         self._interval = per / rate
@@ -47,20 +47,21 @@ class Limiter:
         self._resume = 0.0
 
     async def acquire(self) -> float:
-        """Waits until the next request may set off; returns its time."""
+        """Waits until the next request may start; returns its time."""
         while True:
             now = self._clock()
             slot = max(now, self._next)
             self._next = slot + self._interval
             if slot > now:
                 await self._sleep(slot - now)
-            if slot >= self._resume:  # If not, a pause has begun meanwhile: queue again.
+            if slot >= self._resume:  # Otherwise a pause has begun meanwhile: queue again.
                 return slot
 
     def refused(self, slot: float, at_least: float = 0.0) -> None:
-        """The request of this time met the quota: everybody pauses, longer each time.
+        """Says that the quota refused the request of this time: all requests pause.
 
-        Requests that had set off before the pause are part of the same refusal.
+        Each pause is longer than the one before. Requests that started before the pause belong to
+        the same refusal.
         """
         if slot < self._resume:
             return
@@ -75,6 +76,6 @@ class Limiter:
         return max(0.0, self._resume - self._clock())
 
     def answered(self, slot: float) -> None:
-        """The request of this time was answered: the next pause is a first one again."""
+        """Says that the request of this time was answered: the next pause is a first one again."""
         if slot >= self._resume:
             self.level = 0

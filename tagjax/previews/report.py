@@ -1,4 +1,4 @@
-"""What came of fetching previews: coverage, and where the audio is from."""
+"""Reports on fetched previews: coverage, and the source of the audio."""
 
 import collections
 import pathlib
@@ -11,28 +11,28 @@ from tagjax.examples import provenance
 from tagjax.previews.ledger import FAILED, FOUND, NO_DATA, NO_PREVIEW, Record
 
 FULL_S = 29.9
-"""Shorter previews are counted as short: 30 s but for the four frames an MP3 may lack."""
+"""Previews below this are counted as short: 30 s less the four frames that an MP3 may lack."""
 ALL = "(all)"
 COVERAGE = "coverage.csv"
 _COUNTS = ("found", "shorter_than_30_s", "no_preview", "no_data", "failed", "not_fetched")
 _COLUMNS = ("tag", "tracks", *_COUNTS, "coverage")
 
 Row = Mapping[str, Any]
-"""Of `coverage`: tag, numbers of its tracks, and their share."""
+"""A row of `coverage`: a tag, counts of its tracks, and the share of those found."""
 
 
 def coverage(
     ids: Sequence[str], records: Mapping[str, Record], tags: Mapping[str, Sequence[str]]
 ) -> list[Row]:
-    """Counts of what was found, of all tracks and of each tag's.
+    """Counts the results of all tracks, and of the tracks of each tag.
 
     Args:
-      ids: of all tracks.
-      records: of those that were reached, by id.
+      ids: ids of all tracks.
+      records: {id: record} of the tracks that were reached.
       tags: {tag: ids of its tracks}.
 
     Returns:
-      A row for all tracks, then one a tag; `found` includes `shorter_than_30_s`, and
+      A row for all tracks, then one for each tag. `found` includes `shorter_than_30_s`;
       `coverage` is the share of tracks found.
     """
     rows: list[Row] = []
@@ -49,12 +49,12 @@ def coverage(
 
 
 def is_short(record: Record) -> bool:
-    """Whether its audio is shorter than a preview should be."""
+    """Whether the audio is shorter than a preview should be."""
     return record.duration_s is not None and record.duration_s < FULL_S
 
 
 def lines(rows: Sequence[Row], records: Iterable[Record], worst: int = 10) -> Iterator[str]:
-    """The coverage as lines of text, with the commonest failures and the least covered tags."""
+    """Yields the coverage as text, with the commonest failures and the least covered tags."""
     whole, tags = rows[0], rows[1:]
     yield f"{'tracks':<22}{whole['tracks']:>9}"
     for name in _COUNTS:
@@ -69,7 +69,7 @@ def lines(rows: Sequence[Row], records: Iterable[Record], worst: int = 10) -> It
     for row in poor[:worst]:
         yield f"{row['tag']}: {row['found']} of {row['tracks']} tracks"
     if len(poor) > worst:
-        yield f"... and {len(poor) - worst} more of {len(tags)} tags are not covered wholly"
+        yield f"... and {len(poor) - worst} more of {len(tags)} tags are not covered completely"
     yield "previews start where Deezer chose: seg_start of a manifest cannot be honoured on them"
 
 

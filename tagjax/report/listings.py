@@ -269,7 +269,7 @@ def ranked(task: str, result: TaskResult, name: str, candidates: int, limit: int
     """
     words = WORDS[task]
     nearest: dict[str, list[tuple[str, float, int, bool]]] = {}
-    for query, rank, candidate, score, relevant in result.ranked.rows:
+    for query, rank, candidate, score, relevant, *_ in result.ranked.rows:
         listed = nearest.setdefault(query, [])
         if rank is not None and len(listed) < candidates:
             listed.append((candidate, score, rank, relevant))
@@ -303,16 +303,22 @@ def table(kind: str, result: TaskResult, name: str, printed: bool, limit: int) -
     if not rows_of(result, kind):
         return []
     table = result.tables[kind]
-    columns = tuple(_COLUMNS.get(key, Column(key.replace("_", " "))) for key in table.header)
+    columns = tuple(_COLUMNS.get(key, _column(key)) for key in table.header)
     listing = Listing(columns, table.rows[:limit], len(table.rows), file=f"{name}_{kind}.csv")
     if printed and kind == "nearest" and name in paper.TABLE_4:
         return _beside_table_4(listing, name)
     return [listing]
 
 
+def _column(key: str) -> Column:
+    """A column that no task has a label for: of counts, or of tags."""
+    counts = key.endswith(("_tracks", "_artists", "_excerpts"))
+    return Column(key.replace("_", " "), *(["integer"] if counts else []))
+
+
 def _beside_table_4(listing: Listing, name: str) -> list[Listing]:
     """Pairs with their places in Table 4, and Table 4 with their places here."""
-    places = [paper.rank_in_table_4(name, source, target) for source, target, _ in listing.rows]
+    places = [paper.rank_in_table_4(name, source, target) for source, target, *_ in listing.rows]
     number = Column("#", "integer")
     columns = (number, *listing.columns, Column("in Table 4", "integer"))
     numbered = enumerate(zip(listing.rows, places, strict=True), start=1)

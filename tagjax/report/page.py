@@ -19,7 +19,7 @@ import markupsafe
 import numpy as np
 import numpy.typing as npt
 
-from tagjax.report import figures, listings
+from tagjax.report import figures, listings, text
 from tagjax.report.looks import Parents, taxonomy_order
 from tagjax.report.svg import Drawing
 from tagjax.similarity.matrix import Similarity
@@ -126,10 +126,11 @@ def render(
         words=words,
         task=task,
         embeddings=embeddings,
-        meanings=listings.meanings(),
+        meanings=_meanings(evaluation),
         chosen=embeddings.index(evaluation.best),
         tags=len(evaluation.vocabulary),
         systems=_counts(evaluation.vocabulary),
+        accuracy=text.accuracy_of(evaluation),
         summary=listings.summary(task, results, evaluation.printed),
         paper=paper.TABLES[task] if evaluation.printed else "",
         notes=evaluation.notes,
@@ -139,6 +140,14 @@ def render(
         drawn=[_embedded(drawn[name], evaluation.parents) for name in embeddings],
         config=config,
     )
+
+
+def _meanings(evaluation: Evaluation) -> dict[str, str]:
+    """{embedding: what its vectors are}, of this evaluation."""
+    meanings = dict(listings.meanings())
+    if evaluation.background.single_label:
+        meanings["fm"] = "single-label: mean output over the excerpts labelled so, eq. 3"
+    return meanings
 
 
 def render_page(template: str, **values: Any) -> str:
@@ -165,10 +174,10 @@ def embedded_cells(similarity: Similarity, parents: Parents) -> markupsafe.Marku
     cells = np.full(len(upper), _NO_VALUE, "<i2")
     cells[known] = np.round(np.clip(upper[known], -3, 3) * _SCALE)
     value = {"names": order, "scale": _SCALE, "cells": base64.b64encode(cells.tobytes()).decode()}
-    text = json.dumps(value, separators=(",", ":"))
+    cells_text = json.dumps(value, separators=(",", ":"))
     for letter in "<>&":  # Nothing in it ends the script element or opens a comment.
-        text = text.replace(letter, f"\\u{ord(letter):04x}")
-    return markupsafe.Markup(text)
+        cells_text = cells_text.replace(letter, f"\\u{ord(letter):04x}")
+    return markupsafe.Markup(cells_text)
 
 
 def _embedded(drawn: Figures, parents: Parents) -> dict[str, Any]:

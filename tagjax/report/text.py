@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from tagjax.tasks import paper
+from tagjax.tasks.background import Counts
 from tagjax.tasks.evaluation import Evaluation
 from tagjax.tasks.metrics import Summary
 from tagjax.tasks.results import TaskResult
@@ -37,6 +38,25 @@ def parts_of(result: TaskResult) -> dict[str, Mapping[str, Summary]]:
     return parts
 
 
+def title_of(name: str, evaluation: Evaluation) -> str:
+    """An embedding's name, with what it is where that is not what it usually is."""
+    return f"{name} (single-label)" if name == "fm" and evaluation.background.single_label else name
+
+
+def accuracy_of(evaluation: Evaluation) -> str:
+    """The model's accuracy on what was held out, beside chance, as a sentence; "" if unknown."""
+    known = evaluation.background.accuracy
+    if known is None:
+        return ""
+    tags = round(1 / known["chance"])
+    return (
+        f"Held-out accuracy: the first answer is the label of {percent(known)} % of {known['n']} "
+        f"excerpts; chance is {100 * known['chance']:.1f} % for one of {tags} tags at random, "
+        f"{100 * known['commonest_share']:.1f} % for always the commonest label, "
+        f"{known['commonest']}."
+    )
+
+
 def format_evaluation(evaluation: Evaluation) -> str:
     """Metrics in percent with their 95 % intervals, and notes; in translation also pairs.
 
@@ -50,10 +70,21 @@ def format_evaluation(evaluation: Evaluation) -> str:
     for name, result in results.items():
         for part, metrics in parts_of(result).items():
             cells = [percent(metrics[key]) for key in keys]
-            rows.append([f"{name} {part}".rstrip(), str(metrics[keys[0]]["n"]), *cells])
+            rows.append(
+                [
+                    f"{title_of(name, evaluation)} {part}".rstrip(),
+                    str(metrics[keys[0]]["n"]),
+                    *cells,
+                ]
+            )
             if not part and name in figures:
                 rows.append([f"  {label}", "", *(str(figures[name].get(key, "-")) for key in keys)])
-    lines = [*align(rows), *(f"Note: {note}" for note in evaluation.notes)]
+    accuracy = accuracy_of(evaluation)
+    lines = [
+        *align(rows),
+        *([accuracy] if accuracy else []),
+        *(f"Note: {note}" for note in evaluation.notes),
+    ]
     if evaluation.task == "translation":
         lines += _pairs(evaluation, label)
     return "\n".join(lines)
@@ -62,20 +93,32 @@ def format_evaluation(evaluation: Evaluation) -> str:
 def _pairs(evaluation: Evaluation, label: str) -> list[str]:
     """Table 4, and like names; the places in the printed one beside."""
     results, printed, lines = evaluation.results, evaluation.printed, []
+    counts = evaluation.background.counts
+    heads = ["tracks (artists)", "of the other"] if counts else []
+
+    def table(title: str, pairs: Sequence[Sequence], places: Sequence[str] | None) -> list[str]:
+        rows = [["", title, "", "similarity", *heads, *([f"in {label}"] if places else [])]]
+        for rank, (source, target, score, *_) in enumerate(pairs, 1):
+            known = [_count(counts, tag) for tag in (source, target)] if counts else []
+            place = [places[rank - 1]] if places else []
+            rows.append([str(rank), source, target, f"{score:.3f}", *known, *place])
+        return ["", *align(rows, (1, 2))]
+
     audio = [name for name in ("fc", *results) if name in results and name != "fdist"][:1]
     for name in [*audio, *(["fdist"] if "fdist" in results else [])]:
-        rows = [["", f"nearest by {name}", "", "similarity", *([f"in {label}"] if printed else [])]]
-        for rank, (source, target, score) in enumerate(results[name].tables["nearest"].rows, 1):
-            place = str(paper.rank_in_table_4(name, source, target) or "-")
-            rows.append([str(rank), source, target, f"{score:.3f}", *([place] if printed else [])])
-        lines += ["", *align(rows, (1, 2))]
+        pairs = results[name].tables["nearest"].rows
+        places = [str(paper.rank_in_table_4(name, *pair[:2]) or "-") for pair in pairs]
+        lines += table(f"nearest by {name}", pairs, places if printed else None)
     for name in audio:
-        rows = [["", f"same name, least similar by {name}", "", "similarity"]]
-        found = results[name].tables["same_name"].rows[: evaluation.config.top]
-        for rank, (source, target, score) in enumerate(found, 1):
-            rows.append([str(rank), source, target, f"{score:.3f}"])
-        lines += ["", *align(rows, (1, 2))]
+        pairs = results[name].tables["same_name"].rows[: evaluation.config.top]
+        lines += table(f"same name, least similar by {name}", pairs, None)
     return lines
+
+
+def _count(counts: Counts, tag: str) -> str:
+    """A tag's tracks and artists: `12 (5)`."""
+    tracks, artists = counts.get(tag, (0, None))
+    return f"{tracks} ({'?' if artists is None else artists})"
 
 
 def align(lines: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:

@@ -26,7 +26,7 @@ _PLAIN_PATH = re.compile(r"[\w ./+=,@~%-]*")
 
 
 def _rank(metrics: dict[str, Any]) -> tuple[float, int]:
-    """Smaller is better; of equal losses the first wins, as in early stopping."""
+    """Smaller is better. Of equal losses the first is better, as in early stopping."""
     return metrics["validation_loss"], metrics["step"]
 
 
@@ -34,7 +34,10 @@ class Checkpoints:
     """Orbax checkpoints under a run directory, each with a small record of the training."""
 
     def __init__(self, folder: pathlib.Path) -> None:
-        """Opens or makes the folder; names and removes a checkpoint that Orbax cannot open."""
+        """Opens or makes the folder.
+
+        A checkpoint that Orbax cannot open is named in a warning and removed.
+        """
         self._folder = folder.absolute()
         for path in folder.glob("[0-9]*"):
             reason = _unreadable(path) if path.name.isdigit() else ""
@@ -60,15 +63,16 @@ class Checkpoints:
     def save(
         self, state: TrainState, record: dict[str, Any], validation_loss: float | None
     ) -> None:
-        """Saves a state and its record, whole or not at all, in place of one of the same step.
+        """Saves a state and its record, whole or not at all.
 
-        The first checkpoint of a folder is read back, so that a disk or a path that keeps none is
-        noticed in the first epoch and not in the last.
+        It replaces a checkpoint of the same step. The first checkpoint of a folder is read back: if
+        the disk or the path cannot keep checkpoints, the first epoch shows it, not the last one.
 
         Args:
-          state: of the training.
-          record: what else it remembers, JSON.
-          validation_loss: of the epoch that ended; None within one, which is never the best.
+          state: the state of the training.
+          record: whatever else the training remembers, JSON.
+          validation_loss: loss of the epoch that ended; None in the middle of an epoch, whose
+            checkpoint is never the best.
 
         Raises:
           InputError: the first checkpoint cannot be read back.
@@ -106,7 +110,7 @@ class Checkpoints:
         return self._manager.best_step()
 
     def resume(self, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
-        """The newest whole state and its record; `like` and no record if there is none.
+        """The newest undamaged state and its record; `like` and no record if there is none.
 
         A damaged checkpoint is named in a warning and removed, and the one before it is used.
         """
@@ -124,11 +128,11 @@ class Checkpoints:
         """The state and record saved at `step`.
 
         Args:
-          step: as `newest` or `best` give it.
+          step: a step that has a checkpoint, such as `newest` or `best`.
           like: a state of the same shapes.
 
         Raises:
-          InputError: the checkpoint does not hold such a state, or not the one saved.
+          InputError: the checkpoint holds no such state, or is not as it was saved.
         """
         try:
             restored = self._manager.restore(
@@ -150,17 +154,17 @@ class Checkpoints:
         return state, record
 
     def close(self) -> None:
-        """Waits for what is being written."""
+        """Waits until everything is written."""
         self._manager.close()
         self._closing.close()
 
 
 @contextlib.contextmanager
 def _plain_alias(folder: pathlib.Path) -> Any:
-    """The folder, by a path that Orbax and TensorStore read right.
+    """Yields a path of the folder that Orbax and TensorStore can handle.
 
-    Orbax looks for what it has written by glob patterns, in which `[b]` means `b`, and silently
-    finds nothing; TensorStore takes a backslash for a slash, and nothing that is not UTF-8.
+    Orbax looks for its files by glob patterns, in which `[b]` means `b`: it would silently find
+    nothing. TensorStore takes a backslash for a slash, and refuses a path that is not UTF-8.
     """
     if _PLAIN_PATH.fullmatch(str(folder)):
         yield folder
@@ -177,7 +181,7 @@ def _plain_alias(folder: pathlib.Path) -> Any:
 
 
 def _to_global(tree: Any) -> Any:
-    """Replicated arrays of each process as global ones, which Orbax wants of several processes."""
+    """Makes each process's copies global arrays, which Orbax needs with several processes."""
     if jax.process_count() == 1:
         return tree
     everywhere = NamedSharding(Mesh(jax.devices(), ("devices",)), PartitionSpec())
@@ -187,7 +191,7 @@ def _to_global(tree: Any) -> Any:
 
 
 def _to_local(tree: Any) -> Any:
-    """The inverse of `_to_global`: each array as this process holds it."""
+    """The inverse of `_to_global`: this process's copy of each array."""
     if jax.process_count() == 1:
         return tree
     return jax.tree.map(lambda x: x.addressable_data(0), tree)
@@ -203,13 +207,13 @@ def _unreadable(path: pathlib.Path) -> str:
     return ""
 
 
-def _remove(path: pathlib.Path, why: str) -> None:
-    warnings.warn(f"{why}; removed, going on from the one before", stacklevel=3)
+def _remove(path: pathlib.Path, reason: str) -> None:
+    warnings.warn(f"{reason}; it was removed, and the one before it is used", stacklevel=3)
     shutil.rmtree(path)
 
 
 def _digest(state: TrainState, record: dict[str, Any]) -> str:
-    """Fingerprint of all numbers of a checkpoint."""
+    """A fingerprint of all numbers in a checkpoint."""
     digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
     for leaf in jax.tree.leaves(state):
         digest.update(np.asarray(leaf).tobytes())

@@ -1,4 +1,4 @@
-"""What a run is, beside its data set; and the presets."""
+"""The configuration of a run, and the presets."""
 
 import dataclasses
 import typing
@@ -15,19 +15,20 @@ from tagjax.run.parts import Parts
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """What a run is, beside its data set.
+    """Everything that defines a run, apart from its data set.
 
     Attributes:
       step: the training step: network, augmentation, optimiser, precision and seed.
-      batch_size: of the global batch, over all devices and processes.
-      max_epochs: at most so many.
+      batch_size: excerpts in the global batch, over all devices and processes.
+      max_epochs: the largest number of epochs.
       patience: epochs without a better validation loss before training stops.
-      min_epochs: early stopping waits for so many epochs.
-      early_stopping: stop by the validation loss and predict with the best epoch (the paper);
-        if not, all `max_epochs` are trained and the last one predicts, and folds need no
-        validation fold, so that a small catalogue loses no data to it.
-      decay: the learning rate falls to 0 over `max_epochs` (half a cosine).
-      shuffle_labels: deal the labels out at random: a run that shows chance.
+      min_epochs: the number of epochs before which early stopping does nothing.
+      early_stopping: whether the validation loss stops training and the best epoch predicts, as in
+        the paper. Otherwise all `max_epochs` are trained and the last one predicts. Folds then
+        need no validation fold, so a small catalogue loses no data to it.
+      decay: whether the learning rate falls to 0 over `max_epochs` (half a cosine).
+      shuffle_labels: whether the labels are dealt out at random; such a run shows what chance
+        would give.
     """
 
     step: StepConfig = StepConfig()
@@ -45,13 +46,13 @@ class TrainConfig:
                 raise InputError(f"{name} {getattr(self, name)} must be at least 1")
 
     def record(self) -> dict[str, Any]:
-        """What `config.json` keeps of it: the fields of `step` lie beside the others."""
+        """The form that `config.json` keeps; the fields of `step` lie beside the others."""
         record = dataclasses.asdict(self)
         return {**record.pop("step"), **record}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "TrainConfig":
-        """The inverse of `record`, also after a way through JSON.
+        """The inverse of `record`, which may have been through JSON.
 
         Raises:
           InputError: a field is missing, unknown or of another kind.
@@ -66,7 +67,7 @@ class TrainConfig:
 
 
 def _built(kind: Any, record: Mapping[str, Any]) -> Any:
-    """An instance of a config dataclass from its fields as JSON has them."""
+    """Makes an instance of a config dataclass from its fields in JSON."""
     hints = typing.get_type_hints(kind)
     names = {field.name for field in dataclasses.fields(kind)}
     if names != record.keys():
@@ -82,40 +83,40 @@ def _built(kind: Any, record: Mapping[str, Any]) -> Any:
 
 
 def _as_tuple(value: Any) -> Any:
-    """Lists of JSON as tuples, nested ones too; other values as they are."""
+    """Turns lists, nested ones too, into tuples; returns other values unchanged."""
     return tuple(map(_as_tuple, value)) if isinstance(value, list | tuple) else value
 
 
 def replaced(config: Any, changes: Mapping[str, Any]) -> Any:
-    """A config dataclass with other values of some fields, its own or those of nested configs.
+    """A copy of a config with other values of some fields, also of fields of nested configs.
 
     Args:
-      config: an instance.
-      changes: {field: value}; the names of all nested fields differ.
+      config: a config dataclass.
+      changes: {field: value}; no two nested fields have the same name.
 
     Raises:
-      InputError: a value that its field cannot have.
-      TypeError: no such field.
+      InputError: a field cannot have the value.
+      TypeError: there is no such field.
 
     >>> replaced(PRESETS["small"], {"max_epochs": 3, "gru_units": 64}).step.model.gru_units
     64
     """
-    left, values = dict(changes), {}
+    remaining, values = dict(changes), {}
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value) and field.name not in left:
-            nested = {name: left.pop(name) for name in list(left) if _has(value, name)}
+        if dataclasses.is_dataclass(value) and field.name not in remaining:
+            nested = {name: remaining.pop(name) for name in list(remaining) if _has(value, name)}
             if nested:
                 values[field.name] = replaced(value, nested)
-        elif field.name in left:
-            values[field.name] = left.pop(field.name)
-    if left:
-        raise TypeError(f"{type(config).__name__} has no field {', '.join(left)}")
+        elif field.name in remaining:
+            values[field.name] = remaining.pop(field.name)
+    if remaining:
+        raise TypeError(f"{type(config).__name__} has no field {', '.join(remaining)}")
     return dataclasses.replace(config, **values)
 
 
 def _has(config: Any, name: str) -> bool:
-    """Whether a config, or one nested in it, has a field."""
+    """Whether a config, or a config nested in it, has a field."""
     return any(
         field.name == name or (dataclasses.is_dataclass(value) and _has(value, name))
         for field in dataclasses.fields(config)
@@ -124,18 +125,18 @@ def _has(config: Any, name: str) -> bool:
 
 
 def steps_per_epoch(config: TrainConfig, dataset: Dataset, parts: Parts) -> int:
-    """Steps that show each example about once, at least one."""
+    """Number of steps, at least 1, that show each example about once."""
     examples = sum(dataset.parts.get(part, 0) for part in parts.train)
     return max(1, examples // config.batch_size)
 
 
 def decay_steps(config: TrainConfig, dataset: Dataset, parts: Parts) -> int:
-    """Steps over which the learning rate falls to 0; 0 if it stays."""
+    """Number of steps over which the learning rate falls to 0; 0 if it stays the same."""
     return config.max_epochs * steps_per_epoch(config, dataset, parts) if config.decay else 0
 
 
 def shown_shape(config: TrainConfig, dataset: Dataset) -> tuple[int, int]:
-    """(frames, mel bands) of what the network learns from."""
+    """(frames, mel bands) of the network's input in training."""
     frames, bands = dataset.input_shape
     return min(config.step.augment.crop_frames or frames, frames), bands
 

@@ -1,7 +1,7 @@
-"""Devices and processes: the one place where `jax.pmap` and `jax.distributed` are spelled.
+"""Devices and processes: the only module that uses `jax.pmap` and `jax.distributed`.
 
-State has no device axis: it goes in replicated and comes out replicated. A batch is this
-process's share of the global batch, on the host; it is cut over the local devices here.
+The state has no device axis: it goes in replicated and comes out replicated. A batch is this
+process's share of the global batch, on the host. This module cuts it over the local devices.
 """
 
 import atexit
@@ -24,7 +24,7 @@ from tagjax.network import step as steps
 
 AXIS = "devices"
 LOST = os.EX_TEMPFAIL
-"""Exit code where another process was lost: the same commands go on."""
+"""Exit code of a process that lost another one; the same commands continue the run."""
 
 HEARTBEAT_SECONDS = 20
 _GRACE = 3.0
@@ -40,14 +40,14 @@ def initialise(
     """Joins the processes of a run (`jax.distributed`), before any other use of JAX.
 
     Args:
-      coordinator: `host:port` of process 0; None: this process is alone.
-      num_processes: how many there are; None lets JAX ask the cluster.
-      process_id: which of them this is; None likewise.
-      heartbeat_seconds: JAX ends all processes when one was silent for so long, or does not come
-        to the common end for so long.
+      coordinator: `host:port` of process 0; None if this process is alone.
+      num_processes: number of processes; None lets JAX ask the cluster.
+      process_id: number of this process; None lets JAX ask the cluster.
+      heartbeat_seconds: JAX ends all processes when one has been silent for this long, or is this
+        late for the common end.
 
     Raises:
-      InputError: the three do not go together.
+      InputError: the arguments do not fit together.
     """
     if coordinator is None:
         if num_processes is not None or process_id is not None:
@@ -69,14 +69,14 @@ def initialise(
 
 @contextlib.contextmanager
 def together() -> Iterator[None]:
-    """Inside, whatever ends this process before its work is done ends the other ones too.
+    """A context in which a failure of this process ends the other processes too.
 
-    A process that fails leaves without waiting for the others, as JAX would: its connections
-    close, so that the others' next exchange with it raises. Where nothing is exchanged, JAX's
-    heartbeats end the others.
+    JAX would let a process that fails wait for the others. Here it leaves at once: its connections
+    close, and the next exchange of the others with it raises. JAX's heartbeats end those that
+    exchange nothing.
 
     Raises:
-      InputError: another process was lost; the process then leaves with the code `LOST`.
+      InputError: another process was lost; this process then exits with the code `LOST`.
     """
     try:
         yield
@@ -99,10 +99,10 @@ def together() -> Iterator[None]:
 
 
 def _leave_at_exit(code: int) -> None:
-    """Ends the process with a code before JAX waits for the others, which may never come.
+    """Makes the process exit with a code before JAX waits for the others, which may never come.
 
-    Process 0, which holds JAX's service, stays a little longer: others that end for the same
-    reason would be aborted by its end before they can say why.
+    Process 0 holds JAX's service, whose end aborts the other processes. So it stays a little
+    longer: others that end for the same reason can then still say why.
     """
 
     def leave() -> None:
@@ -117,14 +117,15 @@ def _leave_at_exit(code: int) -> None:
 
 def is_loss(error: BaseException) -> bool:
     """Whether an exchange between processes failed, as it does when one of them was lost."""
-    # Gloo's errors come as bare ValueErrors, all others as JAX's own.
-    known = isinstance(error, jax.errors.JaxRuntimeError | ValueError)
-    ours = isinstance(error, InputError)
-    return jax.process_count() > 1 and known and not ours and bool(_LOSS.search(str(error)))
+    # Gloo raises bare ValueErrors; all others are errors of JAX.
+    from_jax = isinstance(error, jax.errors.JaxRuntimeError | ValueError)
+    from_tagjax = isinstance(error, InputError)
+    matches = bool(_LOSS.search(str(error)))
+    return jax.process_count() > 1 and from_jax and not from_tagjax and matches
 
 
 def is_leader() -> bool:
-    """Whether this is the process that prints and writes what only one may write."""
+    """Whether this is process 0, which alone prints and writes files."""
     return jax.process_index() == 0
 
 
@@ -137,19 +138,19 @@ def local_share(batch_size: int) -> slice:
     if batch_size % jax.device_count():
         raise InputError(
             f"batch_size {batch_size} cannot be divided over {jax.device_count()} devices; "
-            f"take a multiple of it"
+            "take a multiple of that number"
         )
     size = batch_size // jax.process_count()
     return slice(jax.process_index() * size, (jax.process_index() + 1) * size)
 
 
 def _shard(batch: Any) -> Any:
-    """[b, ...] -> [local devices, b / local devices, ...]; what is on the devices is so already."""
+    """[b, ...] -> [local devices, b / local devices, ...]; device arrays are cut already."""
     count = jax.local_device_count()
 
     def sharded(x: Any) -> Any:
-        there = isinstance(x, jax.Array) and isinstance(x.sharding, NamedSharding)
-        return x if there else x.reshape(count, len(x) // count, *x.shape[1:])
+        on_devices = isinstance(x, jax.Array) and isinstance(x.sharding, NamedSharding)
+        return x if on_devices else x.reshape(count, len(x) // count, *x.shape[1:])
 
     return jax.tree.map(sharded, batch)
 
@@ -157,8 +158,8 @@ def _shard(batch: Any) -> Any:
 def _over_devices(function: Callable, out_axes: Any, donate: bool = False) -> Callable:
     """Maps function(state, batch, axis_name=...) over all devices.
 
-    A lone device needs no map: there the function is compiled as it is, which XLA's CPU
-    backend runs nearly twice as fast as the same function under `pmap`.
+    A single device needs no map, and the function is compiled without one. XLA's CPU backend runs
+    it nearly twice as fast as the same function under `pmap`.
     """
     donated = (0,) if donate else ()
     if jax.device_count() == 1:
@@ -171,8 +172,8 @@ def _over_devices(function: Callable, out_axes: Any, donate: bool = False) -> Ca
         donate_argnums=donated,
     )
 
-    # A state on one device would be spread by `pmap` too, but be compiled for twice; and with
-    # several processes JAX 0.10 deletes it, donated, although one of its copies is itself.
+    # `pmap` would spread a state from one device too, but it would compile twice for it. Besides,
+    # with several processes JAX 0.10 deletes a donated state although a copy shares its memory.
     spread = NamedSharding(Mesh(jax.local_devices(), (AXIS,)), PartitionSpec())
 
     def over_devices(state: steps.TrainState, batch: dict) -> Any:
@@ -187,7 +188,7 @@ def _over_devices(function: Callable, out_axes: Any, donate: bool = False) -> Ca
 def train_step(
     config: steps.StepConfig, decay_steps: int = 0
 ) -> Callable[[steps.TrainState, dict], tuple[steps.TrainState, dict]]:
-    """`step.train_step` over all devices of all processes; the state given is consumed."""
+    """`step.train_step` over all devices of all processes; it consumes the state."""
     step = functools.partial(steps.train_step, config=config, decay_steps=decay_steps)
     return _over_devices(step, (None, None), donate=True)
 
@@ -200,13 +201,13 @@ def gradients(config: steps.StepConfig) -> Callable[[steps.TrainState, dict], An
 
 @functools.lru_cache(maxsize=4)
 def eval_step(config: steps.StepConfig) -> Callable[[steps.TrainState, dict], dict]:
-    """`step.eval_step` over all devices: sums over the global batch."""
+    """`step.eval_step` over all devices; its sums are over the global batch."""
     return _over_devices(functools.partial(steps.eval_step, config=config), None)
 
 
 @functools.lru_cache(maxsize=4)
 def predict_step(config: steps.StepConfig) -> Callable[[steps.TrainState, dict], np.ndarray]:
-    """`step.predict_step` over the local devices: float32 [b, N_c] of this process's share."""
+    """`step.predict_step` over the local devices: float32 [b, N_c] for this process's share."""
 
     def step(state: steps.TrainState, batch: dict, axis_name: str | None) -> jax.Array:
         del axis_name  # Rows do not depend on one another.
@@ -222,7 +223,7 @@ def predict_step(config: steps.StepConfig) -> Callable[[steps.TrainState, dict],
 
 
 def gather(rows: np.ndarray) -> np.ndarray:
-    """This process's rows of a batch -> the rows of the global batch, on every process."""
+    """Collects the rows of the global batch, on every process, from the rows of each process."""
     if jax.process_count() == 1:
         return rows
     from jax.experimental import multihost_utils
@@ -231,7 +232,7 @@ def gather(rows: np.ndarray) -> np.ndarray:
 
 
 def barrier(name: str) -> None:
-    """Waits until every process is here."""
+    """Waits until every process has come to this point."""
     if jax.process_count() > 1:
         from jax.experimental import multihost_utils
 
@@ -239,19 +240,19 @@ def barrier(name: str) -> None:
 
 
 AGREE_EVERY = 16
-"""Steps between two exchanges of what the processes were asked; each costs a message."""
+"""Steps between two exchanges about whether to stop; each exchange costs a message."""
 
 
 def agree(asked: int, number: int = 0) -> int:
-    """The largest `asked` of all processes: whether any of them was asked to stop.
+    """The largest `asked` of all processes, which says whether any of them was asked to stop.
 
-    JAX's own preemption sync point is no help here. It hears of SIGTERM alone, not of Ctrl-C, and
-    takes it from `Stop`. It is a number that a loop's counter must meet exactly, and Orbax moves
-    that counter at each save: a notice that comes during a save is then missed by every loop.
+    JAX's own preemption sync point does not work here. It hears SIGTERM but not Ctrl-C, and takes
+    SIGTERM away from `Stop`. It also is a number that a loop's counter must meet exactly, and Orbax
+    moves that counter at each save: every loop would miss a notice that comes during a save.
 
     Args:
-      asked: number of the signal that this process got; 0: none.
-      number: of the step; with several processes only every `AGREE_EVERY`th one asks the others.
+      asked: number of the signal that this process got; 0 if it got none.
+      number: number of the step; several processes exchange only at every `AGREE_EVERY`th step.
     """
     if jax.process_count() > 1 and number % AGREE_EVERY:
         return 0

@@ -29,36 +29,38 @@ def _differences(a: Any, b: Any, name: str = "") -> list[str]:
     if a == b:
         return []
     if isinstance(a, list) and isinstance(b, list) and len(str(a)) + len(str(b)) > 80:
-        return [f"{name}: {len(a)} entries there, {len(b)} here, not the same"]
+        return [f"{name}: {len(a)} entries there, {len(b)} here, which differ"]
     return [f"{name}: {a!r} there, {b!r} here"]
 
 
 def _compared(record: Any, other: Any) -> Any:
-    """What `claim` compares of a record: what an older one of the same run may lack is left out.
+    """The part of a record that `claim` compares; older records of the same run still match.
 
-    The truth was once part of it. The vocabulary of the tags replaced their systems; it is
-    compared where both records have it.
+    Older records may contain the truth, and the systems of the tags instead of their vocabulary.
+    The vocabulary is compared if both records have it.
     """
     if not isinstance(record, dict) or not isinstance(record.get("metadata"), dict):
         return record
     metadata = dict(record["metadata"])
     metadata.pop("truth", None)
-    theirs = other.get("metadata") if isinstance(other, dict) else None
-    if not isinstance(theirs, dict) or ("vocabulary" in metadata) != ("vocabulary" in theirs):
+    other_metadata = other.get("metadata") if isinstance(other, dict) else None
+    if not isinstance(other_metadata, dict) or (
+        ("vocabulary" in metadata) != ("vocabulary" in other_metadata)
+    ):
         metadata.pop("vocabulary", None)
         metadata.pop("systems", None)
     return {**record, "metadata": metadata}
 
 
 def claim(run_dir: pathlib.Path, identity: dict[str, Any]) -> None:
-    """Writes `config.json`, or checks that the one there is of the same run.
+    """Writes `config.json`, or checks that an existing one is of the same run.
 
     Args:
-      run_dir: made if absent.
-      identity: whatever another run would differ in.
+      run_dir: the run directory; it is made if it does not exist.
+      identity: the values that tell runs apart.
 
     Raises:
-      InputError: the directory is of another run; the differences are named.
+      InputError: the directory belongs to another run; the error names the differences.
     """
     path = run_dir / "config.json"
     here = json.loads(json.dumps(identity))
@@ -77,12 +79,12 @@ def claim(run_dir: pathlib.Path, identity: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def locked(run_dir: pathlib.Path) -> Iterator[None]:
-    """Holds the directory for this run alone, by its process 0; see `files.locked`."""
+    """Lets process 0 of this run lock the directory; see `files.locked`."""
     if not devices.is_leader():
         yield
         return
     with files.locked(run_dir, "wait for it, or name another --run_dir"):
-        for leftover in run_dir.glob(".*.tmp"):  # A process that was killed left it.
+        for leftover in run_dir.glob(".*.tmp"):  # Left by a process that was killed.
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         yield
 
@@ -104,7 +106,10 @@ def result(run_dir: pathlib.Path) -> dict[str, Any]:
 
 
 def _logged(path: pathlib.Path, last_step: int) -> list[str]:
-    """The lines of a log up to a step, without damaged ones; these are named, but for the last."""
+    """The lines of a log up to a step.
+
+    Damaged lines are left out. A warning names them, except for the last line of the file.
+    """
     raw = path.read_bytes().split(b"\n") if path.exists() else []
     kept = []
     for number, line in enumerate(raw):
@@ -112,16 +117,16 @@ def _logged(path: pathlib.Path, last_step: int) -> list[str]:
             if json.loads(line)["step"] <= last_step:
                 kept.append(line.decode())
         except (ValueError, TypeError, KeyError):
-            if number < len(raw) - 1:  # A kill may cut the last one off.
+            if number < len(raw) - 1:  # A kill may cut the last line off.
                 warnings.warn(f"{path}:{number + 1}: damaged; left out", stacklevel=3)
     return kept
 
 
 class Log:
-    """Metrics of each epoch, to `metrics.jsonl` and to TensorBoard; process 0 alone writes."""
+    """Writes the metrics of each epoch to `metrics.jsonl` and to TensorBoard, in process 0 only."""
 
     def __init__(self, run_dir: pathlib.Path, first_step: int) -> None:
-        """Goes on after `first_step`, and drops what was logged of later steps."""
+        """Opens the log to continue after `first_step`; entries of later steps are dropped."""
         self._path = run_dir / "metrics.jsonl"
         self._board = None
         if not devices.is_leader():
@@ -132,7 +137,7 @@ class Log:
         self._board = SummaryWriter(board, purge_step=first_step + 1)
 
     def write(self, metrics: dict[str, float]) -> None:
-        """Adds an epoch; `step` and `epoch` are among its metrics."""
+        """Adds the metrics of an epoch, among them `step` and `epoch`."""
         if self._board is None:
             return
         with self._path.open("a") as file:
@@ -142,6 +147,6 @@ class Log:
                 self._board.add_scalar(name, value, metrics["step"])
 
     def close(self) -> None:
-        """Puts everything on disk."""
+        """Writes everything to disk."""
         if self._board is not None:
             self._board.close()

@@ -1,4 +1,4 @@
-"""A finished run that listens to audio files of anybody's."""
+"""A finished run that listens to any audio file."""
 
 import dataclasses
 import pathlib
@@ -20,21 +20,21 @@ from tagjax.run import prediction
 from tagjax.run.config import TrainConfig
 
 SECONDS = 30.0
-"""Length of an excerpt of lists that do not say it: the paper's."""
+"""Length of an excerpt, as in the paper, where the manifest does not record it."""
 _BATCH = 8
 """Excerpts predicted at once."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Listener:
-    """The trained models of a run, with the front end that they learnt with.
+    """The trained models of a run, and the front end that they were trained with.
 
     Attributes:
       tags: N_c tags, the classes.
-      states: of the model, or of each fold's.
-      config: of their steps.
+      states: the state of the only model, or of the model of each fold.
+      config: configuration of their steps.
       front: the front end.
-      decode: how excerpts are cut.
+      decode: how audio is decoded and cut.
       seconds: length of an excerpt.
     """
 
@@ -46,9 +46,9 @@ class Listener:
     seconds: float
 
     def probabilities(self, path: PathLike) -> npt.NDArray[np.float64]:
-        """What the run hears in a file: p_k (section 2.4.2) of each of its excerpts.
+        """Probabilities p_k (section 2.4.2) of the tags in each excerpt of a file.
 
-        Of a run with folds it is the mean over the models.
+        For a run with folds they are the mean over its models.
 
         Args:
           path: an audio file in any format that libsndfile knows.
@@ -66,7 +66,7 @@ class Listener:
     def _predicted(self, mels: np.ndarray) -> npt.NDArray[np.float64]:
         predict = step.jitted("predict_step", self.config)
         padded = np.zeros((_BATCH, *mels.shape[1:]), np.float32)
-        padded[: len(mels)] = mels  # One shape, so that it is compiled once.
+        padded[: len(mels)] = mels  # All batches have one shape, so JAX compiles once.
         found = np.array([predict(state, {"mel": padded}) for state in self.states], np.float64)
         return found[:, : len(mels)].mean(axis=0)
 
@@ -75,7 +75,7 @@ def listener(run_dir: PathLike) -> Listener:
     """Opens the models of a run directory that `launch.train` has finished.
 
     Raises:
-      InputError: it is none, not finished, or its checkpoints are damaged.
+      InputError: it is no run directory, is not finished, or its checkpoints are damaged.
     """
     path = pathlib.Path(run_dir)
     record = files.read_json(path / "config.json")
@@ -86,7 +86,7 @@ def listener(run_dir: PathLike) -> Listener:
     config = TrainConfig.from_record(record["train"])
     folders = [path] if (path / "checkpoints").is_dir() else sorted(path.glob("fold_*"))
     if not folders:
-        raise InputError(f"{path}: no checkpoints are there; train again")
+        raise InputError(f"{path}: it has no checkpoints; train again")
     decode = AudioConfig(**build.get("decode", {}))
     shape = (front.frames(seconds), front.n_mels)
     tags = tuple(record["tags"])

@@ -1,4 +1,4 @@
-"""Which parts of a data set a run learns from, watches and predicts."""
+"""Which parts of a data set a run trains on, validates with and predicts."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from tagjax.examples.dataset import Dataset
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
-    """Which parts of the data set are learnt from, watched for early stopping, predicted."""
+    """Names of the parts that a model trains on, validates with and predicts."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -18,11 +18,11 @@ class Parts:
 def parts_of(dataset: Dataset, fold: int | None = None, early_stopping: bool = True) -> Parts:
     """The parts of a run, or of one fold of it.
 
-    Fold k of K is predicted by a model that learnt from the others; of these fold k + 1
-    (modulo K) is kept for early stopping, if there is to be any.
+    The model that predicts fold k of K trains on the other folds. With early stopping, it keeps
+    fold k + 1 (modulo K) for validation.
 
     Raises:
-      InputError: the data set has not these parts.
+      InputError: the data set lacks one of these parts.
     """
     names = dataset.parts
     predict: tuple[str, ...]
@@ -37,13 +37,13 @@ def parts_of(dataset: Dataset, fold: int | None = None, early_stopping: bool = T
         return Parts(("train",), ("validation",), predict)
     count = folds_of(dataset)
     validation = [(fold + 1) % count] if early_stopping else []
-    learnt = [k for k in range(count) if k not in (fold, *validation)]
-    if not learnt:
+    train_folds = [k for k in range(count) if k not in (fold, *validation)]
+    if not train_folds:
         raise InputError(
             f"dataset {dataset.name} has {count} folds, too few to learn from: "
             "split it into more, or train without early stopping (--noearly_stopping)"
         )
-    train = [f"fold_{k}{suffix}" for k in learnt for suffix in ("", "_upsampled")]
+    train = [f"fold_{k}{suffix}" for k in train_folds for suffix in ("", "_upsampled")]
     predict = tuple(f"fold_{fold}{suffix}" for suffix in ("", "_downsampled", "_overlap"))
     return Parts(
         tuple(part for part in train if part in names),

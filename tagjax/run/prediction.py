@@ -1,4 +1,4 @@
-"""From a trained model to its predictions of the parts that it has not learnt from."""
+"""From a trained model to its predictions of the parts that it was not trained on."""
 
 import contextlib
 import math
@@ -23,7 +23,7 @@ from tagjax.run.progress import Reporter
 def restore(
     config: TrainConfig, dataset: Dataset, parts: Parts, run_dir: pathlib.Path
 ) -> step.TrainState:
-    """The state of a finished run that predicts: of its best epoch, or of its last one.
+    """The state that a finished run predicts with, that of its best epoch or of its last one.
 
     Raises:
       InputError: the run is not finished, or its checkpoint is unusable.
@@ -39,17 +39,20 @@ def restored(
     input_shape: tuple[int, int],
     decay_steps: int = 1,
 ) -> step.TrainState:
-    """As `restore`, where the data set is not at hand.
+    """As `restore`, for a caller without the data set.
 
     Args:
-      run_dir: of one model.
-      config: of the run.
+      run_dir: the directory of one model.
+      config: the run's configuration.
       num_tags: N_c.
-      input_shape: (frames, mel bands); any number of frames that the network takes will do.
-      decay_steps: of the learning rate; that there are any shows in the checkpoint, not how many.
+      input_shape: (frames, mel bands); any number of frames that the network accepts will do.
+      decay_steps: decay of the learning rate. The checkpoint has the same form for any number
+        above 0.
     """
     if not (run_dir / "result.json").exists():
-        raise InputError(f"{run_dir}: not trained to its end; go on: python -m launch.train")
+        raise InputError(
+            f"{run_dir}: training is not finished; continue it: python -m launch.train"
+        )
     falling = decay_steps if config.decay else 0
     like = step.initial_state(config.step, num_tags, input_shape, falling)
     with contextlib.closing(Checkpoints(run_dir / "checkpoints")) as checkpoints:
@@ -67,28 +70,28 @@ def predict(
     stop: Stop | None = None,
     reporter: Reporter | None = None,
 ) -> None:
-    """Writes `predictions/` of the parts to be predicted, by the best checkpoint.
+    """Predicts some parts with the state of `restore`, and writes `predictions/`.
 
-    Does nothing where they are already there.
+    Does nothing if that folder exists.
 
     Args:
       config: the run's configuration.
-      dataset: with the parts.
-      parts: `parts.predict` are predicted.
-      run_dir: of a model that `training.train_model` has finished.
+      dataset: the data set.
+      parts: the parts to predict are its `predict`.
+      run_dir: directory of a model that `training.train_model` has finished.
       stop: says whether the process was asked to stop.
-      reporter: hears of each batch.
+      reporter: is told of each batch.
 
     Raises:
       InputError: as `restore`.
-      InterruptedRunError: asked to stop; the next call predicts anew.
+      InterruptedRunError: the process was asked to stop; the next call starts predicting anew.
     """
     stop, reporter = stop or Stop(), reporter or Reporter()
     folder = run_dir / "predictions"
     if folder.exists():
         return
     state = restore(config, dataset, parts, run_dir)
-    load = loader.LoaderConfig(config.batch_size)  # Not on the devices: each is read once.
+    load = loader.LoaderConfig(config.batch_size)  # Not kept on the devices, as each is read once.
     examples = loader.Examples(dataset, parts.predict, load)
     reporter.begin("predict", math.ceil(len(examples) / config.batch_size))
     mapped = devices.predict_step(config.step)
@@ -96,7 +99,9 @@ def predict(
     with _writing(folder, dataset, len(examples), state, parts) as writer, stop.deferred():
         for number, batch in enumerate(batches):
             if asked := devices.agree(stop.asked, number):
-                raise InterruptedRunError(asked, "while predicting; the same command does it anew")
+                raise InterruptedRunError(
+                    asked, "while predicting; the same command starts predicting again"
+                )
             rows = devices.gather(mapped(state, batch))
             if writer is not None:
                 places = range(number * config.batch_size, len(examples))
@@ -110,7 +115,10 @@ def predict(
 def _writing(
     folder: pathlib.Path, dataset: Dataset, rows: int, state: step.TrainState, parts: Parts
 ) -> Iterator[predictions.Writer | None]:
-    """The writer of the predictions, in process 0; the last layer's kernel goes beside them."""
+    """Yields the writer of the predictions and saves the last layer's kernel.
+
+    Only process 0 writes; the others get None.
+    """
     if not devices.is_leader():
         yield None
         return

@@ -1,4 +1,4 @@
-"""Predictions: what the classifier says of excerpts it has not learnt from (section 2.4).
+"""Predictions of excerpts that the classifier was not trained on (section 2.4).
 
 A folder with `probabilities.npy` (P, float32 [N_s, N_c], rows sum to 1), `occurrences.npy`
 (M, uint8 [N_s, N_c], the full annotations), `excerpts.csv` (whose rows these are), `tags.txt`
@@ -59,7 +59,7 @@ class Predictions:
     """The content of a predictions folder.
 
     Attributes:
-      tags: N_c names of columns.
+      tags: the N_c tags of the columns.
       probabilities: float32 [N_s, N_c], memory-mapped.
       occurrences: uint8 [N_s, N_c], memory-mapped; all zero in a column that no track has.
       excerpts: {column: N_s values}, the columns of `COLUMNS`.
@@ -104,7 +104,7 @@ class Writer:
 def writing(
     folder: PathLike, tags: Sequence[str], rows: int, labels: Sequence[Labels] = ()
 ) -> Iterator[Writer]:
-    """Yields a `Writer` of a folder that appears whole when the block ends, or not at all.
+    """Yields a `Writer`; the folder appears when the block ends, whole or not at all.
 
     Args:
       folder: the place of it.
@@ -172,7 +172,7 @@ def read(folder: PathLike) -> Predictions:
     """Opens a predictions folder.
 
     Raises:
-      InputError: a file is missing or is no array, or their shapes do not agree.
+      InputError: a file is missing or no array, or the shapes do not agree.
     """
     folder = pathlib.Path(folder)
     excerpts = read_table(folder / "excerpts.csv", COLUMNS)
@@ -180,8 +180,8 @@ def read(folder: PathLike) -> Predictions:
         text = (folder / "tags.txt").read_text(encoding="utf-8")
         tags = tuple(text.removesuffix("\n").split("\n"))
         arrays = [np.lib.format.open_memmap(folder / f"{name}.npy", "r") for name in _ARRAYS]
-    except Exception as error:  # NumPy's parser of headers has no narrower word for a broken one.
-        raise InputError(f"{folder}: {error}; make the predictions anew") from None
+    except Exception as error:  # NumPy's parser of headers raises anything on a broken one.
+        raise InputError(f"{folder}: {error}; make the predictions again") from None
     if len({*tags}) < len(tags):
         raise InputError(f"{folder}/tags.txt: a tag occurs twice")
     for (name, kind), array in zip(_ARRAYS.items(), arrays, strict=True):
@@ -202,28 +202,25 @@ def merge(folders: Sequence[PathLike], folder: PathLike) -> None:
     Raises:
       InputError: their tags differ.
     """
-    several = [read(one) for one in folders]
-    for one, path in zip(several, folders, strict=True):
-        if one.tags != several[0].tags:
+    opened = [read(path) for path in folders]
+    for predicted, path in zip(opened, folders, strict=True):
+        if predicted.tags != opened[0].tags:
             raise InputError(f"{path}/tags.txt differs from {folders[0]}/tags.txt")
-    rows = sum(len(one.probabilities) for one in several)
-    # Of all models or none: what one of them was trained on says nothing of the others.
-    labels = (
-        [some for one in several for some in one.labels]
-        if all(one.labels for one in several)
-        else []
-    )
-    with writing(folder, several[0].tags, rows, labels) as writer:
-        for one in several:
-            table = zip(*(one.excerpts[name] for name in COLUMNS), strict=True)
-            for probabilities, excerpt in zip(one.probabilities, table, strict=True):
+    rows = sum(len(predicted.probabilities) for predicted in opened)
+    # All models or none: what one of them was trained on says nothing of the others.
+    known = all(predicted.labels for predicted in opened)
+    labels = [found for predicted in opened for found in predicted.labels] if known else []
+    with writing(folder, opened[0].tags, rows, labels) as writer:
+        for predicted in opened:
+            table = zip(*(predicted.excerpts[name] for name in COLUMNS), strict=True)
+            for probabilities, excerpt in zip(predicted.probabilities, table, strict=True):
                 writer.add(probabilities, excerpt)
 
 
 def occurrences_of(
     track_ids: Sequence[str], annotations: Mapping[str, Sequence[str]]
 ) -> tuple[tuple[str, ...], np.ndarray]:
-    """M for another annotation of the predicted tracks, with tags the classifier never saw.
+    """M of another annotation of the predicted tracks, whose tags the classifier may not know.
 
     Args:
       track_ids: N_s ids, as in `Predictions.excerpts["sng_id"]`.
@@ -232,10 +229,10 @@ def occurrences_of(
     Returns:
       (tags in alphabetic order, uint8 [N_s, number of tags]).
     """
-    used = [annotations.get(track, ()) for track in track_ids]
-    tags = tuple(sorted({tag for each in used for tag in each}))
+    track_tags = [annotations.get(track, ()) for track in track_ids]
+    tags = tuple(sorted({tag for some_tags in track_tags for tag in some_tags}))
     places = {tag: i for i, tag in enumerate(tags)}
     matrix = np.zeros((len(track_ids), len(tags)), np.uint8)
-    for row, each in enumerate(used):
-        matrix[row, [places[tag] for tag in each]] = 1
+    for row, some_tags in enumerate(track_tags):
+        matrix[row, [places[tag] for tag in some_tags]] = 1
     return tags, matrix

@@ -1,4 +1,4 @@
-"""How far a training is, told to whoever asked for it."""
+"""How far a run has come, and how it is reported."""
 
 import dataclasses
 import math
@@ -6,28 +6,28 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-_LEARNING = 3
-"""A step of training computes about three forward passes."""
+_STEP_PASSES = 3
+"""A step of training takes about as long as three forward passes."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingProgress:
-    """How far a run is.
+    """How far a run has come.
 
     Attributes:
       phase: "read" (examples go to an accelerator's memory), "train", "validate" or "predict";
         "epoch" when an epoch has ended.
-      fold: which fold's model is trained, from 0 on; None for a data set without folds.
-      folds: number of folds; 0 without.
-      epoch: the one begun, or just ended, from 1 on.
+      fold: the fold whose model is trained, from 0 on; None for a data set without folds.
+      folds: number of folds; 0 for a data set without folds.
+      epoch: number, from 1 on, of the current epoch or the one that just ended.
       max_epochs: number of epochs, unless training stops early.
-      step: batches of this phase done.
-      steps: batches of this phase.
+      step: number of batches done in this phase.
+      steps: number of batches in this phase.
       batch_size: excerpts in a batch; 1 while they are read.
-      excerpts_per_second: in this phase; 0 until its second batch.
-      seconds_left: of the whole run with all its folds, if no training stops early; None until
-        it can be said.
-      metrics: of the last epoch that ended, as in `metrics.jsonl`.
+      excerpts_per_second: speed in this phase; 0 until its second batch.
+      seconds_left: time left for the whole run with all its folds, if no training stops early;
+        None while it is not known.
+      metrics: metrics of the last epoch that ended, as in `metrics.jsonl`.
     """
 
     phase: str = "train"
@@ -48,13 +48,13 @@ OnProgress = Callable[[TrainingProgress], None]
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """Batches that one model is trained, validated and predicted with.
+    """Numbers of batches that one model takes.
 
     Attributes:
-      epochs: at most so many.
-      train: of each epoch.
-      validate: of each epoch.
-      predict: once.
+      epochs: the largest number of epochs.
+      train: batches of training in each epoch.
+      validate: batches of validation in each epoch.
+      predict: batches of the prediction at the end.
     """
 
     epochs: int
@@ -63,26 +63,26 @@ class Workload:
     predict: int
 
     def left(self, now: TrainingProgress | None = None) -> int:
-        """Work that is left, in forward passes of a batch.
+        """The work that is left, in forward passes of a batch.
 
         >>> Workload(epochs=2, train=10, validate=4, predict=6).left()
         74
         """
-        epoch = _LEARNING * self.train + self.validate
+        epoch = _STEP_PASSES * self.train + self.validate
         if now is None or now.phase == "read":
             return self.epochs * epoch + self.predict
         if now.phase == "predict":
             return self.predict - now.step
-        begun = {
-            "train": _LEARNING * (self.train - now.step) + self.validate,
+        epoch_left = {
+            "train": _STEP_PASSES * (self.train - now.step) + self.validate,
             "validate": self.validate - now.step,
             "epoch": 0,
         }
-        return begun[now.phase] + (self.epochs - now.epoch) * epoch + self.predict
+        return epoch_left[now.phase] + (self.epochs - now.epoch) * epoch + self.predict
 
 
 class Reporter:
-    """Keeps the time of a run's phases and calls `on_progress` at each batch."""
+    """Measures the time of a run's phases and calls `on_progress` at each batch."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Reporter:
 
         Args:
           on_progress: called at the beginning of each phase and after each of its batches.
-          workloads: of the run's models, in their order.
+          workloads: those of the run's models, in their order.
           batch_size: excerpts in a batch.
         """
         self._on_progress, self._workloads = on_progress, tuple(workloads)
@@ -106,13 +106,13 @@ class Reporter:
         self._phase_batches = self._passes = 0
 
     def model(self, number: int, fold: int | None, folds: int) -> None:
-        """Goes to the workload of that number; the others are done or yet to come."""
+        """Says that the model with the workload of this number comes next."""
         self._model = number
         epochs = self._workloads[number].epochs
         self._now = TrainingProgress(fold=fold, folds=folds, max_epochs=epochs)
 
     def begin(self, phase: str, steps: int, step: int = 0, epoch: int | None = None) -> None:
-        """A phase of so many batches begins; `step` of them were done before."""
+        """Says that a phase of `steps` batches begins, of which `step` are done already."""
         self._now = dataclasses.replace(
             self._now,
             phase=phase,
@@ -125,22 +125,22 @@ class Reporter:
         self._report()
 
     def advance(self) -> None:
-        """A batch of the phase is done."""
+        """Says that a batch of the phase is done."""
         done, before = time.monotonic(), self._batch_done
         self._batch_done = done
-        if not math.isnan(before):  # Until the first batch is done, time goes into compilation.
+        if not math.isnan(before):  # The first batch's time goes into compilation.
             self._phase_seconds += done - before
             self._phase_batches += 1
             if self._now.phase != "read":
                 self._seconds += done - before
-                self._passes += _LEARNING if self._now.phase == "train" else 1
+                self._passes += _STEP_PASSES if self._now.phase == "train" else 1
         self._now = dataclasses.replace(self._now, step=self._now.step + 1)
         self._report()
 
     def reading(
         self, items: Iterable[Any], what: str = "", total: int | None = None
     ) -> Iterable[Any]:
-        """Passes items on as a phase of their own: a `base.progress.Progress`."""
+        """Passes items on and reports them as a phase; it is a `base.progress.Progress`."""
         del what
         self.begin("read", total or 0)
         for item in items:
@@ -148,7 +148,7 @@ class Reporter:
             self.advance()
 
     def end_epoch(self, metrics: Mapping[str, float]) -> None:
-        """An epoch has ended with these metrics."""
+        """Says that an epoch has ended with these metrics."""
         self._now = dataclasses.replace(self._now, phase="epoch", metrics=dict(metrics))
         self._report()
 

@@ -1,4 +1,4 @@
-"""Examples that lie on the accelerators, where batches are cut out by their indices."""
+"""Examples that are kept on the accelerators, which gather each batch by its indices."""
 
 import math
 from typing import Any
@@ -15,11 +15,14 @@ from tagjax.examples.loader import Batched, Examples, batch_of
 from tagjax.run.devices import AXIS
 
 _ROWS = 256
-"""Examples that go to a device at once."""
+"""Number of examples that are sent to a device at once."""
 
 
 def device_room() -> int:
-    """Bytes that examples may take on each local device: half of what is free, none of a CPU's."""
+    """Bytes that examples may take on each local device.
+
+    This is half of the free memory of an accelerator, and 0 on a CPU.
+    """
     if jax.default_backend() == "cpu":
         return 0
     found = [device.memory_stats() or {} for device in jax.local_devices()]
@@ -28,42 +31,43 @@ def device_room() -> int:
 
 
 class Pool:
-    """Log-mels of all examples on every local device, where batches are cut out."""
+    """The log-mels of all examples on every local device, which gathers batches from them."""
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-        """Room for log-mels of `shape` [N, frames, bands], as stored."""
+        """Makes room for log-mels of `shape` [N, frames, bands], in their stored form."""
         mesh = Mesh(jax.local_devices(), (AXIS,))
-        whole, cut = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(AXIS))
-        lone = jax.device_count() == 1
-        self._rows = jax.jit(lambda: jnp.zeros(shape, np.dtype(dtype)), out_shardings=whole)()
+        copied = NamedSharding(mesh, PartitionSpec())
+        split = NamedSharding(mesh, PartitionSpec(AXIS))
+        one_device = jax.device_count() == 1
+        self._rows = jax.jit(lambda: jnp.zeros(shape, np.dtype(dtype)), out_shardings=copied)()
         self._put = jax.jit(
             lambda rows, some, start: jax.lax.dynamic_update_slice_in_dim(rows, some, start, 0),
             donate_argnums=0,
         )
         self._take = jax.jit(
             lambda rows, places: frontend.restored(rows[places]),
-            out_shardings=None if lone else cut,
+            out_shardings=None if one_device else split,
         )
-        self._shape = (-1,) if lone else (jax.local_device_count(), -1)
+        self._shape = (-1,) if one_device else (jax.local_device_count(), -1)
 
     def put(self, start: int, mel: np.ndarray) -> None:
-        """Writes examples [n, frames, bands] to the places from `start` on."""
+        """Stores examples [n, frames, bands] at the places from `start` on."""
         self._rows = self._put(self._rows, mel, start)
 
     def __call__(self, indices: np.ndarray) -> jax.Array:
-        """The log-mels at `indices` [b] as the steps of `run.devices` want them.
+        """The log-mels at `indices` [b], in the form that the steps of `run.devices` take.
 
         Returns:
-          [b, frames, bands], or of several devices [local devices, b / them, frames, bands].
+          [b, frames, bands]; with several devices [local devices, b / devices, frames, bands].
         """
         return self._take(self._rows, indices.astype(np.int32).reshape(self._shape))
 
 
 class ResidentExamples:
-    """Examples whose log-mels lie on every local device; all else is still read from disk."""
+    """Examples whose log-mels are on every local device; the rest is still read from disk."""
 
     def __init__(self, examples: Examples, progress: Progress = silently) -> None:
-        """Reads all of them, and keeps the log-mels on the devices."""
+        """Reads all examples and keeps their log-mels on the devices."""
         self._examples, self._pool = examples, Pool(examples.shape, examples.dtype)
         labels, rows = [], []
         what = f"read {'+'.join(examples.part_names)}"
@@ -84,22 +88,22 @@ class ResidentExamples:
         return self._examples[index]
 
     def batch(self, indices: np.ndarray, positions: np.ndarray, weight: np.ndarray) -> dict:
-        """As `Examples.batch`, but `mel` is on the devices, as `Pool` gives it."""
+        """As `Examples.batch`, but `mel` comes from the `Pool` on the devices."""
         return batch_of(self._pool(indices), self._labels[indices], positions, weight)
 
 
 def on_devices(
     examples: Examples, room: int | None = None, progress: Progress = silently
 ) -> Batched:
-    """The same examples, kept on every local device if they fit.
+    """Keeps examples on every local device, if they fit.
 
     Args:
-      examples: as opened, their labels dealt out if they are to be.
-      room: bytes that they may take on each device, as stored; None: `device_room`.
+      examples: the examples; shuffle their labels before, if at all.
+      room: bytes that they may take on each device; None means `device_room`.
       progress: passes on the examples as they are read.
 
     Returns:
-      `ResidentExamples`; or `examples`, which are read anew in every epoch and take no memory.
+      `ResidentExamples`; or `examples` themselves, which every epoch reads from disk.
     """
     size = math.prod(examples.shape) * examples.dtype.itemsize
     if size > (device_room() if room is None else room):

@@ -1,10 +1,10 @@
 """Training a run from its configuration to its predictions (section 2.3).
 
-A run directory holds `config.json` (what the run is), `checkpoints/`, `metrics.jsonl` and
+A run directory holds `config.json` (the identity of the run), `checkpoints/`, `metrics.jsonl` and
 `tensorboard/`, `result.json` once training has ended, `predictions/`, and `truth/`, a copy of the
-data set's tables of truth. The same call on it goes on where it stopped, or does nothing where all
-is done. With folds, each fold has a model of its own and such a directory for it below the run's,
-whose `predictions/` are those of all folds.
+data set's tables of truth. The same call continues a run that was stopped, and does nothing if the
+run is done. With folds, each fold has its own model, in a directory of this kind below the run's.
+The run's own `predictions/` are then those of all folds.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ from tagjax.vocabulary.truth import write_truth
 
 
 def identity(config: TrainConfig, dataset: Dataset, parts: Parts) -> dict[str, Any]:
-    """What `config.json` holds: whatever another run would differ in."""
+    """The content of `config.json`: the values that tell runs apart."""
     # Older data sets have the truth in their metadata, and systems instead of a vocabulary.
     rest = {k: v for k, v in dataset.metadata.items() if k not in ("truth", "systems")}
     return {
@@ -48,7 +48,7 @@ def identity(config: TrainConfig, dataset: Dataset, parts: Parts) -> dict[str, A
 
 
 class _LossError(Exception):
-    """The loss of a step is no finite number."""
+    """The loss of a step is not a finite number."""
 
     def __init__(self, step: int, loss: float) -> None:
         super().__init__(f"the loss of step {step} is {loss}")
@@ -57,7 +57,7 @@ class _LossError(Exception):
 
 @dataclasses.dataclass
 class _History:
-    """What early stopping remembers, and sums of the epoch begun; saved with each checkpoint."""
+    """The record of early stopping and the sums of the current epoch, saved in each checkpoint."""
 
     epoch: int = 0
     best_epoch: int = 0
@@ -67,14 +67,14 @@ class _History:
     examples: float = 0.0
 
     def add(self, number: int, counts: dict[str, jax.Array]) -> None:
-        """Adds the sums of a step, for which it waits."""
+        """Waits for the sums of a step and adds them."""
         if not math.isfinite(float(counts["loss"])):
             raise _LossError(number, float(counts["loss"]))
         for name, value in counts.items():
             setattr(self, name, getattr(self, name) + float(value))
 
     def means(self) -> dict[str, float]:
-        """Metrics of the epoch begun."""
+        """Metrics of the current epoch."""
         return {
             "train_loss": self.loss / self.examples,
             "train_accuracy": self.correct / self.examples,
@@ -88,7 +88,7 @@ class _History:
             self.best_epoch, self.best_loss = self.epoch, loss
 
     def ended(self, config: TrainConfig) -> bool:
-        """Whether training ends here, by the number of epochs or by early stopping."""
+        """Whether training is over, by the number of epochs or by early stopping."""
         waited = config.early_stopping and self.epoch - self.best_epoch >= config.patience
         return self.epoch >= config.max_epochs or (waited and self.epoch >= config.min_epochs)
 
@@ -100,7 +100,7 @@ def evaluate(
     stop: Stop,
     reporter: Reporter,
 ) -> dict[str, float] | None:
-    """Mean `loss` and `accuracy` over all examples, each counted once; None if asked to stop."""
+    """Mean `loss` and `accuracy` over all examples; None if the process was asked to stop."""
     reporter.begin("validate", math.ceil(len(examples) / config.batch_size))
     mapped = devices.eval_step(config.step)
     totals = dict.fromkeys(("loss", "correct", "examples"), 0.0)
@@ -127,8 +127,8 @@ class _Session:
     """The training of one model, while its run directory is open.
 
     Attributes:
-      state: of the network.
-      history: of its epochs.
+      state: the state of the training.
+      history: the history of its epochs.
     """
 
     def __init__(
@@ -140,11 +140,13 @@ class _Session:
         stop: Stop,
         reporter: Reporter,
     ) -> None:
-        """Opens the data set; arguments as those of `train_model`."""
+        """Opens the data set; the arguments are those of `train_model`."""
         self._config, self._run_dir, self._stop, self._reporter = config, run_dir, stop, reporter
         self._load = loader.LoaderConfig(config.batch_size, config.step.seed)
-        self._learnt = self._examples(dataset, parts.train)
-        self._watched = self._examples(dataset, parts.validation) if parts.validation else None
+        self._train_examples = self._examples(dataset, parts.train)
+        self._validation_examples = (
+            self._examples(dataset, parts.validation) if parts.validation else None
+        )
         self._decay_steps = decay_steps(config, dataset, parts)
         self.epoch_steps = steps_per_epoch(config, dataset, parts)
         self.state = step.initial_state(
@@ -154,14 +156,14 @@ class _Session:
         self._stack = contextlib.ExitStack()
 
     def _examples(self, dataset: Dataset, parts: Sequence[str]) -> loader.Batched:
-        """Examples of some parts, on the devices if they fit."""
+        """The examples of some parts, on the devices if they fit."""
         examples = loader.Examples(dataset, parts, self._load)
         if self._config.shuffle_labels:
             examples.shuffle_labels(self._config.step.seed)
         return resident.on_devices(examples, progress=self._reporter.reading)
 
     def __enter__(self) -> "_Session":
-        """Opens the run directory, and goes on from its newest checkpoint."""
+        """Opens the run directory and resumes its newest checkpoint."""
         with self._stack as stack:
             path = self._run_dir / "checkpoints"
             self._checkpoints = stack.enter_context(contextlib.closing(Checkpoints(path)))
@@ -177,11 +179,11 @@ class _Session:
         self._stack.__exit__(*error)
 
     def epoch(self) -> None:
-        """Goes on to the end of the epoch begun, which is then validated, logged and saved.
+        """Trains to the end of the current epoch, then validates, logs and saves.
 
         Raises:
-          InputError: a loss or the parameters are no finite numbers.
-          InterruptedRunError: asked to stop; the state is saved.
+          InputError: a loss or a parameter is not a finite number.
+          InterruptedRunError: the process was asked to stop; the state is saved.
         """
         first, began = int(self.state.step), time.time()
         self._train()
@@ -197,7 +199,7 @@ class _Session:
         self._reporter.end_epoch(metrics)
 
     def _train(self) -> None:
-        """Does the steps that the epoch begun still needs."""
+        """Does the remaining steps of the current epoch."""
         begin = self.history.epoch * self.epoch_steps
         numbers = range(int(self.state.step), begin + self.epoch_steps)
         done = numbers.start - begin
@@ -214,14 +216,14 @@ class _Session:
             raise self._interrupted()
 
     def _steps(self, numbers: range) -> None:
-        """Does the steps of these numbers; ends before if the process is asked to stop."""
+        """Does the steps of these numbers, or fewer if the process is asked to stop."""
         mapped = devices.train_step(self._config.step, self._decay_steps)
         share = devices.local_share(self._config.batch_size)
-        batches = loader.train_batches(self._learnt, self._load, numbers, share)
+        batches = loader.train_batches(self._train_examples, self._load, numbers, share)
         waiting: tuple[int, dict[str, jax.Array]] | None = None
         for number, batch in zip(numbers, batches, strict=True):
             self.state, counts = mapped(self.state, batch)
-            if waiting is not None:  # One step is computed while the next batch is fetched.
+            if waiting is not None:  # The next batch is fetched while a step is computed.
                 self.history.add(*waiting)
             waiting = number, counts
             self._reporter.advance()
@@ -231,22 +233,26 @@ class _Session:
             self.history.add(*waiting)
 
     def _excerpts_of(self, number: int) -> str:
-        """Ids of the excerpts of a step's batch."""
+        """Ids of the excerpts in a step's batch."""
         load = self._load
-        indices = loader.train_indices(load.seed, number, load.batch_size, len(self._learnt))
-        return ", ".join(self._learnt[int(i)]["sng_id"] for i in indices)
+        indices = loader.train_indices(
+            load.seed, number, load.batch_size, len(self._train_examples)
+        )
+        return ", ".join(self._train_examples[int(i)]["sng_id"] for i in indices)
 
     def _validated(self) -> dict[str, float]:
-        """`validation_loss` and `validation_accuracy`, if there is anything to validate with."""
-        if self._watched is None:
+        """`validation_loss` and `validation_accuracy`; nothing without validation examples."""
+        if self._validation_examples is None:
             return {}
-        seen = evaluate(self.state, self._watched, self._config, self._stop, self._reporter)
-        if seen is None:
+        means = evaluate(
+            self.state, self._validation_examples, self._config, self._stop, self._reporter
+        )
+        if means is None:
             raise self._interrupted()
-        return {f"validation_{name}": value for name, value in seen.items()}
+        return {f"validation_{name}": value for name, value in means.items()}
 
     def _interrupted(self) -> InterruptedRunError | InputError:
-        """Saves the run in the middle of an epoch; what to raise then."""
+        """Saves the run in the middle of an epoch, and returns the error to raise."""
         if not _finite(self.state):
             return self._not_finite()
         number = int(self.state.step)
@@ -259,7 +265,7 @@ class _Session:
 
     def _not_finite(self) -> InputError:
         return InputError(
-            f"the parameters are no finite numbers after step {int(self.state.step)}; the last "
+            f"the parameters are not finite numbers after step {int(self.state.step)}; the last "
             f"good checkpoint is of step {self._checkpoints.newest or 0}: lower --learning_rate, "
             "with another --run_dir"
         )
@@ -277,20 +283,22 @@ def train_model(
 
     Args:
       config: the run's configuration.
-      dataset: what it learns from.
-      parts: which parts of it.
-      run_dir: made if absent; gets the files named at this module's head but predictions.
+      dataset: the data set to train on.
+      parts: the parts of it to use.
+      run_dir: the directory, which is made if it does not exist. It gets the files that this
+        module's docstring names, except for the predictions.
       stop: says whether the process was asked to stop.
-      reporter: hears of each batch.
+      reporter: is told of each batch.
 
     Returns:
       The content of `result.json`: `epochs`, `best_epoch`, the `step` whose checkpoint
-      predicts, the least `loss` (of validation, if there is any), `seconds` of this call.
+      predicts, the least `loss` (of validation, or without it of training), and `seconds` of this
+      call.
 
     Raises:
-      InputError: `run_dir` is of another run or in use, a part is missing, the batch size
+      InputError: `run_dir` belongs to another run or is in use, a part is missing, the batch size
         cannot be divided over the devices, or a loss is not a finite number.
-      InterruptedRunError: asked to stop; a checkpoint was written.
+      InterruptedRunError: the process was asked to stop; a checkpoint was written.
     """
     devices.local_share(config.batch_size)
     directory.claim(run_dir, identity(config, dataset, parts))
@@ -299,7 +307,7 @@ def train_model(
     stop, started = stop or Stop(), time.time()
     session = _Session(config, dataset, parts, run_dir, stop, reporter or Reporter())
     with session:
-        # The others may have come before process 0 had written what it claims.
+        # The other processes may have passed the first check before process 0 wrote the file.
         directory.claim(run_dir, identity(config, dataset, parts))
         while not session.history.ended(config):
             session.epoch()
@@ -315,21 +323,21 @@ def train_model(
     if devices.is_leader():
         files.write_json(run_dir / "result.json", result)
     devices.barrier("trained")
-    if asked := devices.agree(stop.asked):  # It was too late to stop training.
+    if asked := devices.agree(stop.asked):  # The signal came too late to stop training.
         raise InterruptedRunError(asked, "after training; the same command predicts")
     return result
 
 
 @dataclasses.dataclass(frozen=True)
 class _Model:
-    """One model of a run: of the whole data set, or of a fold."""
+    """One model of a run, for the whole data set or for one fold."""
 
     folder: pathlib.Path
     parts: Parts
     fold: int | None = None
 
     def workload(self, config: TrainConfig, dataset: Dataset) -> Workload:
-        """The batches that it is trained, validated and predicted with."""
+        """The numbers of batches that the model takes."""
 
         def batches(parts: Sequence[str]) -> int:
             return math.ceil(sum(dataset.parts.get(part, 0) for part in parts) / config.batch_size)
@@ -342,7 +350,7 @@ class _Model:
 def _models(
     config: TrainConfig, dataset: Dataset, run_dir: pathlib.Path, only: int | None
 ) -> list[_Model]:
-    """The models of a run, or that of the fold `only`.
+    """The models of a run, or only the model of the fold `only`.
 
     Raises:
       InputError: there is no such fold, or the data set lacks a part.
@@ -359,7 +367,7 @@ def _models(
 
 
 def _join_folds(run_dir: pathlib.Path, count: int) -> None:
-    """Joins the predictions of all folds, once all of them are there."""
+    """Joins the predictions of all folds if all of them are done."""
     folders = [run_dir / f"fold_{fold}" / "predictions" for fold in range(count)]
     if all(folder.exists() for folder in folders) and not (run_dir / "predictions").exists():
         predictions.merge(folders, run_dir / "predictions")
@@ -377,22 +385,22 @@ def train_run(
 
     Args:
       config: the run's configuration.
-      dataset: what it learns from.
-      run_dir: see this module's head.
-      fold: of a data set with folds, trains this one alone; the others may be trained
-        elsewhere, and the call that finds all done joins their predictions.
+      dataset: the data set to train on.
+      run_dir: the directory, as in this module's docstring.
+      fold: the only fold to train, of a data set with folds. The others may be trained elsewhere.
+        The call that finds all of them done joins their predictions.
       stop: says whether the process was asked to stop.
       on_progress: called at each batch with a `TrainingProgress`.
 
     Returns:
-      `result.json` of each model.
+      The content of `result.json` of each model.
 
     Raises:
       InputError: as `train_model`; or there is no such fold.
       InterruptedRunError: as `train_model`.
     """
     run_dir = pathlib.Path(run_dir)
-    # Whatever another flag would mend is refused before anything is written.
+    # These checks find wrong flags before anything is written.
     devices.local_share(config.batch_size)
     check_input(config.step.model, shown_shape(config, dataset))
     models, folds = _models(config, dataset, run_dir, fold), folds_of(dataset)

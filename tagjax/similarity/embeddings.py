@@ -1,15 +1,15 @@
 """Tag embeddings and their cosine similarity (section 2.4 of the paper).
 
-An embedding is a matrix with a column a tag: `fw` and `fc` have one for each of the N_c
-classes of the classifier; `fm` and `fdist` for each of the N_t columns of the occurrence
-matrix, which may hold tags that the classifier has never seen. Everything is summed in
-float64, in chunks of rows, so that arrays may be memory-mapped and larger than memory.
+An embedding is a matrix with one column for each tag. `fw` and `fc` have a column for each of
+the N_c classes of the classifier. `fm` and `fdist` have a column for each of the N_t tags of the
+occurrence matrix, among which may be tags that the classifier has never seen. All sums are in
+float64, over chunks of rows, so that arrays may be memory-mapped and larger than memory.
 
-A column of zeros (a tag with no track, or never predicted) has no direction: its cosine
-with every tag, itself included, is NaN, as in the authors' released matrices.
+A column of zeros (a tag with no track, or never predicted) has no direction. Its cosine with every
+tag, itself included, is NaN, as in the authors' released matrices.
 
-To add an embedding, write its function here and name it in `EMBEDDINGS`: names of files, flags
-and `--help`, and the report take it from there.
+To add an embedding, write its function here and name it in `EMBEDDINGS`. File names, flags,
+`--help` and the report take it from there.
 """
 
 import dataclasses
@@ -24,16 +24,16 @@ from tagjax.base.errors import InputError
 Array = npt.NDArray[np.float64]
 
 ROWS = 4096
-"""Rows of predictions that are in memory at once."""
+"""Number of rows of predictions that are in memory at once."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Rows:
-    """Some rows of a matrix that may be memory-mapped; what is asked for is read, no more.
+    """Some rows of a matrix that may be memory-mapped; a slice reads only the rows that it needs.
 
     Attributes:
-      array: [N_s, N].
-      places: int64 [n], rows of it, ascending.
+      array: the matrix, [N_s, N].
+      places: int64 [n], indices of the rows, ascending.
     """
 
     array: npt.NDArray
@@ -44,7 +44,7 @@ class Rows:
 
     def __getitem__(self, part: slice) -> npt.NDArray:
         some = self.places[part]
-        if len(some) and some[-1] - some[0] == len(some) - 1:  # Then nothing has to be copied.
+        if len(some) and some[-1] - some[0] == len(some) - 1:  # Neighbouring rows need no copy.
             return self.array[some[0] : some[-1] + 1]
         return self.array[some]
 
@@ -53,14 +53,14 @@ def fw(kernels: npt.NDArray | Sequence[npt.NDArray]) -> Array:
     """The weights of the last hidden layer, f_w(t_i) = W[:, i] (equation 1).
 
     Args:
-      kernels: the dense layer's kernel, float [H, N_c], or one of each of K networks
-        (folds), which are stacked: a tag's vector is then its K weight vectors in a row.
+      kernels: the dense layer's kernel, float [H, N_c], or a list of the kernels of K networks
+        (folds). These are stacked: a tag's vector is then its K weight vectors in a row.
 
     Returns:
       float64 [H, N_c] or [K * H, N_c].
 
     Raises:
-      ValueError: a kernel is no matrix, or the networks differ in their classes.
+      ValueError: a kernel is not a matrix, or the networks have different classes.
     """
     networks = kernels if isinstance(kernels, list | tuple) else [kernels]
     matrices = [_matrix(np.asarray(kernel), "kernel") for kernel in networks]
@@ -73,13 +73,13 @@ def fc(probabilities: Any) -> Any:
     """The columns of the output, f_c(t_i) = P[:, i] (equation 2).
 
     Args:
-      probabilities: P, float [N_s, N_c], a row of class probabilities an excerpt.
+      probabilities: P, float [N_s, N_c]; each row has the class probabilities of an excerpt.
 
     Returns:
       P itself, [N_s, N_c], unchanged and uncopied (a memory map stays one).
 
     Raises:
-      ValueError: P is no matrix.
+      ValueError: P is not a matrix.
     """
     return _matrix(probabilities, "probabilities")
 
@@ -91,13 +91,13 @@ def fm(probabilities: Any, occurrences: Any, rows: int = ROWS) -> Array:
       probabilities: P, float [N_s, N_c].
       occurrences: M, {0, 1} [N_s, N_t], whether the excerpt's track has the tag. Its tags
         need not be the classes: new tags get an embedding without retraining.
-      rows: excerpts summed at a time.
+      rows: number of excerpts to sum at a time.
 
     Returns:
-      float64 [N_c, N_t]; the column of a tag without excerpt is zero.
+      float64 [N_c, N_t]; the column of a tag without excerpts is zero.
 
     Raises:
-      ValueError: not matrices of as many rows.
+      ValueError: an argument is not a matrix, or the numbers of rows differ.
     """
     p, m = _matrix(probabilities, "probabilities"), fdist(occurrences)
     if len(p) != len(m):
@@ -122,22 +122,22 @@ def fdist(occurrences: Any) -> Any:
       M itself, [N_s, N_t], unchanged and uncopied.
 
     Raises:
-      ValueError: M is no matrix.
+      ValueError: M is not a matrix.
     """
     return _matrix(occurrences, "occurrences")
 
 
 @dataclasses.dataclass(frozen=True)
 class Embedding:
-    """What there is to know of an embedding.
+    """An embedding: its function and its description.
 
     Attributes:
-      function: gives it, [D, N], a column a tag.
-      inputs: what the function takes, in order: "kernels" of the last layer, "probabilities" P
-        of excerpts, "occurrences" M of tags in their annotations. An embedding of occurrences has
-        a column a tag of them, so it may have tags that the classifier never saw.
-      title: what its vectors are.
-      equation: in the paper.
+      function: computes the embedding, [D, N], one column for each tag.
+      inputs: the function's arguments, in order: "kernels" of the last layer, "probabilities" P
+        of the excerpts, "occurrences" M of tags in their annotations. With "occurrences" the
+        columns are the tags of M, which the classifier may never have seen.
+      title: description of its vectors.
+      equation: its equation in the paper.
     """
 
     function: Callable[..., Any]
@@ -146,10 +146,10 @@ class Embedding:
     equation: str
 
     def of(self, inputs: Mapping[str, Any]) -> Any:
-        """The embedding of these inputs.
+        """Computes the embedding from these inputs.
 
         Raises:
-          InputError: one is missing.
+          InputError: an input is missing.
         """
         missing = [name for name in self.inputs if name not in inputs]
         if missing:
@@ -171,10 +171,10 @@ NAMES = tuple(EMBEDDINGS)
 
 
 def named(name: str) -> Embedding:
-    """The embedding of a name.
+    """The embedding with this name.
 
     Raises:
-      InputError: there is none.
+      InputError: there is no such embedding.
     """
     if name not in EMBEDDINGS:
         raise InputError(f"unknown embedding {name!r}; one of {', '.join(NAMES)}")
@@ -182,7 +182,7 @@ def named(name: str) -> Embedding:
 
 
 def chunks_of(array: Any, rows: int = ROWS) -> Iterator[npt.NDArray]:
-    """Yields `rows` rows of a matrix (or memory map, or `Rows`) at a time."""
+    """Yields a matrix (or memory map, or `Rows`) in chunks of `rows` rows."""
     for start in range(0, len(array), rows):
         yield array[start : start + rows]
 
@@ -190,17 +190,18 @@ def chunks_of(array: Any, rows: int = ROWS) -> Iterator[npt.NDArray]:
 def gram(chunks: Iterable[npt.ArrayLike]) -> Array:
     """Inner products of all columns, E^T E, of an embedding that comes in chunks of rows.
 
-    The embedding itself (f_c and f_dist have a row an excerpt) need never exist as a whole.
+    The embedding itself need never be in memory as a whole. (f_c and f_dist have a row for each
+    excerpt.)
 
     Args:
-      chunks: matrices [any number of rows, N]; of whole numbers and bools, which are mostly
-        zeros, only the others are multiplied.
+      chunks: matrices [any number of rows, N]. Matrices of integers and bools are mostly zeros,
+        and only their other elements are multiplied.
 
     Returns:
       float64 [N, N], symmetric.
 
     Raises:
-      ValueError: no chunk at all.
+      ValueError: there is no chunk.
     """
     total: Array | None = None
     for chunk in chunks:
@@ -218,11 +219,11 @@ def gram(chunks: Iterable[npt.ArrayLike]) -> Array:
 
 
 def _sparse(matrix: npt.NDArray) -> Any:
-    """The same, float64: with few tags a row, its products take few additions."""
-    import scipy.sparse  # Which JAX brings; whoever only ranks need not wait for it.
+    """The matrix as a sparse one, float64; products of few tags in a row take few additions."""
+    import scipy.sparse  # Imported here because ranking alone does not need it.
 
     m = np.asarray(matrix)
-    # Several times as fast as SciPy's search in two dimensions.
+    # This is several times as fast as SciPy's search in two dimensions.
     places = np.flatnonzero(m)
     columns, ends = places % m.shape[1], np.searchsorted(places, np.arange(len(m) + 1) * m.shape[1])
     values = m.ravel()[places].astype(np.float64)
@@ -239,7 +240,7 @@ def cosine_of_gram(products: npt.ArrayLike) -> Array:
 
     Returns:
       float64 [N, N] in [-1, 1], exactly symmetric, with ones on the diagonal; rows and
-      columns of a zero (or NaN) embedding are NaN, the diagonal included.
+      columns of a zero (or NaN) embedding are NaN, also on the diagonal.
     """
     g = np.asarray(products, dtype=np.float64)
     norms = np.sqrt(np.diagonal(g))
@@ -264,7 +265,7 @@ def cosine(embedding: Any, rows: int = ROWS) -> Array:
 
 
 def _matrix(given: Any, name: str) -> Any:
-    """A matrix, memory map or `Rows` as it is; anything else as an array."""
+    """Returns a matrix, memory map or `Rows` unchanged, and anything else as an array."""
     if isinstance(given, Rows):
         return given
     array = np.asanyarray(given)

@@ -1,4 +1,4 @@
-"""How alike tags are, as a value: a square matrix with its vocabulary."""
+"""`Similarity`: how alike tags are, as a square matrix with its vocabulary."""
 
 import dataclasses
 import difflib
@@ -22,7 +22,7 @@ class Similarity:
     """How alike the tags are.
 
     Attributes:
-      vocabulary: N tags.
+      vocabulary: the N tags.
       matrix: float64 [N, N], symmetric, rows and columns in the order of the tags; the row and
         column of a tag without data are NaN.
 
@@ -35,10 +35,10 @@ class Similarity:
     matrix: npt.NDArray[np.float64]
 
     def __init__(self, vocabulary: Vocabulary | Sequence[str], matrix: npt.ArrayLike) -> None:
-        """Of a vocabulary, or of tags of which nothing else is known (`Vocabulary.guess`).
+        """Takes a vocabulary, or tags whose vocabulary is guessed (`Vocabulary.guess`).
 
         Raises:
-          ValueError: the matrix is not square with a row a tag, or a tag occurs twice.
+          ValueError: the matrix has not one row and column for each tag, or a tag occurs twice.
         """
         if not isinstance(vocabulary, Vocabulary):
             vocabulary = Vocabulary.guess(vocabulary)
@@ -56,20 +56,20 @@ class Similarity:
         occurrences: npt.ArrayLike | None = None,
         embedding: str = "fc",
     ) -> "Similarity":
-        """The similarity of tags by what a classifier says of excerpts it has not learnt from.
+        """The similarity of tags by a classifier's predictions of excerpts it was not trained on.
 
         s(t_i, t_j) = cos(f(t_i), f(t_j)) (section 2.4.5). By default f is f_c, the columns of P
         (equation 2). With `embedding="fm"` it is the mean row of P over a tag's excerpts (eq. 3).
 
         Args:
-          probabilities: P, float [N_s, N_c], a row of class probabilities an excerpt.
-          tags: of the columns: of P for fc; of the occurrences for fm and fdist, which may be
-            tags that the classifier has never seen.
+          probabilities: P, float [N_s, N_c]; each row has the class probabilities of an excerpt.
+          tags: names of the columns, of P for fc and of the occurrences for fm and fdist. The
+            latter may be tags that the classifier has never seen.
           occurrences: M, {0, 1} [N_s, N_t], whether the excerpt's track has the tag.
-          embedding: a name in `embeddings.EMBEDDINGS` that needs these inputs alone.
+          embedding: a name in `embeddings.EMBEDDINGS` that needs no other inputs.
 
         Raises:
-          InputError: an unknown embedding, or one that needs something else.
+          InputError: the embedding is unknown, or needs other inputs.
           ValueError: the shapes do not agree.
 
         >>> probabilities = [[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.1, 0.1, 0.8]]
@@ -90,10 +90,10 @@ class Similarity:
         return self.vocabulary.tags
 
     def reordered(self, tags: Sequence[str]) -> "Similarity":
-        """The same for these tags (all or some of its own) in this order.
+        """The similarity of these tags, some or all of its tags, in this order.
 
         Raises:
-          KeyError: a tag it does not have.
+          KeyError: it has no such tag.
         """
         if tuple(tags) == self.tags:
             return self
@@ -101,13 +101,13 @@ class Similarity:
         return Similarity(self.vocabulary.select(tags), self.matrix[np.ix_(places, places)])
 
     def nearest(self, tag: str, k: int = 10) -> list[tuple[str, float]]:
-        """The tags most similar to a tag, the nearest first; ties go by name.
+        """The tags most similar to a tag, the nearest first; equal ones are in the order of names.
 
         Returns:
-          At most `k` pairs (tag, similarity); tags without data are none of them.
+          At most `k` pairs (tag, similarity), without tags that have no data.
 
         Raises:
-          InputError: no such tag.
+          InputError: there is no such tag.
 
         >>> Similarity(["a", "b", "c"], [[1, 0.2, 0.5], [0.2, 1, 0], [0.5, 0, 1]]).nearest("a")
         [('c', 0.5), ('b', 0.2)]
@@ -122,7 +122,7 @@ class Similarity:
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
 
     def to_frame(self) -> "pandas.DataFrame":
-        """The matrix as a data frame, tags as its index and columns; needs pandas.
+        """The matrix as a data frame, with tags as its index and columns; it needs pandas.
 
         >>> Similarity(["a", "b"], [[1, 0.2], [0.2, 1]]).to_frame().loc["a", "b"].item()
         0.2

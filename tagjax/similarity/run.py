@@ -29,17 +29,24 @@ class TrainedConfig:
     """When a tag counts as trained, so that fw and fc have a direction for it.
 
     The output unit of a tag that was never, or hardly, a label is what chance and regularisation
-    left of it. Every model of the run has to have been shown enough; with folds the one that
-    predicts a tag's own excerpts has learnt from the other folds alone.
+    left of it.
 
     Attributes:
       least_labels: excerpts with the tag as their label, among those trained on. One is the least
         that moves the unit at all.
       least_artists: their artists. What is learnt from one artist is that artist, not the tag.
+
+    With folds, the model that had most of them counts, and the tag has to be known to a model that
+    predicts excerpts with it: that of one artist is not, as its artist is in one fold.
     """
 
     least_labels: int = 1
     least_artists: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("least_labels", "least_artists"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}={getattr(self, name)}: must be at least 0")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,17 +100,54 @@ class Run:
         return tuple(name for name in embeddings.NAMES if name != "fdist" or self.multi_label)
 
     @functools.cached_property
+    def labelled(self) -> dict[str, tuple[int, int | None]]:
+        """{tag: (excerpts, artists) with it as their label}, of those trained on.
+
+        With folds, the most that a fold's model was trained on. Artists are None where the data set
+        does not know them. Empty of an older run, which did not record it.
+        """
+        models = self.predictions.labels
+        if not models:
+            return {}
+        excerpts = np.max([model.excerpts for model in models], axis=0).tolist()
+        known = [model.artists for model in models if model.artists is not None]
+        artists = np.max(known, axis=0).tolist() if known else [None] * len(excerpts)
+        return dict(zip(self.predictions.tags, zip(excerpts, artists, strict=True), strict=True))
+
+    @functools.cached_property
     def untrained(self) -> tuple[str, ...]:
-        """Tags that some model was not trained on, see `TrainedConfig`; none of an older run.
+        """Tags that the model was not trained on, see `TrainedConfig`; none of an older run.
 
         They have no direction in an embedding that is of the classifier's units, fw and fc.
         """
-        known = np.ones(len(self.predictions.tags), dtype=bool)
-        for labels in self.predictions.labels:
-            known &= labels.excerpts >= self.trained.least_labels
-            if labels.artists is not None:
-                known &= labels.artists >= self.trained.least_artists
-        return tuple(np.array(self.predictions.tags, dtype=object)[~known])
+        least, unknown = self.trained, self._unknown_to_their_folds()
+        return tuple(
+            tag
+            for tag, (excerpts, artists) in self.labelled.items()
+            if tag in unknown
+            or excerpts < least.least_labels
+            or (artists is not None and artists < least.least_artists)
+        )
+
+    def _unknown_to_their_folds(self) -> set[str]:
+        """Tags of which no model that predicts excerpts with them was trained on enough."""
+        models = self.predictions.labels
+        if len(models) < 2:
+            return set()
+        predicted = np.zeros((len(models), len(self.predictions.tags)), dtype=bool)
+        for fold in range(len(models)):
+            of_fold = self._parts == f"fold_{fold}"
+            of_fold |= np.char.startswith(self._parts, f"fold_{fold}_")
+            rows = embeddings.Rows(self.predictions.occurrences, np.flatnonzero(of_fold))
+            for chunk in embeddings.chunks_of(rows):
+                predicted[fold] |= np.asarray(chunk).any(axis=0)
+        enough = np.array([model.excerpts >= self.trained.least_labels for model in models])
+        unknown = predicted.any(axis=0) & ~(predicted & enough).any(axis=0)
+        return {
+            tag
+            for tag, is_unknown in zip(self.predictions.tags, unknown, strict=True)
+            if is_unknown
+        }
 
     @functools.cached_property
     def counts(self) -> dict[str, tuple[int, int | None]]:
@@ -249,6 +293,7 @@ class Run:
         predicted = dataclasses.replace(
             self.predictions,
             occurrences=np.concatenate([self.predictions.occurrences[:, kept], new], axis=1),
+            labels=(),  # Of embeddings that cannot have new tags.
         )
         return dataclasses.replace(
             self,

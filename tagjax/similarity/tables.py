@@ -1,9 +1,9 @@
 """Similarity and embedding files, in the form of the authors' release.
 
-A similarity is a square CSV table whose first column (header empty or `tag`) and header
-name the tags, with rows and columns in any order; a tag without data has an empty (NaN) row or
-column. An embedding is a CSV table with a column a tag and no index. Either may be packed
-(`fc_tag_embedding.csv.zip`). Both are what `pandas.read_csv` reads, with `index_col=0` for a
+A similarity is a square CSV table. Its header and its first column (whose header is empty or
+`tag`) name the tags. Rows and columns come in any order. A tag without data has an empty (NaN) row
+or column. An embedding is a CSV table with one column for each tag and no index. Either file may be
+packed (`fc_tag_embedding.csv.zip`). `pandas.read_csv` reads both, with `index_col=0` for a
 similarity.
 """
 
@@ -25,33 +25,32 @@ from tagjax.similarity.matrix import Similarity
 from tagjax.vocabulary import tags as names_of
 from tagjax.vocabulary.vocabulary import Vocabulary
 
-TOLERANCE = 1e-4  # of symmetry and range: well above float32's rounding, well below a mistake
+TOLERANCE = 1e-4  # for symmetry and range: well above float32's rounding, well below a mistake
 
-_ABSENT = {"", "nan", "na", "n/a", "null", "none", "#n/a", "<na>"}  # what pandas takes for NaN
+_ABSENT = {"", "nan", "na", "n/a", "null", "none", "#n/a", "<na>"}  # what pandas reads as NaN
 _BLOCK = 512  # rows checked at a time
 
 
 def read_similarity(
     path: PathLike, systems: Sequence[str] | None = None, progress: Progress = silently
 ) -> Similarity:
-    """Reads a similarity CSV file; its tags are in the order of its rows.
+    """Reads a similarity CSV file; the tags are in the order of the rows.
 
-    A row's name may have lost the non-ASCII letters that its column's has, or the other way
-    round: the column's is taken. A tag without any number in its row, or in its column (but for
-    itself), has no data: all its similarities are NaN.
+    The name of a row may lack non-ASCII letters that the name of its column has, or the other way
+    round. The column's name counts. A tag has no data if its row or its column has no number
+    except on the diagonal; all its similarities are then NaN.
 
     The file does not say what its tags are: see `Vocabulary.guess`.
 
     Args:
-      path: the file; a zip, gzip, xz or bzip2 of it too, whatever its name.
-      systems: prefixes of the tag systems, or none at all if the tags have no prefixes; None:
-        guessed.
-      progress: gets the rows.
+      path: the file, which may be packed with zip, gzip, xz or bzip2, whatever its name.
+      systems: prefixes of the tag systems; empty if the tags have no prefixes; None to guess them.
+      progress: passes on the rows.
 
     Raises:
-      InputError: no such file, not UTF-8, not square, a tag that occurs twice or only among
-        rows or columns, a cell that is no finite number (or empty where the tag has data),
-        a similarity out of [-1, 1], or a matrix that is not symmetric (either to 1e-4); a tag of
+      InputError: there is no such file; it is not UTF-8 or not square; a tag occurs twice, or only
+        among rows or columns; a cell is not a finite number, or is empty although the tag has
+        data; a similarity is outside [-1, 1] or not symmetric (both to 1e-4); or a tag belongs to
         none of the systems.
     """
     tags, matrix = _read_matrix(path, progress)
@@ -59,7 +58,7 @@ def read_similarity(
 
 
 def _vocabulary(tags: Sequence[str], systems: Sequence[str] | None) -> Vocabulary:
-    """Of a file's tags: the one place where it is guessed what they are."""
+    """The vocabulary of a file's tags; only here is it guessed."""
     guessed = Vocabulary.guess(tags)
     return guessed if systems is None else guessed.regrouped(systems)
 
@@ -98,7 +97,7 @@ def _read_matrix(
 
 
 def write_similarity(path: PathLike, similarity: Similarity, progress: Progress = silently) -> None:
-    """Writes a similarity CSV file, numbers to their last digit and NaN as an empty cell."""
+    """Writes a similarity CSV file, with all digits of the numbers and empty cells for NaN."""
     rows = zip(similarity.tags, similarity.matrix, strict=True)
     with _writer(path) as writer:
         writer.writerow(["", *similarity.tags])
@@ -110,22 +109,23 @@ def write_similarity(path: PathLike, similarity: Similarity, progress: Progress 
 def read_similarities(
     folder: PathLike, systems: Sequence[str] | None = None, progress: Progress = silently
 ) -> dict[str, Similarity]:
-    """Reads whichever of `{fw,fc,fm,fdist}_tag_similarity.csv` a folder holds.
+    """Reads all similarities `{fw,fc,fm,fdist}_tag_similarity.csv` of a folder.
 
-    Where it holds `{..}_tag_embedding.csv` instead, that embedding's cosine similarity is
-    computed. Files may be zipped. A tag that lost its non-ASCII letters in one file has the name
-    that it has in the first.
+    If the folder has `{..}_tag_embedding.csv` instead, this computes the cosine similarity of that
+    embedding. Files may be packed. If a tag has lost non-ASCII letters in one of the files, it gets
+    the name that it has in the first file.
 
     Args:
-      folder: to look in.
+      folder: the folder.
       systems: as in `read_similarity`.
-      progress: gets the rows of each file.
+      progress: passes on the rows of each file.
 
     Returns:
-      {embedding: similarity}, in that order, all of the first one's vocabulary.
+      {embedding: similarity}, in that order, all with the vocabulary of the first one.
 
     Raises:
-      InputError: none is there, one is faulty, or their tags differ; a tag of none of the systems.
+      InputError: there is no such file, a file is faulty, the tags of the files differ, or a tag
+        belongs to none of the systems.
     """
     folder = pathlib.Path(folder)
     present = {name: path for name in embeddings.NAMES if (path := _present(folder, name))}
@@ -153,7 +153,7 @@ def read_similarities(
 
 
 def _nothing_in(folder: pathlib.Path) -> InputError:
-    """Says what a folder without similarities lacks."""
+    """The error for a folder without similarities; it names the files that are expected."""
     paths = [similarity_path(folder, name).name for name in embeddings.NAMES]
     if not folder.is_dir():
         what = "not a folder" if folder.exists() else "no such folder"
@@ -164,7 +164,7 @@ def _nothing_in(folder: pathlib.Path) -> InputError:
 
 
 def _present(folder: pathlib.Path, name: str) -> pathlib.Path | None:
-    """The file that has a similarity, or else the embedding to compute it from."""
+    """The file with a similarity, or else with the embedding to compute it from."""
     for path in (similarity_path(folder, name), embedding_path(folder, name)):
         for suffix in ("", *SUFFIXES):
             packed = path.with_name(f"{path.name}{suffix}")
@@ -174,26 +174,26 @@ def _present(folder: pathlib.Path, name: str) -> pathlib.Path | None:
 
 
 def similarity_path(folder: PathLike, embedding: str) -> pathlib.Path:
-    """Where a folder has the similarity of `fw`, `fc`, `fm` or `fdist`."""
+    """Path of the similarity of `fw`, `fc`, `fm` or `fdist` in a folder."""
     return pathlib.Path(folder) / f"{embedding}_tag_similarity.csv"
 
 
 def embedding_path(folder: PathLike, embedding: str) -> pathlib.Path:
-    """Where a folder has the embedding `fw`, `fc`, `fm` or `fdist`."""
+    """Path of the embedding `fw`, `fc`, `fm` or `fdist` in a folder."""
     return pathlib.Path(folder) / f"{embedding}_tag_embedding.csv"
 
 
 def read_embedding(
     path: PathLike, progress: Progress = silently
 ) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
-    """Reads an embedding CSV file (or a packed one); `progress` gets its rows.
+    """Reads an embedding CSV file, which may be packed; `progress` passes on its rows.
 
     Returns:
-      The tags, and their vectors: float64 [D, N], a column a tag; empty cells are NaN.
+      The tags and their vectors, float64 [D, N], one column for each tag; empty cells are NaN.
 
     Raises:
-      InputError: no such file, not UTF-8, no row, a tag that occurs twice, or a cell that is
-        no finite number.
+      InputError: there is no such file, it is not UTF-8 or has no row, a tag occurs twice, or a
+        cell is not a finite number.
     """
     with open_rows(path) as rows:
         header = _header(path, rows)
@@ -217,12 +217,12 @@ def write_embedding(
 
     Args:
       path: the file.
-      tags: N names.
-      embedding: [D, N]; float32 values are written to the digits that float32 has.
-      max_rows: if D is larger, only so many rows, drawn by `seed`, in their order (the
-        release keeps 20,000 of f_c).
-      seed: of that draw.
-      progress: gets the rows.
+      tags: the N tags.
+      embedding: [D, N]; float32 values are written with the digits that float32 has.
+      max_rows: the largest number of rows; if D is larger, this many are drawn and written in
+        their order (the release keeps 20,000 of f_c).
+      seed: seed of that draw.
+      progress: passes on the rows.
     """
     if embedding.ndim != 2 or embedding.shape[1] != len(tags):
         raise ValueError(f"{len(tags)} tags but an embedding {embedding.shape}")
@@ -267,29 +267,29 @@ def _check_names(path: PathLike, names: Sequence[str], lines: Sequence[int] | No
 
 
 def _respelt(names: Sequence[str], onto: Sequence[str]) -> list[str]:
-    """Names as others spell them, where they differ by lost non-ASCII letters only."""
+    """The names as `onto` spells them, where only lost non-ASCII letters differ."""
     known = set(onto)
     if known.issuperset(names):
         return list(names)
-    mine = set(names)
+    distinct = set(names)
     spelt: dict[str, set[str]] = {}
-    for name in known - mine:
+    for name in known - distinct:
         for spelling in names_of.spellings(name):
             spelt.setdefault(spelling, set()).add(name)
     found = []
     for name in names:
         fitting: set[str] = set()
         if name not in known:
-            fitting = set().union(*(spelt.get(one, ()) for one in names_of.spellings(name)))
+            fitting = set().union(*(spelt.get(text, ()) for text in names_of.spellings(name)))
         found.append(fitting.pop() if len(fitting) == 1 else name)
-    return found if len(set(found)) == len(mine) else list(names)
+    return found if len(set(found)) == len(distinct) else list(names)
 
 
 def _numbers(
     path: PathLike, line: int, header: Sequence[str], cells: Sequence[str]
 ) -> npt.NDArray[np.float64]:
     text = "".join(cells)
-    if text.isascii() and "_" not in text:  # Else `float` would take more than is a number.
+    if text.isascii() and "_" not in text:  # `float` would accept more than plain numbers.
         with contextlib.suppress(ValueError):
             values = np.array([float(cell) if cell else math.nan for cell in cells])
             if not np.isinf(values).any():
@@ -304,7 +304,10 @@ def _numbers(
 
 
 def _empty_without_data(matrix: npt.NDArray[np.float64]) -> None:
-    """Makes the row and column of each tag NaN that has no number but its own in either."""
+    """Sets row and column of each tag without data to NaN.
+
+    A tag has no data if its row or its column has no number except on the diagonal.
+    """
     absent = np.isnan(matrix)
     np.fill_diagonal(absent, True)
     alone = len(matrix) == 1
@@ -332,7 +335,7 @@ def _check_matrix(
                 )
             if beyond[i, j]:
                 raise InputError(
-                    f"{at}: {block[i, j]} of {tags[i]!r} and {tags[j]!r} is no cosine "
+                    f"{at}: {block[i, j]} of {tags[i]!r} and {tags[j]!r} is not a cosine "
                     "similarity; give one from -1 to 1"
                 )
             raise InputError(

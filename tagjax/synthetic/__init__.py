@@ -1,4 +1,4 @@
-"""Procedural music with a planted two-level style system and two tag systems over it."""
+"""Procedural music with two levels of styles and two tag systems, whose truth is known."""
 
 from tagjax.synthetic.artists import ArtistSound, artist_sound
 from tagjax.synthetic.catalogue import (

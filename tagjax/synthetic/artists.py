@@ -1,4 +1,4 @@
-"""What distinguishes the artists of the synthetic music: the mean spectrum, not the style."""
+"""The sound of each artist of the synthetic music: it changes the spectrum, not the style."""
 
 import dataclasses
 
@@ -7,22 +7,22 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class ArtistSound:
-    """What an artist does to the mean spectrum, whatever the style.
+    """How an artist changes the mean spectrum, in any style.
 
     Attributes:
-      tilt: dB an octave, around 1 kHz.
-      bells: (centre Hz, dB, width in octaves) of the equaliser.
-      brightness: added to the roll-off exponents of bass, chords and lead.
-      levels: dB of kick, snare, hat, bass, chords, lead.
-      ride: dB by which the level of each instrument wanders through a track.
-      loudness: dB of the whole.
-      drive: dB by which the whole is driven into saturation.
-      hiss: dB of the noise floor, relative to full scale.
-      room: seconds that notes and drums ring on.
+      tilt: slope of the spectrum around 1 kHz, dB per octave.
+      bells: (centre in Hz, dB, width in octaves) of each bell of the equaliser.
+      brightness: numbers that are added to the roll-off exponents of bass, chords and lead.
+      levels: levels of kick, snare, hat, bass, chords and lead, dB.
+      ride: range in which the level of each instrument wanders through a track, dB.
+      loudness: level of the mix, dB.
+      drive: gain that drives the mix into saturation, dB.
+      hiss: level of the noise floor relative to full scale, dB.
+      room: seconds for which notes and drums ring on.
       key: semitones above C.
-      register: semitones added to chords and lead.
+      register: semitones by which chords and lead are shifted.
       drum_pitch: factor on the frequencies of the drums.
-      tempo: 0..1, place in the style's tempo range.
+      tempo: place in the style's tempo range, from 0 to 1.
     """
 
     tilt: float
@@ -41,7 +41,7 @@ class ArtistSound:
 
 
 def artist_sound(seed: int) -> ArtistSound:
-    """Draws the sound of one artist, a pure function of the seed."""
+    """Draws the sound of an artist; the same seed gives the same sound."""
     rng = np.random.default_rng([seed, 0x50])
     bells = tuple(
         (float(80 * 2 ** rng.uniform(0, 6.5)), float(rng.uniform(-14, 14)), float(width))

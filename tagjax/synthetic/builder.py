@@ -1,4 +1,4 @@
-"""The synthetic music as a data set: catalogues to a manifest, a manifest to rendered excerpts."""
+"""The synthetic music as a data set: from catalogues over a manifest to rendered excerpts."""
 
 import dataclasses
 import functools
@@ -25,15 +25,15 @@ class SyntheticSplitConfig(tfds.core.BuilderConfig):
     """An experiment on the catalogues of a `SyntheticConfig`."""
 
     experiment: str = ""
-    """`taxonomy`, `deduplication` or `translation`; the name of the config if it is empty."""
+    """`taxonomy`, `deduplication` or `translation`; if empty, the name of the config counts."""
     catalogue: synthetic.SyntheticConfig = synthetic.SyntheticConfig()
     sampling: SamplingConfig = SAMPLING
     systems: tuple[tuple[str, str], ...] = (("a", ""),)
-    """(system of the catalogue, prefix of its tags) of those that take part."""
+    """Pairs (system of the catalogue, prefix of its tags), one for each system that takes part."""
 
 
 class SyntheticBuilder(builder.ManifestBuilder, skip_registration=True):
-    """Renders the excerpts; nothing is read or downloaded."""
+    """Renders the excerpts; it reads and downloads nothing."""
 
     name = "synthetic_split"
     BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS' own form)
@@ -49,7 +49,7 @@ class SyntheticBuilder(builder.ManifestBuilder, skip_registration=True):
     ]
 
     def source(self) -> ExcerptSource:
-        """Annotations of the systems to a manifest, as `launch.split` makes one."""
+        """Makes a manifest from the annotations of the systems, as `launch.split` does."""
         config = self.builder_config
         experiment = config.experiment or config.name
         music = synthetic.make_catalogue(config.catalogue)
@@ -72,13 +72,13 @@ def build(
     config: str | SyntheticSplitConfig = "translation",
     progress: Progress = silently,
 ) -> Dataset:
-    """Renders the synthetic music of an experiment as a data set, or finds it built.
+    """Renders the synthetic music of an experiment as a data set, unless it is built already.
 
     The result is what `python -m launch.build --dataset=synthetic_split/CONFIG` makes.
 
     Args:
       data_dir: TFDS' folder of data sets.
-      config: `taxonomy`, `deduplication` or `translation`; or one of your own.
+      config: `taxonomy`, `deduplication`, `translation`, or your own config.
       progress: passes on the excerpts of each part.
 
     Raises:
@@ -88,7 +88,7 @@ def build(
 
 
 def _annotations(music: synthetic.Catalogue, system: str, prefix: str) -> annotations.Catalogue:
-    """What one tag system says of the tracks."""
+    """The annotations of the tracks in one tag system."""
     rows = music.annotations[system]
     return annotations.Catalogue(
         prefix,
@@ -107,9 +107,9 @@ def _tracks(music: synthetic.Catalogue) -> annotations.Tracks:
 def _planted_truth(
     music: synthetic.Catalogue, prefixes: dict[str, str], experiment: str
 ) -> truths.Truth:
-    """What is known of the tags as they are planted, for an experiment.
+    """The planted truth about the tags of an experiment.
 
-    The halves of a deduplication are no planted truth: the manifest knows them.
+    The halves of a deduplication are not planted: the manifest knows them.
     """
     rows: dict[str, list[tuple[str, ...]]] = {}
     if experiment != "deduplication":

@@ -1,9 +1,9 @@
 """Two annotated catalogues of synthetic tracks, with the truth about both tag systems.
 
-Artists have a sound and a palette of styles mostly of one genre, and belong to catalogue A,
-B or both by chance; albums are annotated as a whole. The systems name the same concepts
-differently, and what is planted between them is known: a broader and a narrower tag,
-duplicates, a tag with two senses, a name with two meanings. Tags carry no system prefix.
+Each artist has a sound and a palette of styles, mostly of one genre, and belongs by chance to
+catalogue A, to B or to both. Albums are annotated as a whole. The two systems have different names
+for the same concepts. The planted relations between them are known: a broader and a narrower tag,
+duplicates, a tag with two senses, a name with two meanings. Tags have no system prefix.
 """
 
 import dataclasses
@@ -32,16 +32,16 @@ class SyntheticConfig:
     """How the catalogues are drawn.
 
     Attributes:
-      seed: everything follows from it.
+      seed: seed of everything random.
       tracks: number of tracks of both catalogues together.
-      album_tracks: most tracks of an album, uniform from 1.
-      artist_albums: most albums of an artist, uniform from 1.
+      album_tracks: largest number of tracks of an album, which is uniform from 1 on.
+      artist_albums: largest number of albums of an artist, which is uniform from 1 on.
       palette: probabilities that an artist plays 1, 2, 3 styles.
       faithful: probability that a further style of a palette is of the artist's home genre.
-      both: share of artists in both catalogues; the others are split evenly.
-      wrong: probability that an album's annotation carries a wrong style of its genre.
+      both: share of artists in both catalogues; each has half of the others.
+      wrong: probability that an album's annotation has a wrong style of its genre.
       popularity: ratio of the most to the least popular style.
-      duration: shortest and longest track in seconds.
+      duration: lengths of the shortest and the longest track, seconds.
     """
 
     seed: int = 1
@@ -56,9 +56,9 @@ class SyntheticConfig:
     duration: tuple[float, float] = (60.0, 180.0)
 
     def __post_init__(self) -> None:
-        """Raises InputError for a value that cannot be drawn with."""
+        """Raises InputError for an impossible value."""
         low, high = self.duration
-        wanted = {
+        conditions = {
             "tracks must be at least 1": self.tracks >= 1,
             "album_tracks and artist_albums must be at least 1": (
                 min(self.album_tracks, self.artist_albums) >= 1
@@ -74,14 +74,14 @@ class SyntheticConfig:
             "popularity must be at least 1": self.popularity >= 1,
             "duration must be (shortest, longest) in seconds": 0 < low <= high,
         }
-        for message, good in wanted.items():
-            if not good:
+        for message, holds in conditions.items():
+            if not holds:
                 raise InputError(f"SyntheticConfig: {message}")
 
 
 @dataclasses.dataclass(frozen=True)
 class Track:
-    """A track; `concept` (the style played) is the truth and no input to any method."""
+    """A track; `concept` is the style that is played. It is the truth, which no method may use."""
 
     track_id: str
     artist_id: str
@@ -105,13 +105,13 @@ class Annotation:
 
 @dataclasses.dataclass(frozen=True)
 class Catalogue:
-    """Tracks, annotations and truth; `a` and `b` are the systems.
+    """Tracks, annotations and truth; the systems are `a` and `b`.
 
     Attributes:
-      config: what it was made from.
-      tracks: all tracks, in order of their id.
+      config: the config from which it was made.
+      tracks: all tracks, in the order of their ids.
       annotations: {system: annotations}; a track may be in one or both.
-      taxonomy: {system: (style, genre) pairs}, several genres for a style with two parents.
+      taxonomy: {system: (style, genre) pairs}; a style with two parents has two pairs.
       translation: (source B tag, target A tag, relation of the source to the target).
       duplicates: (system, tag, duplicate).
       oddities: (what, system, tag, senses); senses are concepts joined by `|`.
@@ -126,10 +126,10 @@ class Catalogue:
     oddities: tuple[tuple[str, str, str, str], ...]
 
     def track(self, track_id: str) -> Track:
-        """The track of an id.
+        """The track with an id.
 
         Raises:
-          InputError: there is none.
+          InputError: there is no such track.
         """
         number = track_id.removeprefix("s")
         index = int(number) if number.isascii() and number.isdigit() else -1
@@ -163,7 +163,7 @@ def _album_tags(
 
 
 def _popularity(config: SyntheticConfig) -> np.ndarray:
-    """Chances of the styles as artists' favourites; those with two names are among the top."""
+    """Probability of each style as a favourite; styles with two names are the most likely."""
     places = np.random.default_rng([config.seed, 0xA0]).permutation(len(STYLES)) / len(STYLES)
     for place, concept in enumerate(STYLES):
         if any(len(STYLE_TAGS[system][concept]) == 2 for system in SYSTEMS):
@@ -187,7 +187,7 @@ def _palette(config: SyntheticConfig, chances: np.ndarray, rng: np.random.Genera
 
 @functools.lru_cache(maxsize=4)
 def make_catalogue(config: SyntheticConfig) -> Catalogue:
-    """Draws both catalogues, a pure function of the config (results are kept)."""
+    """Draws both catalogues; the same config gives the same ones (results are cached)."""
     tracks: list[Track] = []
     annotations: dict[str, list[Annotation]] = {system: [] for system in SYSTEMS}
     chances = _popularity(config)
@@ -206,7 +206,7 @@ def make_catalogue(config: SyntheticConfig) -> Catalogue:
         for _ in range(1 + int(rng.integers(config.artist_albums))):
             size = 1 + int(rng.integers(config.album_tracks))
             size = min(size, config.tracks - len(tracks))
-            made = [
+            album_tracks = [
                 Track(
                     track_id=f"s{len(tracks) + place:05d}",
                     artist_id=artist_id,
@@ -219,16 +219,16 @@ def make_catalogue(config: SyntheticConfig) -> Catalogue:
                 )
                 for place in range(size)
             ]
-            if not made:
+            if not album_tracks:
                 break
-            tracks += made
+            tracks += album_tracks
             album += 1
             wrong = bool(rng.uniform() < config.wrong)
             for system in systems:
-                tags = _album_tags(system, (track.concept for track in made), wrong, rng)
+                tags = _album_tags(system, (track.concept for track in album_tracks), wrong, rng)
                 annotations[system] += [
                     Annotation(track.track_id, track.artist_id, track.album_id, tags)
-                    for track in made
+                    for track in album_tracks
                 ]
     return Catalogue(
         config=config,
@@ -244,19 +244,19 @@ def make_catalogue(config: SyntheticConfig) -> Catalogue:
 def render_excerpt(
     source: SyntheticConfig | Catalogue, track_id: str, seg_start: float, seg_duration: float
 ) -> np.ndarray:
-    """Renders an excerpt of a catalogue's track, from its concept and never from its tags.
+    """Renders an excerpt of a track, from its concept and never from its tags.
 
     Args:
       source: the catalogue, or the config that makes it.
       track_id: one of its tracks.
       seg_start: seconds from the track's start.
-      seg_duration: seconds; cut at the track's end.
+      seg_duration: seconds; the excerpt ends with the track at the latest.
 
     Returns:
       Mono audio, float32 [n] at 22,050 Hz, within [-1, 1].
 
     Raises:
-      InputError: no such track, or the excerpt starts outside it or is empty.
+      InputError: there is no such track, or the excerpt starts outside it or is empty.
     """
     catalogue = make_catalogue(source) if isinstance(source, SyntheticConfig) else source
     track = catalogue.track(track_id)

@@ -1,9 +1,9 @@
 """Sound of the synthetic tracks: a track is a pure function of time.
 
-Every bar's notes follow from (seed, bar) alone and every note's samples from its pitch,
-length and the artist, so any excerpt can be rendered by itself and equals the slice of the
-whole. Notes are single-cycle tables read at the note's frequency; the artist's equaliser
-acts on the partials and on the drum samples, never on the mix.
+The notes of a bar follow from (seed, bar) alone. The samples of a note follow from its pitch and
+length and from the artist. So any excerpt can be rendered by itself, and equals that slice of the
+whole track. A note reads a table of one period at the note's frequency. The artist's equaliser acts
+on the partials and on the drum samples, never on the mix.
 """
 
 import functools
@@ -18,9 +18,9 @@ from tagjax.synthetic.styles import Style, Voice
 
 SAMPLE_RATE = 22050
 _TABLE = 4096
-_LONGEST = 6.0  # seconds, of a note
+_LONGEST = 6.0  # seconds of the longest note
 _RAMP = np.arange(8 * SAMPLE_RATE, dtype=np.float64)  # samples of the longest note and tail
-_STRUM = 0.022  # seconds between the strings
+_STRUM = 0.022  # seconds between two strings
 _DRUMS = ("kick", "snare", "hat")
 _TONAL = ("bass", "chords", "lead")
 _LOWEST = {"bass": 28, "chords": 52, "lead": 64}  # MIDI pitch of the key note, C
@@ -30,7 +30,7 @@ _BASS_STEPS = {"r": 0, "t": 2, "f": 4, "o": 7}
 
 
 class Event(NamedTuple):
-    """One note or hit: onset in samples from the track's start, linear gain."""
+    """A note or a hit. The onset is in samples from the track's start; the gain is linear."""
 
     onset: int
     layer: str
@@ -40,7 +40,7 @@ class Event(NamedTuple):
 
 
 def equaliser(sound: ArtistSound, frequency: np.ndarray) -> np.ndarray:
-    """Linear gain of the artist's equaliser, float64, at frequencies in Hz."""
+    """Linear gain, float64, of the artist's equaliser at frequencies in Hz."""
     octave = np.log2(np.maximum(frequency, 20.0) / 1000)
     decibel = np.clip(sound.tilt * octave, -18, 18)
     for centre, height, width in sound.bells:
@@ -49,12 +49,12 @@ def equaliser(sound: ArtistSound, frequency: np.ndarray) -> np.ndarray:
 
 
 def _tail(sound: ArtistSound) -> int:
-    """Samples that a note rings on after its end."""
+    """Number of samples for which a note rings on after its end."""
     return int(4 * sound.room * SAMPLE_RATE)
 
 
 def _cycle(amplitude: np.ndarray) -> np.ndarray:
-    """One period, float32 [4096], of partials 1.. with the given amplitudes."""
+    """One period, float32 [4096], of the partials from the first on, with these amplitudes."""
     spectrum = np.zeros(_TABLE // 2 + 1, np.complex128)
     phase = (np.arange(len(amplitude)) ** 2) * 2.4  # spreads the peaks
     spectrum[1 : len(amplitude) + 1] = amplitude * np.exp(1j * phase) * _TABLE / 2
@@ -99,7 +99,7 @@ def _note(layer: str, voice: Voice, sound: ArtistSound, pitch: int, samples: int
 
 @functools.lru_cache(maxsize=64)
 def _drums(sound: ArtistSound) -> dict[str, np.ndarray]:
-    """The artist's drum samples, float32 each."""
+    """The artist's drum sounds, float32 arrays."""
     rng = np.random.default_rng(7)
     time = np.arange(8192) / SAMPLE_RATE
     noise = rng.standard_normal(8192)
@@ -130,7 +130,7 @@ def _hiss(sound: ArtistSound) -> np.ndarray:
 
 
 class _Track(NamedTuple):
-    """What stays the same through a track: choices among the style's alternatives."""
+    """The choices among the style's alternatives, which stay the same through a track."""
 
     style: Style
     sound: ArtistSound
@@ -154,14 +154,14 @@ class _Track(NamedTuple):
         return cls(style, sound, seed, 15 / tempo, patterns, progression)
 
     def seconds(self, step: float) -> float:
-        """Time of a step counted from the track's start, swung."""
+        """Time of a step, which is counted from the track's start, with swing."""
         beat, fraction = divmod(step / 4, 1)
         late = 0.5 + self.style.swing / 6
         swung = fraction * 2 * late if fraction < 0.5 else late + (fraction - 0.5) * 2 * (1 - late)
         return (beat + swung) * 4 * self.step
 
     def pitch(self, layer: str, degree: int) -> int:
-        """MIDI pitch of a scale degree, any integer, in the layer's register."""
+        """MIDI pitch of a scale degree (any integer) in the layer's register."""
         octave, place = divmod(degree, len(self.style.scale))
         key = self.sound.key
         key = (key + 6) % 12 - 6 if layer == "bass" else key + self.sound.register
@@ -173,13 +173,13 @@ class _Track(NamedTuple):
         return voices[layer]
 
     def held(self, layer: str) -> int:
-        """Samples that a note of the layer is held."""
+        """Number of samples for which a note of the layer is held."""
         voice = self.voice(layer)
         seconds = voice.length * (self.step if voice.length_steps else 1)
         return int(min(seconds, _LONGEST) * SAMPLE_RATE)
 
     def events(self, bar: int) -> Iterator[Event]:
-        """The notes that start in a bar, a function of (seed, bar)."""
+        """The notes that start in a bar; they depend on (seed, bar) alone."""
         rng = np.random.default_rng([self.seed, bar])
         style, steps = self.style, self.style.steps
         root = self.progression[(bar // style.bars_per_chord) % len(self.progression)]
@@ -231,7 +231,7 @@ class _Track(NamedTuple):
 
 
 def _ride(track: _Track, nodes: dict[int, np.ndarray], event: Event) -> float:
-    """Gain at an event's onset: levels wander between a random node every three seconds."""
+    """Gain at an event's onset; levels wander from one random node to the next in 3 seconds."""
     place, fraction = divmod(event.onset / (3 * SAMPLE_RATE), 1)
     for node in (int(place), int(place) + 1):
         if node not in nodes:
@@ -262,15 +262,15 @@ def render(
     """Renders an excerpt of a track.
 
     Args:
-      style: how it is played.
-      sound: the artist's.
-      seed: the track's own; the same three always make the same track.
+      style: the style of the track.
+      sound: the sound of its artist.
+      seed: the seed of the track; the same style, sound and seed make the same track.
       start: seconds from the track's start, not negative.
       duration: seconds.
 
     Returns:
-      Mono audio, float32 [round(22050 * duration)], within [-1, 1]; equal to the slice of a
-      longer rendering to float rounding.
+      Mono audio, float32 [round(22050 * duration)], within [-1, 1]. Up to rounding it
+      equals this slice of a longer rendering.
     """
     track = _Track.make(style, sound, seed)
     first, samples = round(start * SAMPLE_RATE), round(duration * SAMPLE_RATE)

@@ -1,11 +1,11 @@
 """The two-level style system of the synthetic music: genres, and styles as their variations.
 
-A genre is a full set of parameters. A style is its genre with a few of them changed, most
-of them in time (rhythm, note lengths, swing, motion, modulation, envelopes) and not in the
-mean spectrum; a style with two parents takes its numbers between theirs. What moves the
-mean spectrum is left to the artists (`artists.ArtistSound`).
+A genre is a full set of parameters. A style is a genre in which a few parameters are changed.
+Most of these shape time (rhythm, note lengths, swing, motion, modulation, envelopes), not the
+mean spectrum. The numbers of a style with two parents lie between those of its parents. The mean
+spectrum is left to the artists (`artists.ArtistSound`).
 
-Patterns are strings, one character a step of the bar, four steps a beat:
+Patterns are strings with one character for each step of the bar. A beat has four steps:
   drums:  `x` hit, `o` soft hit, `?` hit by chance, `.` rest.
   bass:   `r` root, `t` third, `f` fifth, `o` octave, `w` the next walking note, `.` rest.
   chords, lead: `x` note(s), `?` by chance, `.` rest.
@@ -23,13 +23,13 @@ class Voice:
 
     Attributes:
       rolloff: harmonic h has amplitude h**-rolloff.
-      even: factor on the even harmonics.
+      even: factor for the even harmonics.
       attack: seconds from silence to full.
-      decay: seconds of the exponential decay; 0 sustains.
-      shine: seconds in which harmonics above the second die away; 0 keeps them.
-      fm: (ratio, index, seconds) of a decaying phase modulation; index 0 is none.
-      length: seconds or, if `length_steps`, steps that a note is held.
-      length_steps: the unit of `length`.
+      decay: time constant of the exponential decay, seconds; 0 means that the note sustains.
+      shine: seconds in which harmonics above the second die away; 0 means that they stay.
+      fm: (ratio, index, seconds) of a decaying phase modulation; index 0 means none.
+      length: how long a note is held, in seconds or steps.
+      length_steps: whether the unit of `length` is a step.
       glide: semitones below (negative) or above the pitch at which a note starts.
       vibrato: semitones of a 5.5 Hz vibrato.
     """
@@ -48,23 +48,23 @@ class Voice:
 
 @dataclasses.dataclass(frozen=True)
 class Style:
-    """How a kind of music is played; everything that does not depend on the artist.
+    """How a kind of music is played: all that does not depend on the artist.
 
     Attributes:
       genres: names of the parent genres, one or two.
-      tempo: beats a minute, lowest and highest.
-      steps: steps a bar; four make a beat.
-      swing: 0 straight, 1 triplets.
+      tempo: lowest and highest tempo, beats per minute.
+      steps: number of steps in a bar; four make a beat.
+      swing: 0 for straight time, 1 for triplets.
       kick, snare, hat: alternative patterns; a track keeps to one of each.
-      bass, chords, lead: alternative patterns, likewise.
+      bass, chords, lead: alternative patterns; a track keeps to one of each.
       scale: semitones of the scale.
-      progressions: scale degrees, one chord each, alternatives.
-      bars_per_chord: how long a chord lasts.
+      progressions: alternative sequences of chords, by their scale degrees.
+      bars_per_chord: number of bars that a chord lasts.
       voicing: scale steps above the root that make a chord.
-      motion: how chord notes enter: block, strum, up, down or updown (one a hit).
+      motion: how chord notes enter: block or strum; up, down or updown (one note for each hit).
       contour: the lead's way through the scale: up, down, zigzag or walk.
       bass_voice, chord_voice, lead_voice: the instruments.
-      modulation: (cycles a beat, depth 0..1, shape pump|sine|gate) of the tonal layers.
+      modulation: (cycles per beat, depth 0..1, shape pump|sine|gate) of the tonal layers.
     """
 
     genres: tuple[str, ...]
@@ -192,13 +192,13 @@ GENRES: dict[str, Style] = {
 
 
 def _vary(genre: str, **changes: Any) -> Style:
-    """The style of one parent: its genre with some parameters changed."""
+    """A style with one parent: its genre with some parameters changed."""
     return dataclasses.replace(GENRES[genre], **changes)
 
 
 def _blend(first: str, second: str, **changes: Any) -> Style:
-    """The style of two parents: tempo, swing and voices' numbers half way."""
-    one, other = GENRES[first], GENRES[second]
+    """A style with two parents: tempo, swing and the numbers of the voices lie half way."""
+    base, other = GENRES[first], GENRES[second]
 
     def middle(a: float, b: float) -> float:
         return (a + b) / 2
@@ -211,13 +211,13 @@ def _blend(first: str, second: str, **changes: Any) -> Style:
 
     mixed: dict[str, Any] = {
         "genres": (first, second),
-        "tempo": tuple(middle(a, b) for a, b in zip(one.tempo, other.tempo, strict=True)),
-        "swing": middle(one.swing, other.swing),
-        "bass_voice": voice(one.bass_voice, other.bass_voice),
-        "chord_voice": voice(one.chord_voice, other.chord_voice),
-        "lead_voice": voice(one.lead_voice, other.lead_voice),
+        "tempo": tuple(middle(a, b) for a, b in zip(base.tempo, other.tempo, strict=True)),
+        "swing": middle(base.swing, other.swing),
+        "bass_voice": voice(base.bass_voice, other.bass_voice),
+        "chord_voice": voice(base.chord_voice, other.chord_voice),
+        "lead_voice": voice(base.lead_voice, other.lead_voice),
     }
-    return dataclasses.replace(one, **(mixed | changes))
+    return dataclasses.replace(base, **(mixed | changes))
 
 
 def _voice(genre: str, layer: str, **changes: Any) -> Voice:

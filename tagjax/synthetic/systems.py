@@ -1,14 +1,14 @@
-"""The two tag systems over the synthetic styles, and what follows from them.
+"""The two tag systems of the synthetic styles, and the truth about them.
 
-Both name the same concepts (the keys of `STYLES`). All truth is derived from the two tables
-of names: what a tag means is a set of concepts, and tags relate as their sets do.
+Both systems name the same concepts (the keys of `STYLES`). All truth is derived from the two tables
+of names. A tag means a set of concepts, and two tags relate as their sets do.
 """
 
 from tagjax.synthetic.styles import GENRES, STYLES
 
 SYSTEMS = ("a", "b")
 
-# Tags of a concept: the first, or by coin toss an album one of two (planted duplicates).
+# The tags of a concept. If there are two (planted duplicates), a coin is tossed for each album.
 STYLE_TAGS: dict[str, dict[str, tuple[str, ...]]] = {
     "a": {
         "stamp": ("stamp",),
@@ -56,7 +56,7 @@ STYLE_TAGS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 
-# Genre tags of a parent genre; B has one name for A's kinetic and tideland.
+# The tag of each parent genre. B has one name for two genres of A, kinetic and tideland.
 GENRE_TAGS: dict[str, dict[str, str]] = {
     "a": {name: f"genre:{name}" for name in GENRES},
     "b": {
@@ -71,7 +71,7 @@ GENRE_TAGS: dict[str, dict[str, str]] = {
 
 
 def concepts_of(system: str) -> dict[str, frozenset[str]]:
-    """What each tag of a system means: {tag: concepts}, style tags and genre tags."""
+    """The meaning of each style tag and genre tag of a system: {tag: concepts}."""
     meaning: dict[str, set[str]] = {}
     for concept, tags in STYLE_TAGS[system].items():
         genres = (GENRE_TAGS[system][genre] for genre in STYLES[concept].genres)
@@ -92,10 +92,11 @@ def taxonomy_truth(system: str) -> tuple[tuple[str, str], ...]:
 
 
 def relation(source: frozenset[str], target: frozenset[str]) -> str | None:
-    """How a source tag's concepts relate to a target tag's; None if they share none.
+    """The relation of a source tag's concepts to a target tag's; None if they share no concept.
 
-    `exact` the same, `broad` all of the target's and more, `narrow` a part of the target's,
-    otherwise `close` where the Jaccard overlap is at least a half and `related` below.
+    `exact`: they are the same; `broad`: the source has all concepts of the target and more;
+    `narrow`: the source has a part of them. Otherwise, `close` if the Jaccard overlap is at least a
+    half, else `related`.
     """
     if not source & target:
         return None
@@ -109,7 +110,7 @@ def relation(source: frozenset[str], target: frozenset[str]) -> str | None:
 
 
 def translation_truth() -> tuple[tuple[str, str, str], ...]:
-    """(source B tag, target A tag, relation), styles to styles and genres to genres."""
+    """Rows (source B tag, target A tag, relation), from style to style or from genre to genre."""
     rows = []
     for source, heard in concepts_of("b").items():
         for target, meant in concepts_of("a").items():
@@ -120,7 +121,7 @@ def translation_truth() -> tuple[tuple[str, str, str], ...]:
 
 
 def duplicates_truth() -> tuple[tuple[str, str, str], ...]:
-    """(system, tag, duplicate) of every concept with two names in a system."""
+    """Rows (system, tag, duplicate), one for each concept with two names in a system."""
     return tuple(
         (system, tags[0], tags[1])
         for system in SYSTEMS
@@ -130,7 +131,7 @@ def duplicates_truth() -> tuple[tuple[str, str, str], ...]:
 
 
 def oddities_truth() -> tuple[tuple[str, str, str, str], ...]:
-    """(what, system, tag, senses): tags of unrelated sounds, names of two meanings."""
+    """Rows (what, system, tag, senses) of tags for unrelated sounds and names with two meanings."""
     rows = []
     meaning = {system: concepts_of(system) for system in SYSTEMS}
     for system in SYSTEMS:

@@ -1,12 +1,14 @@
-"""The paper's three tasks: from similarities (and truth) to metrics and lists.
+"""The paper's three tasks, which turn similarities and truth into metrics and lists.
 
     tasks.learn_taxonomy(similarity, truth)
     tasks.deduplicate(similarity, truth)
     tasks.translate(similarity, truth)
 
-each rank tags by one similarity; `tasks.evaluate` does so for several, as `launch.evaluate` does.
+Each function ranks tags by one similarity. `tasks.evaluate` does so for all similarities of a run,
+as `launch.evaluate` does.
 """
 
+from tagjax.tasks.background import Background
 from tagjax.tasks.deduplication import deduplicate
 from tagjax.tasks.evaluation import TASKS, Evaluation, check_answered, evaluate
 from tagjax.tasks.results import TaskConfig, TaskResult, TaskTable
@@ -15,6 +17,7 @@ from tagjax.tasks.translation import translate
 
 __all__ = [
     "TASKS",
+    "Background",
     "Evaluation",
     "TaskConfig",
     "TaskResult",

@@ -1,22 +1,22 @@
 """Tag deduplication (section 3.2, Table 3): find each tag's artificial duplicate.
 
-Every tag was split by artist into `_1` and `_2`. Queries are all tags, candidates all other
-tags of their tag system (of both halves), relevant the other half alone. Of several systems a
-tag's translation is so no error; `extra["among_all"]` has the metrics among the tags of all.
+Every tag was split by artist into `_1` and `_2`. All tags are queries. The candidates of a query
+are all other tags of its tag system, of both halves. Only the other half is relevant. With several
+systems, a tag's translation is therefore not an error; `extra["among_all"]` has the metrics among
+the tags of all systems.
 
-Two MAPs, which differ: with a single relevant candidate at rank r among the *other* tags,
-`map` is 1/r, what one would expect (and equal to `mrr`). The paper's printed MAP is that of a
-list which the tag itself opens as a first relevant hit, (1 + 2/(r + 1)) / 2; it is called
-`map_self_included` here, never falls below one half, and is only for comparison with
-Table 3. HR@k leaves the tag itself out in both.
+There are two MAPs. The single relevant candidate has rank r among the *other* tags, so `map` is
+1/r, as one would expect (it equals `mrr`). The paper prints the MAP of a list that starts with the
+tag itself as a first relevant hit, (1 + 2/(r + 1)) / 2. It is called `map_self_included` here,
+never falls below one half, and serves only the comparison with Table 3. HR@k leaves the tag itself
+out in both.
 
-Both halves of a tag are queries, as in the paper, and `ci95` takes them for two; they are like
+Both halves of a tag are queries, as in the paper, and `ci95` counts them as two. They are like
 each other, so Wilson's interval (`wilson95`) counts a pair once.
 
-Real duplicates come in two tables. `suspected` holds the most similar pairs that are not
-halves of one tag, the reason to run this task on a catalogue. `listed` says for known
-duplicates (`bossa nova`, `bossanova`) at which rank each finds the other, its own other half
-left out.
+Two tables show real duplicates. `suspected` has the most similar pairs that are not halves of one
+tag; it is the reason to run this task on a catalogue. `listed` says at which rank each of two known
+duplicates (`bossa nova`, `bossanova`) finds the other. A tag's other half is left out there.
 """
 
 from collections.abc import Sequence
@@ -37,17 +37,17 @@ def deduplicate(
     truth: Truth = Truth(),  # noqa: B008 (frozen)
     config: TaskConfig = TaskConfig(),  # noqa: B008 (frozen)
 ) -> TaskResult:
-    """Ranks all other tags of its system for every tag.
+    """Ranks, for every tag, all other tags of its system.
 
     Args:
-      similarity: of tags that were split in two halves; others have no duplicate, and are
-        unanswerable.
-      truth: its duplicates are pairs of tags known to mean the same, halves or whole tags.
-      config: see there.
+      similarity: similarity of tags that were split in two halves. Other tags have no duplicate,
+        so their queries are unanswerable.
+      truth: its duplicates are pairs of tags, halves or whole tags, that mean the same.
+      config: see `TaskConfig`.
 
     Returns:
-      Result with the tables `suspected` (tag, other, similarity: of the nearest of their
-      halves) and `listed` (tag, duplicate, rank, similarity).
+      Result with the tables `suspected` (tag, other, similarity of their nearest halves) and
+      `listed` (tag, duplicate, rank, similarity).
 
     >>> tags = ["rnb_1", "rnb_2", "r&b_1", "r&b_2"]
     >>> matrix = [[1, 0.9, 0.8, 0.7], [0.9, 1, 0.7, 0.7], [0.8, 0.7, 1, 0.9], [0.7, 0.7, 0.9, 1]]
@@ -80,7 +80,7 @@ def deduplicate(
 
 
 def _queries(vocabulary: Vocabulary, candidates: dict[str, np.ndarray]) -> list[ranking.Query]:
-    """A query a tag: its other half among the candidates of its system."""
+    """One query for each tag: its other half among the candidates of its system."""
     queries = []
     for place, (tag, system) in enumerate(zip(vocabulary.tags, vocabulary.system, strict=True)):
         other = vocabulary.partner(tag)
@@ -90,7 +90,7 @@ def _queries(vocabulary: Vocabulary, candidates: dict[str, np.ndarray]) -> list[
 
 
 def _left_out(ranked: ranking.Ranking) -> tuple[str, ...]:
-    """Says which tags have no other half."""
+    """A note about the tags that have no other half."""
     if not ranked.answered:
         return (
             "No tag was split in two (_1 and _2), so there is nothing to score (launch.split "
@@ -105,48 +105,51 @@ def _left_out(ranked: ranking.Ranking) -> tuple[str, ...]:
 
 
 def suspected(similarity: Similarity, pairs: int) -> TaskTable:
-    """The most similar pairs of tags of a system, halves taken together: `tag, other, similarity`.
+    """The most similar pairs of whole tags of one system: `tag, other, similarity`.
 
-    A pair's similarity is the highest of its (up to four) pairs of halves; ties go by name.
+    The similarity of a pair is the highest of its (up to four) pairs of halves. Pairs of the same
+    similarity are in the order of names.
     """
     vocabulary = similarity.vocabulary
     if not vocabulary.tags:
         return TaskTable(("tag", "other", "similarity"), ())
     names, group, sizes = np.unique(vocabulary.whole, return_inverse=True, return_counts=True)
     system = np.array([vocabulary.systems.index(system) for system in vocabulary.system])
-    # A pair of tags comes once for each pair of their halves.
+    # A pair of tags occurs once for each pair of their halves.
     count = pairs * int(sizes.max()) ** 2
     scores, pairs_of = _highest(similarity.matrix, group, system, count)
     best: dict[tuple[str, str], float] = {}
     for score, number in zip(scores.tolist(), pairs_of.tolist(), strict=True):
-        one, other = divmod(number, len(names))
-        pair = (str(names[one]), str(names[other]))
+        first, second = divmod(number, len(names))
+        pair = (str(names[first]), str(names[second]))
         best[pair] = max(best.get(pair, -np.inf), score)
     rows = sorted(((*pair, score) for pair, score in best.items()), key=lambda r: (-r[2], r[:2]))
     return TaskTable(("tag", "other", "similarity"), tuple(rows[:pairs]))
 
 
 def _highest(matrix, group, system, count: int):
-    """The highest cells above the diagonal, across groups and within a system.
+    """The highest cells above the diagonal whose tags have one system and different groups.
 
-    There are `count` of them, or fewer; ties go by pair of groups.
+    There are at most `count`. Cells of the same score are in the order of their pairs of groups.
 
     Returns:
-      Their scores, and their pairs of groups a < b as a * groups + b.
+      Their scores; and their pairs of groups a < b, as a * groups + b.
     """
     scores, pairs = np.empty(0), np.empty(0, dtype=np.int64)
     everything, groups = np.arange(len(matrix)), int(group.max()) + 1
     for start in range(0, len(matrix), _ROWS):
-        mine = everything[start : start + _ROWS]
+        rows = everything[start : start + _ROWS]
         block = matrix[start : start + _ROWS]
-        valid = (mine[:, None] < everything) & (group[mine][:, None] != group) & ~np.isnan(block)
-        valid &= system[mine][:, None] == system
+        valid = (rows[:, None] < everything) & (group[rows][:, None] != group) & ~np.isnan(block)
+        valid &= system[rows][:, None] == system
         if len(scores) == count:
             valid &= block >= scores.min()
         row, column = np.nonzero(valid)
-        one, other = group[mine[row]], group[column]
+        first, second = group[rows[row]], group[column]
         scores = np.concatenate([scores, block[row, column]])
-        pairs = np.concatenate([pairs, np.minimum(one, other) * groups + np.maximum(one, other)])
+        pairs = np.concatenate(
+            [pairs, np.minimum(first, second) * groups + np.maximum(first, second)]
+        )
         if len(scores) > count:
             limit = np.partition(scores, -count)[-count]
             above, tied = np.flatnonzero(scores > limit), np.flatnonzero(scores == limit)
@@ -167,7 +170,7 @@ def _summary(
 
 
 def _listed(similarity: Similarity, duplicates: Sequence[tuple[str, str]]):
-    """Ranks of known duplicates: extra values, tables and notes."""
+    """Ranks known duplicates; returns extra values, tables and notes."""
     if not duplicates:
         return {}, {}, ()
     vocabulary = similarity.vocabulary

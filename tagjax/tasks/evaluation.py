@@ -1,7 +1,7 @@
 """One task over several embeddings: from similarities and truth to results, as one value."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from tagjax.base.files import PathLike
 from tagjax.base.progress import Progress, silently
 from tagjax.similarity.matrix import Similarity
 from tagjax.tasks import paper
+from tagjax.tasks.background import Background
 from tagjax.tasks.deduplication import deduplicate
 from tagjax.tasks.results import TaskConfig, TaskResult, TaskTable, some
 from tagjax.tasks.taxonomy import learn_taxonomy
@@ -34,6 +35,7 @@ class Evaluation:
       config: choices of the task.
       printed: whether the paper's printed figures stand beside.
       notes: what a reader of the figures has to know, a sentence each.
+      background: what is known beside the similarities.
     """
 
     task: str
@@ -43,6 +45,7 @@ class Evaluation:
     config: TaskConfig
     printed: bool
     notes: tuple[str, ...]
+    background: Background = Background()
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -63,11 +66,13 @@ class Evaluation:
         """The content of `metrics.json`: {"task", "embeddings": {"fc": {"hr@1": {"mean", …}}}, …}.
 
         Beside `embeddings`: `systems` (the same by tag system), `unanswerable` (their number),
-        `extra` (what the task adds), and `notes`.
+        `extra` (what the task adds), and `notes`. Of a run also `accuracy` on what was held out:
+        {"mean", "ci95", "n", "wilson95", "chance", "commonest", "commonest_share"}.
         """
-        results = self.results
+        results, accuracy = self.results, self.background.accuracy
         return {
             "task": self.task,
+            **({} if accuracy is None else {"accuracy": dict(accuracy)}),
             "embeddings": {name: dict(result.metrics) for name, result in results.items()},
             "systems": {
                 name: {system: dict(metrics) for system, metrics in result.systems.items()}
@@ -86,7 +91,7 @@ def evaluate(
     truth: Truth = Truth(),  # noqa: B008 (frozen)
     config: TaskConfig = TaskConfig(),  # noqa: B008 (frozen)
     printed: bool = False,
-    notes: Sequence[str] = (),
+    background: Background = Background(),  # noqa: B008 (frozen)
     progress: Progress = silently,
 ) -> Evaluation:
     """Evaluates every embedding in one task.
@@ -100,7 +105,7 @@ def evaluate(
       config: see there.
       printed: whether the similarities are the authors' release, so that the paper's figures are
         shown beside.
-      notes: what is known of the similarities beforehand.
+      background: what is known beside the similarities, `Background.of(run)` of a run.
       progress: gets the names of the embeddings.
 
     Returns:
@@ -128,7 +133,7 @@ def evaluate(
         else:
             cooccurrence = similarities.get("fdist") if name != "fdist" else None
             result = translate(similarity, truth, config, cooccurrence)
-        results[name] = _with_missing(name, similarity, result)
+        results[name] = background.completed(_with_missing(name, similarity, result))
     found = [note for result in results.values() for note in result.notes]
     book = paper.NOTES[task] if printed else ()
     return Evaluation(
@@ -138,7 +143,8 @@ def evaluate(
         place(truth.taxonomy or discogs(), next(iter(similarities.values())).vocabulary),
         config,
         printed,
-        tuple(dict.fromkeys((*notes, *found, *book))),
+        tuple(dict.fromkeys((*background.notes, *found, *book))),
+        background,
     )
 
 

@@ -1,20 +1,19 @@
 """Ranking metrics: hit rate, mean average precision, mean reciprocal rank.
 
 Conventions
-- A query has candidates with a score each, some of them relevant; higher scores rank first.
+- Each candidate of a query has a score; some candidates are relevant. Higher scores rank first.
 - Ties count against us, whatever the order of the candidates: the rank of a candidate is the
-  number of candidates that score at least as high. Average precision is therefore
-  scikit-learn's `label_ranking_average_precision_score`; and there is a hit among the first k
-  if and only if fewer than k irrelevant candidates score at least as high as the best
-  relevant one.
-- A NaN score ranks below every number, and a relevant candidate that has it is never found:
-  no hit, no precision, reciprocal rank 0.
-- A query without relevant candidate (or without any: the only tag of its system) says nothing;
-  the tasks leave it out, and list and count it as unanswerable. A single candidate that is
-  relevant has rank 1.
+  number of candidates that score at least as high. So average precision is scikit-learn's
+  `label_ranking_average_precision_score`. There is a hit among the first k if and only if fewer
+  than k irrelevant candidates score at least as high as the best relevant one.
+- A NaN score ranks below every number. A relevant candidate with a NaN score is never found: it
+  gives no hit, no precision, and the reciprocal rank 0.
+- A query without relevant candidates, or without any (the only tag of its system), says nothing.
+  The tasks leave it out, and list and count it as unanswerable. If the only candidate is
+  relevant, its rank is 1.
 - A mean has the interval 1.96 sigma / sqrt(n) (95 %, sigma with ddof 0, as in the paper's
-  tables). A hit rate has Wilson's interval, too, which also holds where every query is a hit.
-  Values are fractions. The mean of no query is None.
+  tables). A hit rate also has Wilson's interval, which is valid even if every query is a hit.
+  Values are fractions. The mean over no queries is None.
 """
 
 import math
@@ -25,24 +24,25 @@ import numpy as np
 import numpy.typing as npt
 
 Summary = dict[str, Any]
-"""{"mean": float | None, "ci95": float | None, "n": int}, of a hit rate also "wilson95"."""
+"""{"mean": float | None, "ci95": float | None, "n": int}; a hit rate also has "wilson95"."""
 
-_FEW = 16  # relevant candidates up to which counting is quicker than sorting
+_FEW = 16  # up to this many relevant candidates, counting is quicker than sorting
 
 
 def score_query(scores: npt.NDArray[np.float64], relevant: npt.NDArray) -> tuple[float, float]:
     """Ranks one query.
 
     Args:
-      scores: float [C], one a candidate; NaN for what is no candidate or has no score.
-      relevant: indices of the relevant ones, int [R], R > 0.
+      scores: float [C], one score for each candidate; NaN for a tag that is no candidate or has no
+        score.
+      relevant: indices of the relevant candidates, int [R], R > 0.
 
     Returns:
       The rank of the first relevant candidate (from 1; infinite if it is never found), and
       the average precision, 1/R sum_r (relevant at or above r) / (all at or above r).
 
     Raises:
-      ValueError: nothing is relevant.
+      ValueError: no candidate is relevant.
     """
     if len(relevant) == 0:
         raise ValueError("a query without relevant candidate has no rank")
@@ -60,15 +60,15 @@ def score_query(scores: npt.NDArray[np.float64], relevant: npt.NDArray) -> tuple
 
 
 def self_included(first_rank: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Average precision of a duplicate at rank r in a list that opens with the tag itself.
+    """Average precision of a duplicate at rank r in a list that starts with the tag itself.
 
-    The paper's deduplication MAP (Table 3): (1 + 2 / (r + 1)) / 2.
+    This is the paper's MAP of deduplication (Table 3): (1 + 2 / (r + 1)) / 2.
     """
     return (1 + 2 / (np.asarray(first_rank, dtype=np.float64) + 1)) / 2
 
 
 def interval(values: npt.ArrayLike) -> Summary:
-    """Mean and 95 % interval of values [n]: {"mean", "ci95", "n"}, None for no value."""
+    """Mean and 95 % interval of values [n]: {"mean", "ci95", "n"}; both are None without values."""
     values = np.asarray(values, dtype=np.float64)
     n = len(values)
     if n == 0:
@@ -78,18 +78,19 @@ def interval(values: npt.ArrayLike) -> Summary:
 
 
 def wilson95(hits: float, n: int) -> list[float] | None:
-    """Wilson's 95 % interval [low, high] of a hit rate; None where there is no query.
+    """Wilson's 95 % interval [low, high] of a hit rate; None without queries.
 
     Args:
-      hits: of the n queries; where that is no whole number, the interval holds for both beside.
-      n: independent queries.
+      hits: number of hits. If it is not a whole number, the interval covers those of the whole
+        numbers below and above.
+      n: number of independent queries.
 
     >>> [round(end, 3) for end in wilson95(39, 39)]
     [0.91, 1.0]
 
     Reference: Wilson, 1927, https://doi.org/10.1080/01621459.1927.10502953
     """
-    import scipy.stats  # It takes a second to import; whoever only ranks need not wait for it.
+    import scipy.stats  # Imported here because it takes a second.
 
     if n == 0:
         return None
@@ -99,12 +100,12 @@ def wilson95(hits: float, n: int) -> list[float] | None:
 
 
 def hit_rate(hits: npt.ArrayLike, pairs: npt.ArrayLike | None = None) -> Summary:
-    """The share of hits: `interval`, and Wilson's interval as "wilson95".
+    """The share of hits with its `interval`, and Wilson's interval as "wilson95".
 
     Args:
       hits: bool [n].
-      pairs: [n], for each query the pair that it is one side of. What is true of one side is
-        mostly true of the other, so `wilson95` counts a pair once; "pairs" is their number.
+      pairs: [n], for each query the pair to which it belongs. The two queries of a pair mostly
+        have the same result, so `wilson95` counts a pair once; "pairs" is the number of pairs.
     """
     found = interval(hits)
     if pairs is None:
@@ -122,9 +123,9 @@ def summarise(
     """Hit rates, MAP and MRR of n queries.
 
     Args:
-      first_rank: [n], and
-      precision: [n], as `score_query` gives them.
-      ks: of the hit rates.
+      first_rank: [n], rank of the first relevant candidate: see `score_query`.
+      precision: [n], average precision: see `score_query`.
+      ks: numbers of candidates among which a hit rate looks.
       pairs: see `hit_rate`.
 
     Returns:

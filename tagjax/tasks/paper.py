@@ -1,8 +1,8 @@
-"""Tables 2, 3 and 4 as printed, to set beside what the authors' released data gives.
+"""Tables 2, 3 and 4 as printed, for comparison with results on the authors' released data.
 
 Source: R. Hennequin, J. Royo-Letelier, M. Moussallam: "Audio Based Disambiguation Of Music
-Genre Tags", ISMIR 2018, sections 3.1, 3.2 and 4. Typing slips of the print are left as they
-are; nothing here is computed.
+Genre Tags", ISMIR 2018, sections 3.1, 3.2 and 4. Misprints are kept. Nothing here is
+computed.
 """
 
 import dataclasses
@@ -22,8 +22,8 @@ class Printed:
         return f"{self.mean:.1f} ± {self.ci95:.1f}"
 
 
-# SHA-256 of the names of tags of each released experiment: those in the header of its
-# fc_tag_similarity.csv (250, 500 and 461), folded to ASCII, sorted, a line break between two.
+# SHA-256 of the tags of each released experiment. They are those in the header of its
+# fc_tag_similarity.csv (250, 500 and 461), reduced to ASCII, sorted and joined by line breaks.
 RELEASED: Mapping[str, str] = {
     "taxonomy": "bb6aaaa8c20512e54093d672007e47fd96860c6306899ee762d6ba4fa90fb9ee",
     "deduplication": "d5d0319d1df214e1e93134bac812853c432b725f11ab83c7b510f35fc2e1d13c",
@@ -32,9 +32,9 @@ RELEASED: Mapping[str, str] = {
 
 
 def is_release(task: str, tags: Iterable[str]) -> bool:
-    """Whether tags are exactly those of a task's released experiment, in any order.
+    """Whether the tags are exactly those of a task's released experiment, in any order.
 
-    Letters that are not ASCII may be lost, as they are in most of the released files.
+    Non-ASCII letters may be missing, as they are in most of the released files.
     """
     folded = (unicodedata.normalize("NFC", tag).encode("ascii", "ignore") for tag in tags)
     return hashlib.sha256(b"\n".join(sorted(folded))).hexdigest() == RELEASED[task]
@@ -50,7 +50,7 @@ TABLE_2: Figures = {
     "fdist": {"hr@1": Printed(96.2, 2.5), "hr@2": Printed(100, 0), "map": Printed(98.1, 1.2)},
 }
 
-# The column MAP counts the tag itself as a first hit: `tagjax.tasks.deduplication` has why.
+# The column MAP counts the tag itself as a first hit; see `tagjax.tasks.deduplication`.
 TABLE_3: Figures = {
     "fw": {
         "hr@1": Printed(92.0, 2.4),
@@ -69,7 +69,7 @@ TABLE_3: Figures = {
     },
 }
 
-# MuMu tag and Discogs tag, the most similar first.
+# Pairs of a MuMu tag and a Discogs tag, the most similar first.
 TABLE_4: Mapping[str, Pairs] = {
     "fc": (
         ("bebop", "bop"),
@@ -101,7 +101,7 @@ ABBREVIATED = {"modern elec. blues": "modern electric blues"}  # as the release 
 FIGURES: Mapping[str, Figures] = {"taxonomy": TABLE_2, "deduplication": TABLE_3}
 TABLES = {"taxonomy": "Table 2", "deduplication": "Table 3", "translation": "Table 4"}
 
-# Why the released data does not give every printed figure.
+# Reasons why the released data does not give every printed figure.
 NOTES: Mapping[str, tuple[str, ...]] = {
     "taxonomy": (
         "The paper's taxonomy file was not released; Discogs has moved a few styles since 2018. So "
@@ -127,11 +127,11 @@ def rank_in_table_4(embedding: str, source: str, target: str) -> int | None:
 
     Args:
       embedding: `fc` or `fdist`; the paper prints no others.
-      source: a MuMu tag, with its prefix `mumu:` or without.
+      source: a MuMu tag, with or without its prefix `mumu:`.
       target: a Discogs tag.
 
     Returns:
-      From 1 (the most similar) to 10, or None if it is not printed.
+      Its place, from 1 (the most similar) to 10; None if it is not printed.
     """
     pair = (source.removeprefix("mumu:"), target)
     for rank, (printed, other) in enumerate(TABLE_4.get(embedding, ()), start=1):

@@ -1,4 +1,4 @@
-"""What the three tasks share: rank every query's candidates and sum up."""
+"""The common part of the three tasks, which ranks the candidates of queries and sums up."""
 
 import dataclasses
 import math
@@ -26,13 +26,12 @@ OUTCOME = (
 
 @dataclasses.dataclass(frozen=True)
 class Query:
-    """One tag to rank others for.
+    """A tag for which other tags are ranked.
 
     Attributes:
       tag: its index in the similarity.
-      candidates: indices, int [M]; the tag itself is left out of them. Queries may share the
-        array.
-      relevant: indices of the true ones among the candidates, int [R], without the tag.
+      candidates: indices, int [M]; the tag itself does not count. Queries may share the array.
+      relevant: indices of the right candidates, int [R], without the tag itself.
     """
 
     tag: int
@@ -42,16 +41,16 @@ class Query:
 
 @dataclasses.dataclass(frozen=True)
 class Ranking:
-    """Queries ranked; those without relevant candidate are only listed.
+    """Ranked queries; those without relevant candidates are only listed.
 
     Attributes:
       answered: tags of the Q queries that have a relevant candidate.
       first_rank: float [Q], rank of the first relevant candidate, infinite if never found.
       precision: float [Q], average precision.
       unanswerable: tags of the other queries.
-      ranked: the nearest candidates of every query, in the order of rank, ties with the
-        irrelevant first and then by name; similarity and rank of a NaN are None.
-      outcomes: a row an answered query: the candidate found first, and the truth found first.
+      ranked: the nearest candidates of every query, in the order of rank. Of equal ones, the
+        irrelevant come first, then the names decide. A NaN has the similarity and rank None.
+      outcomes: one row for each answered query: its first candidate, and the first right one.
     """
 
     answered: tuple[str, ...]
@@ -64,18 +63,18 @@ class Ranking:
     def summary(
         self, among: set[str] | None = None, pairs: Sequence[str] | None = None
     ) -> dict[str, metrics.Summary]:
-        """HR@1, HR@2, MAP and MRR of all answered queries, or of those `among` some tags.
+        """HR@1, HR@2, MAP and MRR of all answered queries, or of those among some tags.
 
         Args:
-          among: tags.
-          pairs: for each answered query what it is half of; see `metrics.hit_rate`.
+          among: the tags to count; None for all.
+          pairs: for each answered query the pair to which it belongs; see `metrics.hit_rate`.
         """
         keep = np.array([among is None or tag in among for tag in self.answered], dtype=bool)
         kept = None if pairs is None else np.array(pairs, dtype=np.str_)[keep]
         return metrics.summarise(self.first_rank[keep], self.precision[keep], pairs=kept)
 
     def errors(self) -> TaskTable:
-        """The outcomes whose first match is not the truth."""
+        """The outcomes whose first candidate is not a right one."""
         rank = OUTCOME.index("truth_rank")
         return TaskTable(OUTCOME, tuple(row for row in self.outcomes.rows if row[rank] != 1))
 
@@ -83,7 +82,7 @@ class Ranking:
 def by_system(
     vocabulary: Vocabulary, summary: Callable[[set[str]], dict[str, metrics.Summary]]
 ) -> dict[str, dict[str, metrics.Summary]]:
-    """{tag system: summary of its tags}, where there are several systems."""
+    """{tag system: summary of its tags}; empty for a single system."""
     if len(vocabulary.systems) < 2:
         return {}
     return {
@@ -96,9 +95,9 @@ def rank(similarity: Similarity, queries: Sequence[Query], listed: int) -> Ranki
     """Ranks the candidates of each query by similarity.
 
     Args:
-      similarity: of N tags.
-      queries: in the order to report them.
-      listed: candidates to list a query, the nearest.
+      similarity: similarity of N tags.
+      queries: the queries, in the order in which to report them.
+      listed: number of nearest candidates to list for each query.
     """
     tags = similarity.tags
     by_name = np.empty(len(tags), dtype=np.int64)
@@ -114,7 +113,7 @@ def rank(similarity: Similarity, queries: Sequence[Query], listed: int) -> Ranki
         relevant[query.relevant] = True
         nearest = _nearest(query, scores, relevant, by_name, listed)
         name = tags[query.tag]
-        # As lists: NumPy takes its time for a number at a time.
+        # Lists, because NumPy is slow when numbers are taken one at a time.
         columns = (nearest.tolist(), scores[nearest].tolist(), relevant[nearest].tolist())
         for place, (i, score, true) in enumerate(zip(*columns, strict=True), start=1):
             known = not math.isnan(score)
@@ -156,7 +155,7 @@ def rank(similarity: Similarity, queries: Sequence[Query], listed: int) -> Ranki
 def _nearest(query: Query, scores, relevant, by_name, listed: int) -> npt.NDArray[np.int64]:
     candidates = query.candidates[query.candidates != query.tag]
     key = np.where(np.isnan(scores[candidates]), np.inf, -scores[candidates])
-    listed = max(listed, 1)  # the first is needed for the outcome
+    listed = max(listed, 1)  # the outcome needs the first one
     if len(candidates) > listed:
         near = key <= np.partition(key, listed - 1)[listed - 1]
         candidates, key = candidates[near], key[near]

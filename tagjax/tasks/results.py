@@ -1,4 +1,4 @@
-"""What a task finds."""
+"""Configuration and results of the tasks."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,19 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class TaskConfig:
-    """What the paper leaves open.
+    """The choices that the paper leaves open.
 
     Attributes:
-      listed: candidates a query in the ranked lists.
-      top: pairs in the table of most similar tags (the paper's Table 4 has 10).
-      pairs: pairs in the list of suspected duplicates.
-      relations: those of a translation table that count as a hit.
-      source: the tag system to translate from; None: the second one (MuMu's, after Discogs).
-      target: the tag system to translate to; None: the first other one.
-      depth: a pair that one similarity finds first counts as missed by the other if it is not
-        among so many there.
-      correlated: pairs for the rank correlation of two similarities; of more, so many are drawn.
+      listed: number of candidates of each query in the ranked lists.
+      top: number of pairs in the table of most similar tags (the paper's Table 4 has 10).
+      pairs: number of pairs in the list of suspected duplicates.
+      relations: the relations of a translation table that count as a hit.
+      source: the tag system to translate from; None for the second one (MuMu, after Discogs).
+      target: the tag system to translate to; None for the first of the others.
+      depth: a similarity misses a pair, which the other one ranks first, if the pair is not among
+        this many.
+      correlated: largest number of pairs for the rank correlation of two similarities; if there
+        are more, this many are drawn.
     """
 
     listed: int = 50
@@ -50,7 +51,7 @@ class TaskConfig:
 
 @dataclasses.dataclass(frozen=True)
 class TaskTable:
-    """Rows under a header, for a CSV file or a report; None is an empty cell."""
+    """Rows under a header, for a CSV file or a report; None stands for an empty cell."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -61,16 +62,18 @@ class TaskResult:
     """One embedding's result in one task.
 
     Attributes:
-      metrics: {"hr@1", "hr@2", "map", "mrr"} (deduplication also "map_self_included"), each
-        {"mean", "ci95", "n"} in fractions, of hit rates also "wilson95" (see `metrics.hit_rate`).
-      systems: the same for each tag system where there are several: {system: metrics}.
-      unanswerable: queries without a true candidate, which the metrics leave out.
-      ranked: `query, rank, candidate, similarity, relevant`: the nearest of each query.
-      errors: the queries whose first match is not the truth: `query, found, similarity, truth,
-        truth_rank, truth_similarity, second_is_truth`.
-      tables: further lists by name; the task's module says which.
-      extra: further values for `metrics.json` by name.
-      notes: what a reader of the figures has to know, a sentence each.
+      metrics: {"hr@1", "hr@2", "map", "mrr"}, for deduplication also "map_self_included". Each
+        is {"mean", "ci95", "n"} in fractions; hit rates also have "wilson95" (see
+        `metrics.hit_rate`).
+      systems: {system: metrics} if there are several tag systems.
+      unanswerable: queries without a right candidate, which the metrics leave out.
+      ranked: the nearest candidates of each query: `query, rank, candidate, similarity,
+        relevant`.
+      errors: the queries whose first candidate is not a right one: `query, found, similarity,
+        truth, truth_rank, truth_similarity, second_is_truth`.
+      tables: {name: further list}; the docstring of the task's module describes them.
+      extra: {name: further value} for `metrics.json`.
+      notes: sentences that a reader of the figures has to know.
     """
 
     metrics: Mapping[str, Summary]
@@ -83,11 +86,11 @@ class TaskResult:
     notes: tuple[str, ...] = ()
 
     def lists(self) -> dict[str, TaskTable]:
-        """{name: table} of all lists: "ranked", "errors" and the further ones."""
+        """{name: table} of all lists: "ranked", "errors" and those of `tables`."""
         return {"ranked": self.ranked, "errors": self.errors, **self.tables}
 
     def to_frame(self, table: str = "ranked") -> "pandas.DataFrame":
-        """One of the lists as a data frame; needs pandas.
+        """One of the lists as a data frame; it needs pandas.
 
         Raises:
           InputError: there is no such list.
@@ -101,6 +104,6 @@ class TaskResult:
 
 
 def some(tags: Sequence[str], limit: int = 10) -> str:
-    """The first few of a list, in words."""
+    """The first tags of a list, and how many more there are."""
     more = f" and {len(tags) - limit} more" if len(tags) > limit else ""
     return ", ".join(tags[:limit]) + more

@@ -1,9 +1,9 @@
 """Taxonomy learning (section 3.1, Table 2): find each style's genre by similarity.
 
-Queries are the styles, candidates the genres of the style's own tag system, and relevant the
-genres the taxonomy gives it: a hit at k is any of them among the k nearest. A style without
-genre in the taxonomy is unanswerable; it is listed in the table `without_parent`, and a genre
-that no style has, which remains a candidate, in `without_style`.
+The styles are the queries. The candidates are the genres of the style's own tag system. Relevant
+are the genres that the taxonomy gives the style; there is a hit at k if any of them is among the k
+nearest. A style that has no genre in the taxonomy is unanswerable; the table `without_parent`
+lists it. The table `without_style` lists the genres that have no style. They remain candidates.
 """
 
 import numpy as np
@@ -20,14 +20,14 @@ def learn_taxonomy(
     truth: Truth = Truth(),  # noqa: B008 (frozen)
     config: TaskConfig = TaskConfig(),  # noqa: B008 (frozen)
 ) -> TaskResult:
-    """Ranks the genres for every style.
+    """Ranks the genres for each style.
 
     Args:
-      similarity: of styles and genres of one or more tag systems; with several, the metrics pool
-        their styles, and `systems` of the result has them apart.
-      truth: its taxonomy, or where it has none Discogs's; see `taxonomy.place` for how its names
-        match, and for what is a genre.
-      config: see there.
+      similarity: similarity of styles and genres of one or more tag systems. With several, the
+        metrics are over the styles of all, and `systems` of the result is over each alone.
+      truth: its taxonomy is used, or that of Discogs if it has none. `taxonomy.place` says how
+        names match, and what a genre is.
+      config: see `TaskConfig`.
 
     Returns:
       Result with the tables `without_parent` (style) and `without_style` (genre).
@@ -76,6 +76,6 @@ def _notes(placement: taxonomy.Placement) -> tuple[str, ...]:
     listed = {
         "Styles without genre in the taxonomy, left out": placement.orphans,
         "Genres without style, which remain candidates": placement.childless,
-        "Genres of the taxonomy that are no tags here": placement.absent,
+        "Genres of the taxonomy that are not among the tags": placement.absent,
     }
     return tuple(f"{what} ({len(t)}): {some(t)}." for what, t in listed.items() if t)

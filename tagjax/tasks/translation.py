@@ -1,17 +1,18 @@
 """Tag translation (section 4, Table 4): find a tag of one system in another.
 
-Queries are the tags of the source system, candidates all tags of the target system, and
-relevant those that a table of truth relates to it. Without such a table string matching
-stands in for it (tags of the same normalised name), which is what the paper sets out to
-replace: `extra["truth"]` of the result says `table` or `string_match`.
+The tags of the source system are the queries. All tags of the target system are candidates.
+Relevant are those that a table of truth relates to the query. Without such a table, tags of the
+same normalised name are relevant. This is the string matching that the paper wants to replace.
+`extra["truth"]` of the result says `table` or `string_match`.
 
-Tables of the result, pairs of `source, target, similarity` but for the last:
-- `nearest`: Table 4. For every target tag (Discogs) its nearest source tag (MuMu), without the
-  pairs whose names agree, the highest first.
-- `same_name`: the pairs whose names agree, the lowest first: same name, other meaning.
-- `one_sided`, where a co-occurrence similarity is given: pairs which one of the two finds first
-  for the source tag, and the other not among its `depth` nearest.
-- `without_translation` (source): the source tags without a relevant one, left out.
+The tables of the result; all but the last have pairs `source, target, similarity`:
+- `nearest`: Table 4. It has the nearest source tag (MuMu) of each target tag (Discogs), without
+  pairs whose names agree, the highest similarity first.
+- `same_name`: the pairs whose names agree, the lowest similarity first. Those at the top may have
+  the same name but another meaning.
+- `one_sided`, if there is a similarity by co-occurrence: pairs that one of the two similarities
+  ranks first for the source tag, and the other one not among its `depth` nearest.
+- `without_translation` (source): the source tags without a relevant tag, which are left out.
 """
 
 from collections.abc import Collection, Sequence
@@ -41,17 +42,17 @@ def translate(
     config: TaskConfig = TaskConfig(),  # noqa: B008 (frozen)
     cooccurrence: Similarity | None = None,
 ) -> TaskResult:
-    """Ranks the target system's tags for every tag of the source system.
+    """Ranks the target system's tags for each tag of the source system.
 
     Args:
-      similarity: of both systems' tags.
-      truth: its translation says which target tags are right; None: string matching.
-      config: `source` and `target` name the systems; by default those of the first relation
-        whose tags are both there, or else the second and the first.
+      similarity: similarity of the tags of both systems.
+      truth: its translation says which target tags are right; without one, names are matched.
+      config: `source` and `target` name the systems. By default they are those of the first
+        relation whose two tags exist, or else the second and the first system.
       cooccurrence: the similarity of f_dist, of the same tags, to compare with.
 
     Raises:
-      InputError: fewer than two systems, or source or target not among them.
+      InputError: there are fewer than two systems, or source or target is not one of them.
 
     >>> tags = ["bop", "dub", "x:bebop", "x:ska"]
     >>> matrix = [[1, 0, 0.9, 0.1], [0, 1, 0.2, 0.7], [0.9, 0.2, 1, 0], [0.1, 0.7, 0, 1]]
@@ -103,7 +104,7 @@ def _pairs(
     config: TaskConfig,
     cooccurrence: Similarity | None,
 ) -> tuple[dict[str, TaskTable], dict[str, Any]]:
-    """Tables of pairs of source and target tags, and how far two similarities agree."""
+    """The tables of pairs of source and target tags, and the agreement of two similarities."""
     sources, targets = places
     square = np.ix_(sources, targets)
     cross = similarity.matrix[square]
@@ -128,13 +129,13 @@ Names = tuple[Sequence[str], Sequence[str]]
 
 
 def nearest(cross: Matrix, agree: npt.NDArray[np.bool_], names: Names, top: int) -> TaskTable:
-    """Table 4: every target's nearest source, unless their names agree; the `top` highest.
+    """Table 4: the nearest source of each target, unless their names agree.
 
     Args:
-      cross: float [S, T], similarity of source to target tags.
+      cross: float [S, T], similarity of source and target tags.
       agree: bool [S, T], whether the names of a pair agree.
-      names: of the S sources and the T targets.
-      top: rows to keep.
+      names: names of the S sources and of the T targets.
+      top: number of rows to keep, those of the highest similarity.
     """
     rows = []
     for column, target in enumerate(names[1]):
@@ -150,15 +151,15 @@ def nearest(cross: Matrix, agree: npt.NDArray[np.bool_], names: Names, top: int)
 
 
 def spearman(first: Matrix, second: Matrix, limit: int = 2_000_000) -> dict:
-    """Spearman's rank correlation of two similarities over the pairs both have.
+    """Spearman's rank correlation of two similarities, over the pairs that both have.
 
     Args:
-      first: float [S, T], and
-      second: the same.
-      limit: of pairs; of more, so many are drawn (always the same).
+      first: float [S, T], one similarity.
+      second: float [S, T], the other one.
+      limit: largest number of pairs; if there are more, this many are drawn, always the same ones.
 
     Returns:
-      {"spearman": in [-1, 1], or None where one of them is constant, "pairs": their number}.
+      {"spearman": in [-1, 1], or None if a similarity is constant, "pairs": number of pairs}.
     """
     both = np.flatnonzero(~(np.isnan(first) | np.isnan(second)))
     if len(both) > limit:
@@ -166,7 +167,7 @@ def spearman(first: Matrix, second: Matrix, limit: int = 2_000_000) -> dict:
     x, y = first.ravel()[both], second.ravel()[both]
     if len(both) < 2 or (x == x[0]).all() or (y == y[0]).all():
         return {"spearman": None, "pairs": len(both)}
-    import scipy.stats  # It takes a second to import; whoever only ranks need not wait for it.
+    import scipy.stats  # Imported here because it takes a second.
 
     return {"spearman": float(scipy.stats.spearmanr(x, y).statistic), "pairs": len(both)}
 
@@ -174,13 +175,13 @@ def spearman(first: Matrix, second: Matrix, limit: int = 2_000_000) -> dict:
 def one_sided(audio: Matrix, cooccurrence: Matrix, names: Names, depth: int) -> TaskTable:
     """Pairs that only one of two similarities finds.
 
-    A similarity finds a pair if the target is the first for the source (tied with none), and
-    misses it if `depth` or more targets score as high or higher. Pairs without a
-    co-occurrence similarity (NaN) are not compared.
+    A similarity finds a pair if the target alone has the highest score for the source. It misses
+    the pair if more than `depth` targets, this one included, score at least as high. Pairs for
+    which either similarity is NaN are not compared.
 
     Returns:
-      `source, target, found_by, audio, audio_rank, cooccurrence, cooccurrence_rank`, where
-      found_by is `audio` or `cooccurrence`; the highest similarity of the finder first.
+      `source, target, found_by, audio, audio_rank, cooccurrence, cooccurrence_rank`; found_by is
+      `audio` or `cooccurrence`. The pairs that the finder rates highest come first.
     """
     rows = []
     for row, source in enumerate(names[0]):
@@ -205,7 +206,7 @@ def one_sided(audio: Matrix, cooccurrence: Matrix, names: Names, depth: int) -> 
 
 
 def _one_system(vocabulary: Vocabulary) -> str:
-    """What to say where there is only one system, which may be a mistake."""
+    """The message for tags of only one system, with advice in case that is a mistake."""
     system = vocabulary.systems[0]
     problem = f"translation needs tags of two systems, but finds only {system or 'no prefix'!r}"
     heads = [tag[: tag.find(":") + 1] for tag in vocabulary.tags]
@@ -243,7 +244,7 @@ def _direction(
 def _related(
     vocabulary: Vocabulary, truth: Sequence[Relation], relations: Collection[str]
 ) -> tuple[dict[int, set[int]], tuple[str, ...]]:
-    """{source index: target indices} of the relations that count, and notes."""
+    """Returns {source index: target indices} of the relations that count, and notes."""
     index = vocabulary.index
     found: dict[int, set[int]] = {}
     absent: dict[str, None] = {}
@@ -263,7 +264,7 @@ def _related(
 def _same_names(
     vocabulary: Vocabulary, sources: Sequence[int], targets: Sequence[int]
 ) -> dict[int, set[int]]:
-    """{source index: indices of the target tags whose names agree with it}."""
+    """Returns {source index: indices of the target tags whose names agree with it}."""
     normal = [tags.normalise(name) for name in vocabulary.names]
     exact: dict[str, set[int]] = {}
     lossy: dict[str, set[int]] = {}

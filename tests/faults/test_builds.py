@@ -353,7 +353,9 @@ def test_a_journal_that_was_tampered_with_is_not_believed(tmp_path, trials):
                 seed // 4 % 4
             ]
             mels = np.zeros((len(rows), 3, 3), np.float32)
-            np.savez(path.open("wb"), rows=rows, mels=mels, padded=np.zeros(len(rows), bool))
+            odd = {name: np.zeros(len(rows), bool) for name in ("padded", "loud")}
+            odd |= {"quiet": np.full(len(rows), ""), "clipped": np.zeros(len(rows), int)}
+            np.savez(path.open("wb"), rows=rows, mels=mels, **odd)
         found = [one.mel for one in journal.log_mels(folder, jobs, read, config)]
         for one, other in zip(found, wanted, strict=True):
             np.testing.assert_array_equal(one, other)

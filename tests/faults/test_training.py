@@ -369,7 +369,7 @@ def test_a_rate_that_explodes_ends_the_run(train, folder, trials):
         assert line.startswith("error: ")
         assert "lower --learning_rate, with another --run_dir" in line
         assert "last good checkpoint is of step 0" in line
-        assert "of the excerpts s" in line or "parameters are no finite numbers" in line
+        assert "of the excerpts s" in line or "parameters are not finite numbers" in line
         assert "Traceback" not in child.output()
     assert not (run_dir / "result.json").exists()
 

@@ -1,4 +1,4 @@
-"""A small catalogue to build: its manifest, its sound, and what a build made of it."""
+"""A small catalogue to build: its manifest, its sound, and the content of its build."""
 
 import pathlib
 
@@ -38,16 +38,16 @@ def builder(root, build=ONE, name="mine", data="data", **kwargs):
     )
 
 
-def read(made, part):
+def read(finished, part):
     return {
         example["sng_id"].decode(): example
-        for example in tfds.builder_from_directory(made.data_dir).as_data_source(part)
+        for example in tfds.builder_from_directory(finished.data_dir).as_data_source(part)
     }
 
 
-def content(made):
-    """Every example of every part in its order, and the lists beside them."""
-    folder = pathlib.Path(made.data_dir)
+def content(finished):
+    """All examples of all parts in their order, and the lists beside them."""
+    folder = pathlib.Path(finished.data_dir)
     parts = {part: list(tfds.builder_from_directory(folder).as_data_source(part)) for part in PARTS}
     return parts, [(folder / name).read_text() for name in ("skipped.csv", "coverage.csv")]
 
@@ -56,6 +56,6 @@ def same(first, second):
     assert first[1] == second[1]
     for part in PARTS:
         assert len(first[0][part]) == len(second[0][part])
-        for one, other in zip(first[0][part], second[0][part], strict=True):
-            for name in one:
-                np.testing.assert_array_equal(one[name], other[name])
+        for example, other in zip(first[0][part], second[0][part], strict=True):
+            for name in example:
+                np.testing.assert_array_equal(example[name], other[name])

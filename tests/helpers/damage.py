@@ -1,13 +1,13 @@
-"""What a disk or a kill does to a file."""
+"""Damages files as a disk or a kill may do."""
 
 
 def flip(path):
-    """One bit in the middle."""
+    """Flips one bit in the middle."""
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
 
 
 def cut(path):
-    """The second half is lost."""
+    """Cuts the second half off."""
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

@@ -1,7 +1,7 @@
-"""A local server that answers as Deezer's API does, and misbehaves by a script.
+"""A local server that answers like Deezer's API, and plays scripted faults.
 
-Each track has a list of faults for its metadata and one for its audio; they are played in turn,
-then the server behaves. Whatever it is asked is in its log.
+Each track has a list of faults for its metadata and one for its audio. The server plays them in
+turn, then it behaves. Its log has all requests.
 """
 
 import asyncio
@@ -64,7 +64,10 @@ def error(message: str, code: int | None = None) -> dict:
 
 
 class PreviewServer:
-    """A context; `log` has (time, "track" or "audio", sng_id, what was played) a request."""
+    """A context with the running server.
+
+    Its `log` has (time, "track" or "audio", sng_id, fault played) for each request.
+    """
 
     def __init__(
         self,
@@ -79,8 +82,8 @@ class PreviewServer:
         self.log: list[tuple[float, str, str, str]] = []
         self.connections = 0
         self._faults = {
-            "track": {name: list(each) for name, each in (api_faults or {}).items()},
-            "audio": {name: list(each) for name, each in (audio_faults or {}).items()},
+            "track": {name: list(faults) for name, faults in (api_faults or {}).items()},
+            "audio": {name: list(faults) for name, faults in (audio_faults or {}).items()},
         }
         self._seconds = seconds or {}
         self._no_preview, self._no_data = set(no_preview), set(no_data)
@@ -117,7 +120,7 @@ class PreviewServer:
         self._loop.close()
 
     def behave(self) -> None:
-        """No more faults."""
+        """Ends all faults."""
         for faults in self._faults.values():
             faults.clear()
 
@@ -194,7 +197,7 @@ class PreviewServer:
 
 
 def script(ids, seed: int, most: int = 2) -> tuple[dict, dict]:
-    """Random faults for some of the tracks: those of the metadata, those of the audio."""
+    """Random faults for half of the tracks: (faults of the metadata, faults of the audio)."""
     draw = random.Random(seed)
     return tuple(
         {

@@ -1,4 +1,4 @@
-"""The programs as a user types them."""
+"""Runs the programs as a user does."""
 
 import os
 import pathlib
@@ -9,7 +9,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def run(program, *arguments, folder=ROOT):
-    """Runs `launch.PROGRAM` in a folder, and tells what it said, which is never a traceback."""
+    """Runs `launch.PROGRAM` in a folder and returns the finished process.
+
+    It fails if there is a traceback in the output.
+    """
     done = subprocess.run(
         [sys.executable, "-m", f"launch.{program}", *map(str, arguments)],
         cwd=folder,
@@ -23,14 +26,14 @@ def run(program, *arguments, folder=ROOT):
 
 
 def succeed(program, *arguments, folder=ROOT):
-    """As `run`, of what must end well."""
+    """As `run`, for a program that must succeed."""
     done = run(program, *arguments, folder=folder)
     assert done.returncode == 0, done.stderr
     return done
 
 
 def mistake(program, *arguments, folder=ROOT):
-    """The one line on stderr of what must end with 2, as the user made a mistake."""
+    """As `run`, for a mistake of the user: the exit code must be 2. Returns the line on stderr."""
     done = run(program, *arguments, folder=folder)
     assert done.returncode == 2, done.stderr
     (line,) = filter(str.strip, done.stderr.splitlines())

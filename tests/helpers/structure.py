@@ -1,4 +1,4 @@
-"""What Python code imports and names, read from its syntax: nothing is imported for it."""
+"""Reads from the syntax of Python code what it imports and names, without importing it."""
 
 import ast
 import pathlib
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def modules(root: pathlib.Path, package: str) -> dict[str, ast.Module]:
-    """{dotted name: syntax} of a package in a folder; a package's `__init__` has its name."""
+    """{dotted name: syntax} of the modules of a package; `__init__` has the package's name."""
     found = {}
     for path in sorted((root / package).rglob("*.py")):
         name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
@@ -15,7 +15,7 @@ def modules(root: pathlib.Path, package: str) -> dict[str, ast.Module]:
 
 
 def imported(name: str, tree: ast.Module, known: dict[str, ast.Module]) -> set[str]:
-    """What a module imports anywhere in its code; `from a import b` is `a.b` if that is `known`."""
+    """All imports of a module; `from a import b` counts as `a.b` if that is `known`."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -29,7 +29,7 @@ def imported(name: str, tree: ast.Module, known: dict[str, ast.Module]) -> set[s
 
 
 def spelt(node: ast.AST) -> str:
-    """`jax.pmap` of the syntax of that; "" for what is no dotted name."""
+    """The dotted name, such as `jax.pmap`, that a node spells; "" if it spells none."""
     if isinstance(node, ast.Attribute):
         inner = spelt(node.value)
         return f"{inner}.{node.attr}" if inner else ""
@@ -37,7 +37,7 @@ def spelt(node: ast.AST) -> str:
 
 
 def dotted(tree: ast.Module) -> set[str]:
-    """The dotted names in code, such as `jax.pmap`, and those that imports stand for."""
+    """The dotted names in code, such as `jax.pmap`, also those in imports."""
     found = set(map(spelt, ast.walk(tree)))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -48,14 +48,14 @@ def dotted(tree: ast.Module) -> set[str]:
 
 
 def calls(tree: ast.Module) -> Iterator[tuple[str, dict[str | None, ast.expr]]]:
-    """(the called name, {keyword: value}) of each call."""
+    """Yields (called name, {keyword: value}) of each call."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             yield spelt(node.func), {word.arg: word.value for word in node.keywords}
 
 
 def within_cycles(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The edges that lie on a cycle."""
+    """The edges that are part of a cycle."""
     reached = {node: {node} for edge in edges for node in edge}
     growing = True
     while growing:

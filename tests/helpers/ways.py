@@ -1,4 +1,4 @@
-"""A way for `benchmarks.sides`, whose processes must find it by its name."""
+"""A function for `benchmarks.sides`, whose processes must be able to import it."""
 
 
 def to(value, lap):

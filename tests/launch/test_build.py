@@ -101,6 +101,20 @@ def test_a_mistake_is_one_line_and_exit_code_2(catalogue, arguments, message):
     assert not (catalogue / "data").exists()
 
 
+def test_silence_is_skipped_or_kept_and_said(catalogue):
+    soundfile.write(catalogue / "audio" / "1.flac", np.zeros(40000), 22050)
+    flags = [MINE, f"--manifest_dir={catalogue}/manifest", f"--audio_dir={catalogue}/audio"]
+    flags += ["--workers=0", "--max_skipped=1"]
+    skipped = build(catalogue, *flags).stdout.splitlines()
+    assert "skipped 1: silent" in skipped
+    shutil.rmtree(catalogue / "data")
+    kept = build(catalogue, *flags, "--keep_silent").stdout.splitlines()
+    said = "nothing can be heard of these excerpts, which are examples all the same"
+    assert f"quiet 1: {said}" in kept
+    assert "skipped 1: silent" not in kept
+    assert kept[0].split()[:3] == ["train", "9", "written"]  # Another is no audio.
+
+
 def test_nothing_is_left_where_nothing_can_be_decoded(catalogue):
     for path in (catalogue / "audio").iterdir():
         path.write_text("no audio")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -130,6 +131,39 @@ def test_what_a_run_recorded_is_believed(colon, run):
     assert list(record["systems"]["fc"]) == ["", "Jazz:"]
 
 
+def test_a_run_of_labels_alone_has_no_fdist(colon):
+    config = files.read_json(colon / "new" / "config.json")
+    config["metadata"]["multi_label"] = False
+    (colon / "alone").mkdir()
+    files.write_json(colon / "alone" / "config.json", config)
+    for name in ("predictions", "fw_kernel.npy"):
+        (colon / "alone" / name).symlink_to(colon / "new" / name)
+    said, record = evaluate(colon, *TAXONOMY, "--run_dir=alone")
+    assert list(record["embeddings"]) == ["fw", "fc", "fm"]
+    assert "fm (single-label)" in said
+    assert record["accuracy"]["n"] == 21
+    assert not list((colon / "out").glob("fdist_*"))
+    flags = [*TAXONOMY, "--run_dir=alone", "--fdist_of=all"]
+    assert "--fdist_of has no use" in mistake("evaluate", *flags, folder=colon)
+
+
+def test_what_counts_as_trained_is_a_choice(colon):
+    shutil.copytree(colon / "new", colon / "trained")
+    rows = [f"0,{tag},{k},{k}" for k, tag in enumerate(COLON)]
+    table = "\n".join(["model,tag,excerpts,artists", *rows]) + "\n"
+    (colon / "trained" / "predictions" / "labels.csv").write_text(table)
+    for flags, tags in (([], COLON[:2]), (["--least_labels=4"], COLON[:4])):
+        _, record = evaluate(colon, *TAXONOMY, "--run_dir=trained", *flags)
+        lines = (colon / "out" / "fc_without_data.csv").read_text("utf-8-sig").splitlines()
+        assert lines == ["tag,trained_excerpts,trained_artists"] + [
+            f"{tag},{k},{k}" for k, tag in enumerate(tags)
+        ]
+        assert f"not trained on, {len(tags)} of 7" in record["notes"][0]
+    flags = [*TAXONOMY, "--run_dir=trained", "--least_artists=0", "--least_labels=0"]
+    _, record = evaluate(colon, *flags)
+    assert not (colon / "out" / "fc_without_data.csv").exists()
+
+
 def test_the_case_of_the_shared_folder(shared, tmp_path):
     cases = shared / "cases" / "sim"
     flags = [f"--taxonomy={cases / 'colon_tax.csv'}", f"--similarity_dir={cases / 'colon'}"]
@@ -172,6 +206,8 @@ def test_truth_in_vain_is_refused_before_anything_is_written(folder, task, table
         (["--similarity_dir=data/mine", "--translation=t.csv"], "--translation has no use"),
         (["--similarity_dir=data/mine", "--listed=0"], "listed=0: must be at least 1"),
         (["--similarity_dir=data/mine", "--run_dir=x"], "--run_dir has no use beside"),
+        (["--similarity_dir=data/mine", "--least_labels=0"], "--least_labels has no use beside"),
+        (["--run_dir=x", "--least_artists=-1"], "least_artists=-1: must be at least 0"),
         (["--similarity_dir=data/mine", "--systems=a:"], "'ska_1' is of none of the tag systems a"),
     ],
 )

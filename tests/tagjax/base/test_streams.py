@@ -84,7 +84,8 @@ def test_chunks_behind_the_sound_are_none(tmp_path):
     """LIST behind `data`, of even and odd sizes; a byte that makes it even."""
     path = tmp_path / "a.wav"
     honest = content(path, "wav")
-    for more in (b"LIST\4\0\0\0INFO", b"id3 \3\0\0\0ID3\0", b"\0"):
+    odd = b"id3 \3\0\0\0ID3\0", b"\0", b"TAGTitle" + bytes(120), bytes(4096)
+    for more in (b"LIST\4\0\0\0INFO", *odd, b"LIST\0\0\4\0" + bytes(1 << 18)):
         path.write_bytes(honest + more)
         assert parts(path, "wav") == []
 

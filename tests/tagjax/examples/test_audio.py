@@ -13,6 +13,7 @@ from tagjax.examples.audio import (
     AudioConfig,
     AudioError,
     MissingFileError,
+    PastEndError,
     read_excerpt,
     read_log_mel,
 )
@@ -443,6 +444,8 @@ def test_only_a_file_that_is_not_there_is_missing(tmp_path):
     path = save(tmp_path / "a.wav", tone(22050, 2), 22050)
     with pytest.raises(MissingFileError, match="no such file"):
         read_excerpt(tmp_path / "b.wav", 0.0, 1.0)
+    with pytest.raises(PastEndError):
+        read_excerpt(path, 5.0, 1.0)
     for other, start in ((path, 5.0), (tmp_path, 0.0)):
         with pytest.raises(AudioError) as caught:
             read_excerpt(other, start, 1.0)

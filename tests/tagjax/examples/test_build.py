@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import soundfile
 import tensorflow_datasets as tfds
@@ -25,13 +26,17 @@ from damage import cut
 from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.base.tables import read_table, write_table
+from tagjax.examples import audio, journal, reports, workers
 from tagjax.examples import build as building
-from tagjax.examples import journal, workers
 from tagjax.examples.dataset import find
 from tagjax.examples.workers import BuildConfig
 from tagjax.manifest import lists
 from tagjax.vocabulary.truth import from_rows
 from tagjax.vocabulary.vocabulary import Vocabulary
+
+
+def counts(**some):
+    return dict.fromkeys(workers.KINDS, 0) | some
 
 
 def test_what_cannot_be_decoded_is_skipped_counted_and_listed(catalogue, capsys):
@@ -43,9 +48,9 @@ def test_what_cannot_be_decoded_is_skipped_counted_and_listed(catalogue, capsys)
     assert (report.skipped, report.excerpts, report.built_already) == (2, 18, False)
     assert report.folder == pathlib.Path(made.data_dir)
     assert made.counts == {
-        "train": {"written": 11, "padded": 0, "skipped": 1},
-        "validation": {"written": 3, "padded": 0, "skipped": 0},
-        "test": {"written": 2, "padded": 0, "skipped": 1},
+        "train": counts(written=11, skipped=1),
+        "validation": counts(written=3),
+        "test": counts(written=2, skipped=1),
     }
     skipped = read_table(f"{made.data_dir}/skipped.csv", ())
     assert skipped["part"] == ["train", "test"]
@@ -64,6 +69,93 @@ def test_what_cannot_be_decoded_is_skipped_counted_and_listed(catalogue, capsys)
         f"written: {made.data_dir}",
         f"skipped: 2 of 18 excerpts (11.1 %), listed in {made.data_dir}/skipped.csv",
     ]
+
+
+SAID = {
+    "quiet": "quiet 4: nothing can be heard of these excerpts, which are examples all the same",
+    "loud": "loud 2: these excerpts go far above full scale; their files may hold wrongly scaled "
+    "samples",
+    "clipped": "clipped 2: these excerpts have frames too loud for uint8, which are cut down to "
+    "its highest value; --mel_dtype=float16 keeps them",
+}
+
+
+def odd_catalogue(catalogue):
+    """Replaces tracks: 4 silent or cancelling ones, 1 of train far too loud, 1 of test."""
+    folder = catalogue / "audio" / "x"
+    for k in (0, 1):
+        soundfile.write(folder / f"{k}.flac", np.zeros(3 * 44100), 44100)
+    for k in (2, 12):
+        one = sound(k, rate=44100)
+        soundfile.write(folder / f"{k}.flac", np.stack([one, -one], axis=1), 44100)
+    for k in (5, 15):
+        path = folder / f"{k}.flac"
+        path.unlink()
+        soundfile.write(path, 2e4 * sound(k, rate=44100), 44100, "FLOAT", format="WAV")
+    return catalogue
+
+
+def kept(mel_dtype):
+    decode = audio.AudioConfig(skip_silent=False)
+    return BuildConfig(workers=0, mel_dtype=mel_dtype, decode=decode)
+
+
+@pytest.mark.parametrize("mel_dtype", ["float16", "uint8"])
+def test_what_is_odd_is_counted_and_said_where_there_is_any(catalogue, mel_dtype):
+    made = builder(odd_catalogue(catalogue), kept(mel_dtype))
+    report = building.prepare(made)
+    clipped = int(mel_dtype == "uint8")
+    assert report.counts == {
+        "train": counts(written=11, skipped=1, quiet=3, loud=1, clipped=clipped),
+        "validation": counts(written=3, quiet=1),
+        "test": counts(written=2, skipped=1, loud=1, clipped=clipped),
+    }
+    assert {"0", "1", "2"} <= set(read(made, "train"))
+    wanted = list(SAID.values()) if clipped else list(SAID.values())[:2]
+    assert [line for line in report.lines() if line.startswith(tuple(SAID))] == wanted
+    # An older build counted less, which is no reason not to read it.
+    record = files.read_json(report.folder / "build.json")
+    old = {p: {k: c[k] for k in ("written", "padded", "skipped")} for p, c in report.counts.items()}
+    files.write_json(report.folder / "build.json", record | {"parts": old})
+    lines = list(reports.read(report.folder, "x", made.excerpts).lines())
+    assert not [line for line in lines if line.startswith(tuple(SAID))]
+
+
+def test_by_default_silence_is_skipped_with_the_reason(catalogue):
+    report = building.prepare(builder(odd_catalogue(catalogue)))
+    assert report.reasons["silent"] == report.reasons["channels cancel in their sum"] == 2
+    assert sum(part["quiet"] for part in report.counts.values()) == 0
+
+
+def test_a_build_that_goes_on_counts_what_was_odd_before(catalogue, monkeypatch):
+    odd_catalogue(catalogue)
+    made, config = builder(catalogue, kept("uint8")), kept("uint8")
+    jobs = [job for part in made.excerpts.parts for job in made.excerpts.jobs(part)]
+    first = list(journal.log_mels(catalogue / "left", jobs, made.excerpts.read, config))
+    opened = []
+
+    def read_again(*job):
+        opened.append(job[0])
+        return made.excerpts.read(*job)
+
+    again = list(journal.log_mels(catalogue / "left", jobs, read_again, config))
+    assert sorted(opened) == ["x/16.flac", "x/3.flac"]  # What failed is tried again.
+    kinds = [outcome.kinds for outcome in first]
+    assert [outcome.kinds for outcome in again] == kinds
+    assert {"quiet", "loud", "clipped"} <= {kind for each in kinds for kind in each}
+    assert [outcome.quiet for outcome in again] == [outcome.quiet for outcome in first]
+
+
+def test_a_data_set_that_recorded_less_of_its_configuration_is_the_same(catalogue):
+    folder = building.prepare(builder(catalogue)).folder
+    metadata = files.read_json(folder / "metadata.json")
+    metadata["build"]["decode"] = {"min_coverage": 0.5, "resampler": "HQ"}
+    files.write_json(folder / "metadata.json", metadata)
+    assert building.prepare(builder(catalogue)).built_already
+    metadata["build"]["decode"]["resampler"] = "VHQ"
+    files.write_json(folder / "metadata.json", metadata)
+    with pytest.raises(InputError, match="was built from another --mel_dtype or configuration"):
+        building.prepare(builder(catalogue))
 
 
 def older(folder):

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from catalogues import PARTS, STRICT, builder, content, read, same, sound, write_parts
 
 from tagjax.base.errors import InputError
-from tagjax.examples import audio, frontend, loader
+from tagjax.examples import audio, frontend, loader, workers
 from tagjax.examples import build as building
 from tagjax.examples import builder as examples
 from tagjax.examples.dataset import find
@@ -80,7 +80,10 @@ def test_short_tracks_are_padded_and_counted(catalogue):
     soundfile.write(catalogue / "audio" / "x" / "12.flac", sound(12, 2.0), 22050)
     made = builder(catalogue)
     made.download_and_prepare()
-    assert made.counts["validation"] == {"written": 3, "padded": 1, "skipped": 0}
+    assert made.counts["validation"] == dict.fromkeys(workers.KINDS, 0) | {
+        "written": 3,
+        "padded": 1,
+    }
     found = read(made, "validation")
     assert [key for key in found if found[key]["padded"]] == ["12"]
 
@@ -159,7 +162,8 @@ def test_a_start_past_the_end_is_skipped_and_listed(catalogue):
     start_past_the_end(catalogue)
     made = builder(catalogue)
     building.prepare(made)
-    assert made.counts["validation"] == {"written": 2, "padded": 0, "skipped": 1}
+    counts = made.counts["validation"]
+    assert counts == dict.fromkeys(workers.KINDS, 0) | {"written": 2, "skipped": 1}
     (row,) = (row for row in made.skipped if row.part == "validation")
     assert (row.sng_id, row.seg_start, row.path) == ("13", 77.0, "x/13.flac")
     assert row.reason.startswith("start 77 s is past")
@@ -183,12 +187,18 @@ def test_shuffled_on_disk_or_in_memory_the_order_is_the_same(catalogue, monkeypa
 
 def test_beam_gives_the_same_examples_in_the_same_order(catalogue):
     pytest.importorskip("apache_beam")
-    here, beam = builder(catalogue), builder(catalogue, data="beam")
+    path = catalogue / "audio" / "x" / "1.flac"
+    soundfile.write(path, np.zeros(3 * 44100), 44100)
+    short = catalogue / "audio" / "x" / "12.flac"
+    soundfile.write(short, soundfile.read(short)[0][: 2 * 44100], 44100)
+    config = BuildConfig(workers=0, decode=audio.AudioConfig(skip_silent=False))
+    here, beam = (builder(catalogue, config, data=data) for data in ("data", "beam"))
     building.prepare(here)
     # Not DirectRunner, which would ask the network for a faster one first.
     building.prepare(beam, ("apache_beam.runners.portability.fn_api_runner.FnApiRunner", None))
     same(content(here), content(beam))
     assert beam.counts == here.counts
+    assert beam.counts["train"]["quiet"] == beam.counts["validation"]["padded"] == 1
     assert beam.skipped == here.skipped
 
 

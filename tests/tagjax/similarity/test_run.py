@@ -150,8 +150,6 @@ def labels(excerpts, artists):
         ([labels([9, 9, 9], [2, 1, 2])], {"least_artists": 1}, ()),
         ([labels([9, 4, 9], [2, 2, 2])], {"least_labels": 5}, (TAGS[1],)),
         ([labels([9, 0, 1], None)], {}, (TAGS[1],)),
-        # The fold that predicts a tag's only artist was never shown it.
-        ([labels([9, 9, 9], [3, 3, 3]), labels([9, 9, 0], [3, 3, 0])], {}, (TAGS[2],)),
     ],
 )
 def test_tags_that_nobody_trained_have_no_direction(tmp_path, models, trained, untrained):
@@ -169,6 +167,30 @@ def test_tags_that_nobody_trained_have_no_direction(tmp_path, models, trained, u
         np.testing.assert_array_equal(found, wanted)
         again = embeddings.cosine(run.embedding(name))  # As whoever reads the file does it.
         np.testing.assert_allclose(again, wanted, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("excerpts", "artists", "untrained"),
+    [
+        # All of b:y is in fold 1, whose model was never shown it, whatever the other was.
+        (([9, 9, 9], [9, 9, 0]), ([3, 3, 3], [3, 3, 0]), (TAGS[2],)),
+        (([9, 9, 0], [9, 9, 9]), ([3, 3, 0], [3, 3, 3]), ()),
+        # a:x_1 is in both folds; the model of one of them was shown it.
+        (([9, 9, 9], [0, 9, 9]), ([3, 3, 3], [0, 3, 3]), ()),
+        (([9, 9, 9], [9, 9, 9]), ([1, 3, 3], [1, 3, 3]), (TAGS[0],)),
+    ],
+)
+def test_a_tag_has_to_be_known_to_a_model_that_predicts_it(tmp_path, excerpts, artists, untrained):
+    models = [labels(*pair) for pair in zip(excerpts, artists, strict=True)]
+    path = tmp_path / "run"
+    make(path, {})
+    with predictions.writing(path / "predictions", TAGS, 6, models) as writer:
+        for k in range(6):
+            tag = [TAGS[0], TAGS[1], TAGS[0], TAGS[1], TAGS[2], TAGS[0]][k]
+            part = "fold_0" if k < 2 else ("fold_1", "fold_1_downsampled")[k % 2]
+            row = np.full(3, 1 / 3, np.float32)
+            writer.add(row, (f"t{k}", tag, part, f"r{k}", "", tag))
+    assert runs.load_run(path).untrained == untrained
 
 
 def test_tracks_and_artists_of_each_tag_and_of_its_halves_together(run):

@@ -132,7 +132,7 @@ def test_the_releases_own_pandas_lines_read_it(tmp_path):
         (",a,b,c\na,1,0\nb,0,1,0\nc,0,0,1\n", ":2: 3 cells"),
         (",a,b,c\na,1,,0\nb,0,1,0\nc,0,0,1\n", ":2: no number under 'b'"),
         (",a,b\na,1,0.5\nb,0.4,1\n", ":2: not symmetric: 0.5 under 'b'"),
-        (",a,b\na,1,1.5\nb,1.5,1\n", ":2: 1.5 of 'a' and 'b' is no cosine similarity"),
+        (",a,b\na,1,1.5\nb,1.5,1\n", ":2: 1.5 of 'a' and 'b' is not a cosine similarity"),
         (",a,b\na,1,-1.001\nb,-1.001,1\n", ":2: -1.001 of 'a' and 'b'"),
         ("a,b\n0.1,0.2\n0.3,0.4\n", ":2: tag '0.1' has a row but no column"),
     ],

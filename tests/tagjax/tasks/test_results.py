@@ -90,7 +90,8 @@ def test_systems_are_guessed_where_nothing_says_them():
 @pytest.mark.parametrize("task", tasks.TASKS)
 def test_the_papers_notes_stand_behind_others(task):
     similarity = Similarity(("a", "b", "x:a", "x:b"), np.eye(4))
-    got = tasks.evaluate(task, {"fc": similarity}, printed=True, notes=["First."])
+    known = tasks.Background(notes=("First.",))
+    got = tasks.evaluate(task, {"fc": similarity}, printed=True, background=known)
     assert got.notes[0] == "First."
     assert got.notes[-1] == tasks.paper.NOTES[task][-1]
     assert got.printed

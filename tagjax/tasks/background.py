@@ -1,0 +1,120 @@
+"""What a run knows beside its similarities, for whoever reads a task's figures."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tagjax.tasks import metrics
+from tagjax.tasks.results import TaskResult, TaskTable, some
+
+if TYPE_CHECKING:
+    from tagjax.similarity.run import Run
+
+Counts = Mapping[str, tuple[int, int | None]]
+
+PAIRS = {
+    "ranked": ("query", "candidate"),
+    "errors": ("query", "found"),
+    "suspected": ("tag", "other"),
+    "listed": ("tag", "duplicate"),
+    "nearest": ("source", "target"),
+    "same_name": ("source", "target"),
+    "one_sided": ("source", "target"),
+}
+"""The columns with tags of each list of pairs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Background:
+    """What is known of the tags and the model; all of it may be unknown.
+
+    Attributes:
+      counts: {tag: (tracks, artists)} that its figures rest on; artists None if unknown.
+      labelled: {tag: (excerpts, artists)} with it as their label that the model was trained on.
+      accuracy: of the model on what was held out: `metrics.hit_rate`, and as `chance` the share
+        of one who guesses among all tags, as `commonest_share` that of one who always answers
+        the `commonest` label.
+      single_label: whether each excerpt has its label alone, so that fm is a mean over these.
+      notes: what is to be said beforehand, a sentence each.
+    """
+
+    counts: Counts = dataclasses.field(default_factory=dict)
+    labelled: Counts = dataclasses.field(default_factory=dict)
+    accuracy: metrics.Summary | None = None
+    single_label: bool = False
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, run: "Run") -> "Background":
+        """What a run knows."""
+        found, accuracy = run.accuracy(), None
+        if found is not None:
+            accuracy = metrics.hit_rate(found.hits) | {
+                "chance": 1 / found.tags,
+                "commonest": found.commonest,
+                "commonest_share": found.commonest_share,
+            }
+        notes = (*_of_labels(run), *_of_untrained(run))
+        return cls(run.counts, run.labelled, accuracy, not run.multi_label, notes)
+
+    def completed(self, result: TaskResult) -> TaskResult:
+        """A result whose lists of pairs have tracks and artists of both tags, where known.
+
+        The list of tags without data has what the model was trained on.
+        """
+        if not self.counts:
+            return result
+        lists = {
+            kind: _counted(table, PAIRS[kind], self.counts) if kind in PAIRS else table
+            for kind, table in result.lists().items()
+        }
+        if self.labelled and "without_data" in lists:
+            rows = lists["without_data"].rows
+            header = ("tag", "trained_excerpts", "trained_artists")
+            known = tuple((*row, *self.labelled.get(row[0], (None, None))) for row in rows)
+            lists["without_data"] = TaskTable(header, known)
+        return dataclasses.replace(
+            result, ranked=lists.pop("ranked"), errors=lists.pop("errors"), tables=lists
+        )
+
+
+def _counted(table: TaskTable, columns: tuple[str, str], counts: Counts) -> TaskTable:
+    """A table with tracks and artists of the tags of two columns."""
+    places = [table.header.index(column) for column in columns]
+    more = [f"{column}_{what}" for column in columns for what in ("tracks", "artists")]
+    unknown = (None, None)
+    rows = (
+        (*row, *(value for place in places for value in counts.get(row[place], unknown)))
+        for row in table.rows
+    )
+    return TaskTable((*table.header, *more), tuple(rows))
+
+
+def _of_labels(run: "Run") -> tuple[str, ...]:
+    """Says what lists without a column `tags` cannot tell."""
+    if run.multi_label:
+        return ()
+    return (
+        "The data set has one label an excerpt and no other tags (its lists have no column tags), "
+        "so nothing says which tags go together: fdist is not computed, and fm is single-label, "
+        "the mean output over the excerpts labelled so.",
+    )
+
+
+def _of_untrained(run: "Run") -> tuple[str, ...]:
+    """Says which tags the model does not know."""
+    if not run.untrained:
+        return ()
+    least, folds = run.trained, len(run.predictions.labels) > 1
+    of_fold = " by any fold's model, or none by those that predict them" if folds else ""
+    labels, artists = _number(least.least_labels, "excerpt"), _number(least.least_artists, "artist")
+    return (
+        f"Tags that the model was not trained on, {len(run.untrained)} of "
+        f"{len(run.predictions.tags)}, have no direction in fw and fc: fewer than {labels} "
+        f"labelled so (least_labels) or {artists} (least_artists) in the parts trained "
+        f"on{of_fold}: {some(run.untrained)} (all in *_without_data.csv).",
+    )
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,6 +1,8 @@
-"""The bars of a training: which model, how fast, and what is left."""
+"""Bars: what is under way; of a training, which model, how fast, and what is left."""
 
 import dataclasses
+
+import tqdm
 
 from launch import bars
 from tagjax.run.progress import TrainingProgress
@@ -42,4 +44,18 @@ def test_an_epoch_ends_with_its_metrics_and_prediction_has_a_bar_of_its_own(caps
 def test_the_other_processes_draw_nothing(capsys):
     with bars.TrainingBars(shown=False) as show:
         show(BEGUN)
+    assert lines(capsys) == []
+
+
+def test_a_bar_names_what_is_under_way_and_ends_its_line(capsys, monkeypatch):
+    """In a file, where no terminal clears it; time is short here."""
+    monkeypatch.setattr(bars, "tqdm", lambda **given: tqdm.tqdm(**{**given, "delay": 0}))
+    assert list(bars.bar(["map", "report"], "draw", 2)) == ["map", "report"]
+    shown = capsys.readouterr().err
+    assert shown.replace("\r", "\n").split("\n")[-2].startswith("draw: report: 100%|")
+    assert shown.endswith("\n")
+
+
+def test_what_is_quick_has_no_bar(capsys):
+    assert list(bars.bar(["map", "report"], "draw", 2)) == ["map", "report"]
     assert lines(capsys) == []

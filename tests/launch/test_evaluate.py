@@ -41,16 +41,6 @@ def test_results_of_a_folder_are_under_its_name(folder, given, out):
     assert {"metrics.json", "fc_map.png", "fc_map.svg", "report.html"} <= found
 
 
-def test_what_takes_long_is_told(tmp_path):
-    vectors = np.random.default_rng(0).normal(size=(9, 400))
-    vectors /= np.linalg.norm(vectors, axis=0)
-    similarity = Similarity([f"t{k // 2}_{k % 2 + 1}" for k in range(400)], vectors.T @ vectors)
-    write_similarity(similarity_path(tmp_path / "many", "fc"), similarity)
-    done = succeed("evaluate", "--task=deduplication", "--similarity_dir=many", folder=tmp_path)
-    assert "draw: fc" in done.stderr
-    assert done.stderr.endswith("\n")  # It ends its line, where no terminal clears it.
-
-
 COLON = ("genre:Classical", "genre:Jazz", "Classical: Opera", "Classical: Lied", "Jazz: Bop")
 COLON += ("Jazz: Cool", "Swing")
 

@@ -1,6 +1,6 @@
 """Frames of MPEG audio (MP3 and layers I and II), found by their headers without decoding.
 
-ISO/IEC 11172-3 and 13818-3; MPEG 2.5 halves the sample rates once more.
+The formats are those of ISO/IEC 11172-3 and 13818-3. MPEG 2.5 halves the sample rates once more.
 """
 
 import dataclasses
@@ -16,12 +16,12 @@ from typing import BinaryIO, NamedTuple
 _BLOCK = 1 << 18
 """Bytes read at once."""
 _AHEAD = 1 << 14
-"""Bytes of a few frames."""
+"""Bytes that hold at least a few frames."""
 _CHAIN = 4
 """Frames that must follow each other before bytes are believed to be frames."""
 _PREROLL = 32
-"""Frames decoded before those that are wanted, which need the bits that earlier ones had to spare:
-up to 511 bytes of MPEG 1, 255 of MPEG 2, or 23 frames of the lowest bit rate."""
+"""Frames decoded before the requested ones. A frame may store some of its bits in earlier frames:
+up to 511 bytes in MPEG 1, 255 in MPEG 2, or 23 frames of the lowest bit rate."""
 
 _TOLERANCE = 0.02
 """Share of the bytes by which a Xing header may miss the sound on disk."""
@@ -35,21 +35,21 @@ _KBITS = {
     (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (2, 1): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-"""{(1 for MPEG 1 or 2 for 2 and 2.5, layer bits): kbit/s of index 1 to 14}."""
+"""{(1 for MPEG 1 or 2 for MPEG 2 and 2.5, layer bits): kbit/s for index 1 to 14}."""
 
 
 _SYNC = re.compile(rb"\xff[\xe2-\xff]|ID3[\x02-\x04]")
-"""How a frame or an ID3v2 tag begins."""
+"""The first bytes of a frame or an ID3v2 tag."""
 
 
 class Format(NamedTuple):
-    """What all frames of a section have in common."""
+    """The format, which is the same for all frames of a section."""
 
     rate: int
     """Hz."""
     channels: int
     samples: int
-    """Of a frame, for each channel."""
+    """Samples in a frame, for each channel."""
 
 
 class Header(NamedTuple):
@@ -59,12 +59,12 @@ class Header(NamedTuple):
     """Bytes of the frame, header included."""
     format: Format
     xing: int
-    """Where in the frame a Xing header would be."""
+    """Offset in the frame at which a Xing header would be."""
 
 
 @functools.lru_cache(maxsize=1 << 14)
 def header(four: bytes) -> Header | None:
-    """The frame that begins with these four bytes; None if none does.
+    """The header of the frame that begins with these four bytes; None if no frame does.
 
     >>> header(bytes([0xFF, 0xFB, 0x90, 0x64]))
     Header(length=417, format=Format(rate=44100, channels=2, samples=1152), xing=36)
@@ -93,9 +93,9 @@ class Section:
     """Frames of one format that follow each other without a gap.
 
     Attributes:
-      path: of their file.
-      format: of the frames.
-      places: where in the file each begins, and where the last one ends.
+      path: path of the file.
+      format: format of the frames.
+      places: offset in the file of each frame, and of the end of the last one.
     """
 
     path: str | os.PathLike[str]
@@ -114,14 +114,14 @@ class Section:
 
     @property
     def seconds(self) -> float:
-        """Of sound."""
+        """Duration of the sound."""
         return (len(self.places) - 1) * self.format.samples / self.format.rate
 
     def cut(self, start: float, stop: float) -> tuple[BinaryIO, float]:
-        """A file of some frames, and the second in it that is `start`.
+        """A file with the frames from `start` to `stop`, and where `start` is in it, in seconds.
 
-        Zeros behind them make the file so long that a decoder that estimates its length from its
-        first frame and its bytes does not stop early.
+        A decoder may estimate the length of a file from its size and its first frame. Zeros after
+        the frames make the file so long that such a decoder does not stop early.
         """
         hertz = self.format.rate / self.format.samples
         first = max(0, math.floor(start * hertz) - _PREROLL)
@@ -135,14 +135,14 @@ class Section:
 
 
 class _Window:
-    """The part of a file that is being looked at."""
+    """The part of a file that is in memory."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._begin, self.data = 0, b""
 
     def index(self, place: int) -> int:
-        """Where in `data` the byte at `place` is; a few frames behind it are there too."""
+        """Index in `data` of the byte at `place`; a few frames after it are in `data` too."""
         at = place - self._begin
         if not 0 <= at < len(self.data) - _AHEAD:
             self._file.seek(place)
@@ -152,11 +152,11 @@ class _Window:
 
 
 def sections(path: str | os.PathLike[str], until: float = math.inf) -> list[Section]:
-    """The frames of a file, in order; what is no frame is passed over.
+    """The frames of a file, in order; bytes that are not part of a frame are skipped.
 
     Args:
-      path: of the file.
-      until: seconds of sound after which no more sections are looked for.
+      path: path of the file.
+      until: seconds of sound after which the search ends.
 
     Raises:
       OSError: the file cannot be read.
@@ -172,11 +172,11 @@ def sections(path: str | os.PathLike[str], until: float = math.inf) -> list[Sect
 
 
 def _next_chain(window: _Window, place: int) -> int | None:
-    """Where the next frames begin, at or behind `place`; None where there are none."""
+    """Offset of the next frames at or after `place`; None if there are none."""
     while True:
         at = window.index(place)
         data = window.data
-        last = len(data) - at <= _AHEAD  # All that is left of the file.
+        last = len(data) - at <= _AHEAD  # `data` holds the rest of the file.
         stop = len(data) if last else len(data) - _AHEAD
         for match in _SYNC.finditer(data, at, stop + 3):
             begin = match.start()
@@ -193,18 +193,18 @@ def _next_chain(window: _Window, place: int) -> int | None:
 
 def _is_chain(data: bytes, at: int) -> bool:
     """Whether `_CHAIN` frames of one format follow each other."""
-    wanted = None
+    first_format = None
     for _ in range(_CHAIN):
         found = header(data[at : at + 4])
-        if found is None or wanted not in (None, found.format):
+        if found is None or first_format not in (None, found.format):
             return False
-        wanted = found.format
+        first_format = found.format
         at += found.length
     return True
 
 
 def _id3_size(head: bytes) -> int:
-    """Bytes of the ID3v2 tag that begins with these ten; 0 if none does."""
+    """Length of the ID3v2 tag that begins with these ten bytes; 0 if none does."""
     if head[:3] != b"ID3" or len(head) < 10 or max(head[6:10]) > 0x7F:
         return 0
     size = functools.reduce(lambda size, byte: size << 7 | byte, head[6:10], 0)
@@ -212,12 +212,12 @@ def _id3_size(head: bytes) -> int:
 
 
 def _followed(path: str | os.PathLike[str], window: _Window, place: int, seconds: float) -> Section:
-    """The frames from `place` on until one is of another format, or at least `seconds` of them."""
+    """The frames from `place` on, up to another format or at least `seconds` of sound."""
     at = window.index(place)
     first = header(window.data[at : at + 4])
     assert first
     if has_xing(window.data[at : at + first.length], first):
-        place, at = place + first.length, at + first.length  # Holds no sound.
+        place, at = place + first.length, at + first.length  # This frame holds no sound.
     limit = min(1 << 40, seconds * first.format.rate / first.format.samples)
     places: list[int] = []
     lengths: dict[bytes, int] = {}
@@ -241,12 +241,12 @@ def _followed(path: str | os.PathLike[str], window: _Window, place: int, seconds
 
 
 def has_xing(frame: bytes, head: Header) -> bool:
-    """Whether a frame holds a Xing or VBRI header, and so no sound."""
+    """Whether a frame holds a Xing or VBRI header instead of sound."""
     return frame[head.xing : head.xing + 4] in (b"Xing", b"Info") or frame[36:40] == b"VBRI"
 
 
 def is_counted(path: str | os.PathLike[str]) -> bool:
-    """Whether the first frame counts the frames and bytes, and the bytes are those on disk.
+    """Whether the first frame states the number of frames and bytes, and the bytes are right.
 
     Raises:
       OSError: the file cannot be read.
@@ -271,7 +271,7 @@ def is_counted(path: str | os.PathLike[str]) -> bool:
 
 
 def sound_bytes(path: str | os.PathLike[str]) -> int:
-    """Bytes before the tags at the end: ID3v1, and APEv2 before it.
+    """Number of bytes before the tags at the end of the file (ID3v1, and APEv2 before it).
 
     Raises:
       OSError: the file cannot be read.

@@ -1,7 +1,8 @@
-"""How long a file of sound is: measured, as headers are often wrong.
+"""Measures how long an audio file is, because headers are often wrong.
 
-Known liars are WAV files that were written through a pipe, Ogg streams cut out of a broadcast, MP3
-files with a variable bit rate and no Xing header, or with that of the file they were cut from.
+Wrong lengths are known in WAV files that were written through a pipe, in Ogg streams cut out of a
+broadcast, and in MP3 files with a variable bit rate that have no Xing header, or still have that of
+the file they were cut from.
 """
 
 import contextlib
@@ -16,11 +17,11 @@ import soundfile
 from tagjax.base import mpeg, streams
 
 _LONGEST = 1 << 40
-"""Frames; a header that says more says that it does not know."""
+"""In frames. A header with a larger number does not know the length."""
 _BLOCK = 1024
-"""Frames that are decoded at once: of a block with an error in it, none would be counted."""
+"""Frames decoded at once. A block with an error in it is not counted at all."""
 _TAIL = 0.5
-"""Seconds at the end that must be there for a header to be believed."""
+"""Seconds before the promised end that must be decodable for a header to be believed."""
 
 _SYSTEM_FOLDERS = frozenset(
     {"@eadir", "__macosx", "#recycle", "@recycle", "$recycle.bin", "recycler", "lost+found"}
@@ -29,17 +30,18 @@ _SYSTEM_FOLDERS = frozenset(
 
 
 class SoundError(Exception):
-    """A file that holds no sound that can be decoded; its message is the reason."""
+    """The file holds no sound that can be decoded; the message is the reason."""
 
 
 class MissingFileError(SoundError):
-    """There is no such file."""
+    """The file does not exist."""
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is none that a person put there to be heard.
+    """Whether a file or folder with this name is not somebody's music.
 
-    Names that begin with a dot, and folders of network drives, wastebaskets and archives of macOS.
+    True for names that begin with a dot, and for folders of network drives, wastebaskets and
+    archives of macOS.
 
     >>> [is_hidden(name) for name in (".trash", "@eaDir", "__MACOSX", "Best of")]
     [True, True, True, False]
@@ -48,11 +50,11 @@ def is_hidden(name: str) -> bool:
 
 
 def check_file(path: str | os.PathLike[str]) -> None:
-    """Refuses what is no file with something in it; a named pipe would be waited for for ever.
+    """Refuses a path that is not a regular file with content; reading a named pipe never ends.
 
     Raises:
       MissingFileError: no such file.
-      SoundError: not a file, an empty one, or one that may not be looked at.
+      SoundError: not a file, an empty file, or no permission to look at it.
     """
     try:
         found = os.stat(path)
@@ -69,15 +71,15 @@ def check_file(path: str | os.PathLike[str]) -> None:
 def duration(path: str | os.PathLike[str]) -> float:
     """Seconds of sound that can be decoded.
 
-    Of MP3 the frames are counted, unless a Xing header agrees with the bytes on disk. Of other
-    formats the header is believed if the last half second that it promises is there; else the
-    whole file is decoded. A file that is damaged on its way counts as far as it can be decoded.
+    MP3 frames are counted, unless a Xing header agrees with the bytes on disk. The header of
+    another format is believed if the last half second that it promises can be decoded. If not, the
+    whole file is decoded. A damaged file counts up to the damage.
 
     Args:
-      path: of a file in any format that libsndfile knows by its content.
+      path: a file in any format that libsndfile recognises by its content.
 
     Raises:
-      SoundError: as `check_file`; not decodable; no samples.
+      SoundError: as `check_file`; the file cannot be decoded, or has no samples.
     """
     check_file(path)
     with quiet(), opened(path) as file:
@@ -97,26 +99,26 @@ def duration(path: str | os.PathLike[str]) -> float:
 
 @contextlib.contextmanager
 def opened(path: str | os.PathLike[str] | BinaryIO) -> Iterator[soundfile.SoundFile]:
-    """The file at a path, or one that is open, to be decoded.
+    """Opens a path, or a file that is open already, for decoding.
 
     Raises:
-      SoundError: libsndfile cannot decode it, here or inside the block.
+      SoundError: libsndfile cannot decode it, on opening or inside the block.
     """
     try:
         with soundfile.SoundFile(path) as file:
             yield file
-    except TypeError:  # soundfile asks what a .raw file holds.
+    except TypeError:  # soundfile wants to be told the format of a .raw file.
         raise SoundError("no header") from None
     except (soundfile.LibsndfileError, RuntimeError) as error:
         reason = getattr(error, "error_string", str(error)).strip().rstrip(".")
-        if "does not exist" in reason:  # libsndfile's word for text that is named .mp3.
+        if "does not exist" in reason:  # libsndfile says so of a text file that is named .mp3.
             reason = "Format not recognised"
         raise SoundError(reason) from None
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps C libraries from writing to stderr, as mpg123 does of every odd frame."""
+    """Keeps C libraries from writing to stderr, as mpg123 does for every odd frame."""
     sys.stderr.flush()
     try:
         kept = os.dup(2)
@@ -133,7 +135,7 @@ def quiet() -> Iterator[None]:
 
 
 def _ends_at(file: soundfile.SoundFile, frames: int) -> bool:
-    """Whether the last samples that the header promises are there."""
+    """Whether the last samples that the header promises can be decoded."""
     tail = min(frames, round(_TAIL * file.samplerate) or 1)
     try:
         file.seek(frames - tail)
@@ -143,7 +145,7 @@ def _ends_at(file: soundfile.SoundFile, frames: int) -> bool:
 
 
 def _decoded(path: str | os.PathLike[str]) -> int:
-    """Frames until the end, or until the first that cannot be decoded."""
+    """Number of frames up to the end, or up to the first that cannot be decoded."""
     frames = 0
     with opened(path) as file:
         try:
@@ -155,10 +157,10 @@ def _decoded(path: str | os.PathLike[str]) -> int:
 
 
 def _mpeg_seconds(path: str | os.PathLike[str]) -> float | None:
-    """Seconds of the frames of an MP3 file, each at its own rate.
+    """Duration of the frames of an MP3 file in seconds, each at its own rate.
 
-    None where the header can be believed, and where frames cannot be told apart, as those of free
-    format, whose headers do not say how long they are.
+    None if the header can be believed, or if frames cannot be told apart. The latter is so for free
+    format, whose headers do not say how long the frames are.
     """
     if mpeg.is_counted(path):
         return None

@@ -1,8 +1,9 @@
-"""Sound in a file that its header does not speak of, found and made readable for libsndfile.
+"""Finds sound that a file's header does not mention, and makes it readable for libsndfile.
 
-Files are joined (one MP3, FLAC or Ogg stream behind another, of a broadcast or of a whole album),
-and headers say too little: those that are written through a pipe, before the length is known, or by
-a recorder that was switched off. libsndfile reads no further than the first header says.
+libsndfile reads no further than the first header says. That misses sound in two cases. Some files
+are joined: one MP3, FLAC or Ogg stream follows another, as in a broadcast or a whole album. Some
+headers give too short a length: the file was written through a pipe before the length was known, or
+the recorder was switched off.
 """
 
 import dataclasses
@@ -24,26 +25,26 @@ _CHUNKS: dict[bytes, tuple[Literal["little", "big"], int, int, bytes]] = {
     b"FORM": ("big", 12, 4, b"SSND"),
     b"caff": ("big", 8, 8, b"data"),
 }
-"""{magic: (byte order, place of the first chunk, bytes of a size, chunk with the sound)}."""
+"""{magic: (byte order, offset of the first chunk, bytes of a size, chunk with the sound)}."""
 _FLAC_WINDOW = 1 << 16
-"""Bytes in which a frame is looked for."""
+"""Number of bytes searched for a frame."""
 _FLAC_SAMPLES = (1 << 36) - 1
-"""Bits of the number of samples in the header."""
+"""Mask of the header's bits that hold the number of samples."""
 _FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
 
 
 @dataclasses.dataclass(frozen=True)
 class Stretch:
-    """Sound that is all the bytes from `begin` to `end` of a file, some of them corrected.
+    """Sound in the bytes from `begin` to `end` of a file, some of which are corrected.
 
     Attributes:
-      path: of the file.
-      rate: Hz.
-      channels: their number.
-      seconds: of sound.
-      begin: of its first byte.
-      end: of the byte behind it; None is the end of the file.
-      corrected: {place from `begin`: bytes that are to be there}.
+      path: path of the file.
+      rate: sample rate in Hz.
+      channels: number of channels.
+      seconds: duration of the sound.
+      begin: offset of the first byte.
+      end: offset after the last byte; None is the end of the file.
+      corrected: {offset from `begin`: the right bytes}.
     """
 
     path: str | os.PathLike[str]
@@ -55,44 +56,44 @@ class Stretch:
     corrected: Mapping[int, bytes] = dataclasses.field(default_factory=dict)
 
     def cut(self, start: float, stop: float) -> tuple[BinaryIO, float]:
-        """A file with the sound from `start` to `stop`, and the second in it that is `start`."""
+        """A file with the sound from `start` to `stop`, and where `start` is in it, in seconds."""
         del stop
         return _opened(self.path, self.begin, self.end, self.corrected), start
 
 
 Part = mpeg.Section | Stretch
-"""Sound of one format that lies together in a file."""
+"""A part of a file with sound of one format."""
 
 
 def is_plain(path: str | os.PathLike[str], file: soundfile.SoundFile, until: float) -> bool:
     """Whether libsndfile can be trusted with what it finds before `until` seconds.
 
-    Of MP3, all frames up to there must have one format: the others would be played at a wrong
-    speed. A FLAC file must be one stream: in joined ones libFLAC seeks a second of one and may find
-    that of another.
+    All MP3 frames up to there must have one format, because libsndfile would play the others at a
+    wrong speed. A FLAC file must be one stream, because libFLAC may seek into the wrong one of
+    joined streams.
 
     Raises:
       OSError: the file cannot be read.
     """
     if file.format == "MP3":
-        own = file.samplerate, file.channels
-        return all((one.rate, one.channels) == own for one in mpeg.sections(path, until))
+        expected = file.samplerate, file.channels
+        return all((s.rate, s.channels) == expected for s in mpeg.sections(path, until))
     return file.format != "FLAC" or _is_one_flac(path, file.frames)
 
 
 def parts(path: str | os.PathLike[str], kind: str) -> list[Part]:
     """All the sound of a file, in order; nothing if libsndfile finds all of it by itself.
 
-    MPEG audio is always looked through, unless its frames do not say how long they are. Of Ogg and
-    FLAC joined streams are found, of WAV, AIFF, CAF and FLAC wrong lengths.
+    MPEG audio is always searched, unless its frames do not say how long they are. Joined streams
+    are found in Ogg and FLAC files, wrong lengths in WAV, AIFF, CAF and FLAC files.
 
     Args:
-      path: of the file.
-      kind: its format in libsndfile's words, such as MP3.
+      path: path of the file.
+      kind: libsndfile's name of the format, such as MP3.
 
     Raises:
       OSError: the file cannot be read.
-      soundfile.LibsndfileError: what was found cannot be decoded.
+      soundfile.LibsndfileError: a part that was found cannot be decoded.
     """
     if kind == "MP3":
         return list(mpeg.sections(path))
@@ -110,11 +111,11 @@ def _opened(
 ) -> BinaryIO:
     """The bytes from `begin` to `end`, corrected."""
     with open(path, "rb") as file:
-        if not begin and end is None:  # Not read into memory; what is written stays with us.
+        if not begin and end is None:  # Not read into memory; corrections do not reach the disk.
             whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
             for place, value in corrected.items():
                 whole[place : place + len(value)] = value
-            return whole  # type: ignore[return-value]  # It has all methods that count here.
+            return whole  # type: ignore[return-value]  # It has all methods that are used here.
         file.seek(begin)
         return io.BytesIO(file.read() if end is None else file.read(end - begin))
 
@@ -125,7 +126,7 @@ def _stretch(
     end: int | None = None,
     corrected: Mapping[int, bytes] | None = None,
 ) -> Stretch:
-    """With what libsndfile says of it."""
+    """The stretch, with the rate, channels and length that libsndfile reports."""
     with (
         _opened(path, begin, end, corrected or {}) as content,
         soundfile.SoundFile(content) as file,
@@ -139,7 +140,7 @@ def _joined(path: str | os.PathLike[str], begins: list[int]) -> list[Part]:
 
 
 def _links(path: str | os.PathLike[str]) -> list[Part]:
-    """The streams of a chained Ogg file (RFC 3533, section 4); nothing if there is one."""
+    """The streams of a chained Ogg file (RFC 3533, section 4); nothing if there is only one."""
     with open(path, "rb") as file:
         data = file.read()
     begins, place, was_first = [], 0, False
@@ -153,7 +154,7 @@ def _links(path: str | os.PathLike[str]) -> list[Part]:
 
 
 def _flacs(path: str | os.PathLike[str]) -> list[Part]:
-    """Joined FLAC streams, or one with the length that its last frame tells, if that is another."""
+    """Joined FLAC streams, or one stream whose length is corrected by its last frame."""
     with open(path, "rb") as file:
         begins = [match.start() for match in _FLAC.finditer(file.read())]
     if len(begins) > 1:
@@ -176,7 +177,7 @@ def _flacs(path: str | os.PathLike[str]) -> list[Part]:
 
 
 def _is_one_flac(path: str | os.PathLike[str], samples: int) -> bool:
-    """Whether frames are numbered in their order, as far as a few show, to the last one."""
+    """Whether the numbers of a few frames ascend, and the last one ends at `samples`."""
     size = os.path.getsize(path)
     frames = [_flac_frame(path, size * quarter // 4) for quarter in (1, 2, 3, 4)]
     numbers = [frame[1] for frame in frames if frame is not None]
@@ -184,7 +185,7 @@ def _is_one_flac(path: str | os.PathLike[str], samples: int) -> bool:
 
 
 def _flac_frame(path: str | os.PathLike[str], end: int) -> tuple[int, int] | None:
-    """Numbers of the first sample of the last frame before `end`, and of the one behind it."""
+    """Numbers of the first sample of the last frame before `end`, and of the sample after it."""
     with open(path, "rb") as file:
         fixed = int.from_bytes(file.read(10)[8:], "big")
         begin = max(0, end - _FLAC_WINDOW)
@@ -199,15 +200,15 @@ def _flac_frame(path: str | os.PathLike[str], end: int) -> tuple[int, int] | Non
 
 
 def _flac_numbers(head: bytes, fixed: int) -> tuple[int, int] | None:
-    """Numbers of the first sample of a frame, and of the one behind it (RFC 9639, section 9.1).
+    """Numbers of a frame's first sample, and of the sample after it (RFC 9639, section 9.1).
 
     Args:
-      head: its first 16 bytes.
-      fixed: samples of a block of the stream.
+      head: the first 16 bytes of the frame.
+      fixed: samples in a block of the stream.
     """
     if len(head) < 16 or head[1] not in (0xF8, 0xF9):
         return None
-    ones = 8 - (head[4] ^ 0xFF).bit_length()  # The number is coded as UTF-8 codes letters.
+    ones = 8 - (head[4] ^ 0xFF).bit_length()  # The number is coded like a letter in UTF-8.
     number, place = head[4] & 0xFF >> ones, 4 + max(1, ones)
     for byte in head[5:place]:
         number = number << 6 | byte & 0x3F
@@ -234,11 +235,14 @@ def _crc8(data: bytes) -> int:
 
 
 def _chunked(path: str | os.PathLike[str]) -> list[Part]:
-    """Joined files of chunks, or one in which what follows the sound is no chunk, so sound too."""
+    """Joined files of chunks, or one file whose sound goes on past the length in its header.
+
+    The bytes after the sound are sound too if they do not begin a chunk.
+    """
     size = os.path.getsize(path)
     with open(path, "rb") as file:
         magic = file.read(4)
-        order, place, width, wanted = _CHUNKS[magic]
+        order, place, width, sound_name = _CHUNKS[magic]
 
         def chunk(place: int) -> tuple[bytes, int]:
             file.seek(place)
@@ -250,7 +254,7 @@ def _chunked(path: str | os.PathLike[str]) -> list[Part]:
         if len(begins) > 2:
             return _joined(path, begins[:-1])
         name, length = chunk(place)
-        while name != wanted:
+        while name != sound_name:
             place += 4 + width + (_even(length) if width == 4 else length)
             if place >= size:
                 return []

@@ -1,6 +1,6 @@
-"""Files that may be packed: recognised by their content, and unpacked as streams.
+"""Files that may be packed. They are recognised by their content and unpacked as streams.
 
-A name proves nothing: the authors' own `fdist_tag_embedding.csv.zip` is a gzip.
+The name of a file proves nothing: the authors' `fdist_tag_embedding.csv.zip` is a gzip file.
 """
 
 import bz2
@@ -17,20 +17,21 @@ from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike
 
 SUFFIXES = (".zip", ".gz", ".xz", ".bz2")
-"""What the names of packed files usually end in."""
+"""Usual endings of the names of packed files."""
 
-_READ = 1 << 12  # Bytes at a time; from bzip2 in a zip, `zipfile` unpacks as many at once.
+_READ = 1 << 12  # Bytes at a time, so that `zipfile` unpacks little of a bzip2 member at once.
 
 
 @contextlib.contextmanager
 def unpacked(path: PathLike) -> Iterator[IO[bytes]]:
-    """Opens a file for reading; a gzip, xz or bzip2 file gives its content, a zip its one CSV file.
+    """Opens a file for reading and unpacks it if it is packed.
 
-    Nothing is written to disk, and little more is unpacked than is read.
+    A gzip, xz or bzip2 file gives its content, a zip file the one CSV file in it. Nothing is
+    written to disk, and little more is unpacked than is read.
 
     Raises:
       InputError: the archive is damaged (raised when the damage is reached) or encrypted, or a zip
-        holds no CSV file or several.
+        file does not hold exactly one CSV file.
       OSError: the file cannot be opened.
     """
     with open(path, "rb") as file:
@@ -46,7 +47,7 @@ def unpacked(path: PathLike) -> Iterator[IO[bytes]]:
 
 
 class _Packed(io.RawIOBase):
-    """The content of an archive; whatever goes wrong in reading it is an `InputError`."""
+    """The content of an archive; any error while reading it becomes an `InputError`."""
 
     def __init__(self, path: PathLike, form: str, file: IO[bytes]) -> None:
         self._path, self._form = path, form
@@ -57,7 +58,7 @@ class _Packed(io.RawIOBase):
     def _refusing(self) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # The standard library raises a dozen kinds on a damaged one.
+        except Exception as error:  # A damaged archive raises a dozen kinds of exceptions.
             reason = str(error) or type(error).__name__
             refused = f"{self._path}: not a {self._form} file that can be read ({reason})"
             raise InputError(refused) from None
@@ -89,4 +90,4 @@ _FORMS: dict[str, tuple[re.Pattern[bytes], Callable[[IO[bytes]], Any]]] = {
     # A block follows, or the end of an empty file; `BZh1` alone may be the name of a column.
     "bzip2": (re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"), bz2.BZ2File),
 }
-"""{form: (its first bytes, what opens it)}."""
+"""{form: (pattern of the first bytes, function that opens it)}."""

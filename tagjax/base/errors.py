@@ -1,12 +1,12 @@
-"""The one exception for a user's mistake."""
+"""The exception for a user's mistake."""
 
 _LONGEST = 2000
 
 
 def one_line(text: str) -> str:
-    """The text on one line and harmless to a terminal: what does not print is escaped.
+    """The text on one line and harmless to a terminal: unprintable characters are escaped.
 
-    The middle of a very long one is left out.
+    The middle of a very long text is left out.
     """
     text = _shortened(text)
     if text.isprintable():
@@ -22,10 +22,10 @@ def _shortened(text: str) -> str:
 
 
 class InputError(ValueError):
-    """Bad input: its message is one line that names file and row and says what to do.
+    """Bad input. The message is one line that names the file and row and says what to do.
 
-    What is quoted of the input cannot make it more lines, or reach the terminal as commands.
-    `launch` programs print it without a traceback and leave with exit code 2.
+    A quoted piece of the input can neither break the line nor send commands to the terminal.
+    `launch` programs print the message without a traceback and exit with code 2.
     """
 
     def __init__(self, message: object = "") -> None:

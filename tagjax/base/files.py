@@ -1,6 +1,7 @@
-"""Files that appear whole or not at all, folders held by one process, JSON and text.
+"""Atomic writing of files, folders locked for one process, JSON and text.
 
-A file is written beside its place and renamed into it, so a reader never sees half of one.
+A file is written under another name in the same folder and then renamed, so a reader never sees
+half of it.
 """
 
 import contextlib
@@ -19,10 +20,10 @@ PathLike = str | os.PathLike[str]
 
 @contextlib.contextmanager
 def atomic_path(path: PathLike) -> Iterator[pathlib.Path]:
-    """Yields a temporary path beside `path`; renamed into place if the block succeeds.
+    """Yields a temporary path beside `path`, which is renamed to `path` if the block succeeds.
 
-    Parent folders are made. On an exception the temporary file is removed and nothing
-    that was there before has changed.
+    Parent folders are made. On an exception the temporary file is removed, and a file that was at
+    `path` before stays as it was.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +36,7 @@ def atomic_path(path: PathLike) -> Iterator[pathlib.Path]:
 
 
 def _new_beside(path: pathlib.Path) -> pathlib.Path:
-    """An empty file of a new name, with the permissions that any new file gets there."""
+    """An empty file with a new name and the usual permissions of a new file there."""
     while True:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         with contextlib.suppress(FileExistsError):
@@ -45,13 +46,13 @@ def _new_beside(path: pathlib.Path) -> pathlib.Path:
 
 @contextlib.contextmanager
 def locked(folder: PathLike, advice: str) -> Iterator[None]:
-    """Holds a folder, which is made if absent, for this process alone.
+    """Locks a folder for this process; the folder is made if absent.
 
-    The lock is the kernel's, on the folder itself: it ends with the process, however that
-    ends, and leaves no file.
+    The kernel holds the lock on the folder itself. The lock ends with the process, however the
+    process ends, and leaves no file.
 
     Raises:
-      InputError: another process holds it; `advice` says what to do then.
+      InputError: another process holds the lock; the message ends with `advice`.
     """
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
@@ -61,7 +62,7 @@ def locked(folder: PathLike, advice: str) -> Iterator[None]:
         except BlockingIOError:
             raise InputError(f"{folder}: another process is at work there; {advice}") from None
         except OSError:
-            pass  # A file system without locks: nothing can be held.
+            pass  # The file system has no locks.
         yield
     finally:
         os.close(handle)

@@ -1,4 +1,4 @@
-"""Walking through people's folders, past what the system keeps in them."""
+"""Lists the files in people's folders, without those that the system keeps there."""
 
 import os
 import pathlib
@@ -19,7 +19,7 @@ _SYSTEM = frozenset(
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is none of the user's own.
+    """Whether a file or folder with this name belongs to the system, not to the user.
 
     >>> [is_hidden(name) for name in (".trash", "@eaDir", "#1 Hits")]
     [True, True, False]
@@ -32,6 +32,6 @@ def files_below(folder: PathLike) -> Iterator[pathlib.Path]:
 
     Links to folders are not followed; the folder itself may have any name.
     """
-    for at, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not is_hidden(name)]
-        yield from (pathlib.Path(at, name) for name in names if not is_hidden(name))
+        yield from (pathlib.Path(parent, name) for name in names if not is_hidden(name))

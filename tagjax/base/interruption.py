@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: work is left where the same command can go on with it."""
+"""SIGTERM and SIGINT: work stops at a point from which the same command can continue."""
 
 import contextlib
 import os
@@ -14,7 +14,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class InterruptedRunError(BaseException):
     """The process was asked to stop, and nothing is half done.
 
-    It is no `Exception`, as `KeyboardInterrupt` is none: libraries catch those and rename them.
+    Like `KeyboardInterrupt` it is not an `Exception`, because libraries catch those and raise
+    others in their place.
     """
 
     def __init__(self, number: int, note: str = "") -> None:
@@ -25,9 +26,9 @@ class InterruptedRunError(BaseException):
 class Stop:
     """Knows whether the process was asked to stop.
 
-    As a context it takes the signals over: each raises `InterruptedRunError` where the program
-    is, but inside `deferred()` the first is only noted, for the program to look at `asked`, and
-    the second ends the process as it stands, which loses what a kill does: nothing.
+    As a context it handles the signals: each raises `InterruptedRunError` wherever the program is.
+    Inside `deferred()` the first signal is only recorded in `asked`, which the program checks. The
+    second one ends the process at once. That is as safe as a kill, which loses nothing.
     """
 
     def __init__(self) -> None:
@@ -47,7 +48,7 @@ class Stop:
         del frame
         if not self._deferred:
             raise InterruptedRunError(number)
-        if self.asked:  # Unwinding would wait for threads that write; this ends as a kill does.
+        if self.asked:  # An exception would wait for threads that write; this ends like a kill.
             stopped = InterruptedRunError(number, "at once; the same command goes on")
             print(f"\n{stopped}", file=sys.stderr, flush=True)
             os._exit(stopped.exit_code)
@@ -55,7 +56,7 @@ class Stop:
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:
-        """Inside, the first signal is noted and no more."""
+        """A context in which the first signal is recorded and raises nothing."""
         self._deferred = True
         try:
             yield

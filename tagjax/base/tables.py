@@ -1,6 +1,6 @@
-"""Tables: CSV files that are checked as they are read, and written so that they come back.
+"""Tables: CSV files that are checked as they are read, and written so that they read back the same.
 
-A mistake is named with file and row.
+An error names the file and the row.
 """
 
 import array
@@ -19,11 +19,11 @@ from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike, atomic_path
 
 LONGEST_LINE = 1 << 26
-"""Characters; a longer line is no table's, and would only fill the memory."""
+"""In characters. A longer line is not part of a table and would only fill the memory."""
 
 LONGEST_CELL = 1 << 24
-"""Characters; FMA has biographies."""
-csv.field_size_limit(LONGEST_CELL)  # Of the process: the same whatever is read first.
+"""In characters. FMA has whole biographies in cells."""
+csv.field_size_limit(LONGEST_CELL)  # For the whole process, whichever file is read first.
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\|(?:.*\\)?\.\.\\")
@@ -31,7 +31,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Table(dict[str, list[str]]):
-    """{column: cells}, which knows the line on which each row begins."""
+    """{column: cells}, with the line on which each row begins."""
 
     def __init__(self, path: PathLike, columns: dict[str, list[str]], lines: Sequence[int]):
         super().__init__(columns)
@@ -43,23 +43,24 @@ class Table(dict[str, list[str]]):
 
 
 def number(cell: str) -> float:
-    """A decimal number in ASCII; NaN for whatever else Python would take for one.
+    """The value of a decimal number in ASCII; NaN for any other text.
 
-    `1e400` is infinite; `1_000`, `nan`, `inf` and digits of other scripts are no numbers.
+    `1e400` is infinite. `1_000`, `nan`, `inf` and digits of other scripts give NaN, although Python
+    takes them for numbers.
     """
     cell = cell.strip(" ")
     return float(cell) if len(cell) < 400 and _NUMBER.fullmatch(cell) else math.nan
 
 
 def check_paths(table: Table) -> None:
-    """Refuses a `path` that is not below the audio folder: absolute, with `..`, or of Windows.
+    """Refuses a `path` that may lead out of the audio folder: absolute, with `..`, or of Windows.
 
-    A list that someone else made would otherwise name any file of this machine as music. A file's
-    name may hold a backslash here, so that alone is refused only where half of the paths hold one
-    and no `/`.
+    Otherwise a list that someone else made could name any file of this machine as music. A file
+    name may hold a backslash on this system. So a backslash is refused only if at least half of the
+    paths hold one and no `/`.
 
     Raises:
-      InputError: one is.
+      InputError: a path is refused.
     """
     paths = table["path"]
     for row, path in enumerate(paths):
@@ -78,10 +79,10 @@ def check_paths(table: Table) -> None:
 
 
 def lines(file: IO[str], path: PathLike) -> Iterator[str]:
-    """The lines of a text file with their ends.
+    """The lines of a text file, with their line ends.
 
     Raises:
-      InputError: one is longer than `LONGEST_LINE`, or has a NUL.
+      InputError: a line is longer than `LONGEST_LINE`, or holds a NUL.
     """
     count = 0
     while line := file.readline(LONGEST_LINE):
@@ -94,31 +95,31 @@ def lines(file: IO[str], path: PathLike) -> Iterator[str]:
 
 
 def not_utf8(path: PathLike, file: IO[bytes]) -> InputError:
-    """The error that says at which line and byte a file, open at its start, is no UTF-8."""
+    """The error that says at which line and byte a file, open at its start, is not UTF-8."""
     count = 0
     for line, raw in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), 1):
         try:
             raw.decode()
         except UnicodeDecodeError as error:
-            where = f"{path}:{line}: not UTF-8 (byte {count + error.start})"
-            return InputError(f"{where}; convert it first")
+            message = f"{path}:{line}: not UTF-8 (byte {count + error.start})"
+            return InputError(f"{message}; convert it first")
         count += len(raw)
     return InputError(f"{path}: not UTF-8; convert it first")
 
 
 @contextlib.contextmanager
 def open_rows(path: PathLike) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    """The rows of a UTF-8 CSV file as a stream, header first, each with as many cells.
+    """The rows of a UTF-8 CSV file as a stream; the header is first, and all have the same width.
 
-    The file may be packed, as `archives.unpacked` has it; a byte-order mark and CRLF line ends are
-    fine, and empty lines are no rows.
+    The file may be packed (see `archives.unpacked`). It may have a byte-order mark and CRLF line
+    ends. Empty lines are skipped.
 
     Yields:
       (line on which the row begins, cells), ...
 
     Raises:
-      InputError: no such file, a damaged archive, not UTF-8, a row whose number of cells is not the
-        header's, a line longer than `LONGEST_LINE`, a cell longer than `LONGEST_CELL`, or a NUL.
+      InputError: no such file, a damaged archive, not UTF-8, a row with more or fewer cells than
+        the header, a line longer than `LONGEST_LINE`, a cell longer than `LONGEST_CELL`, or a NUL.
     """
     if not pathlib.Path(path).is_file():
         raise InputError(f"{path}: no such file")
@@ -152,14 +153,15 @@ def read_table(path: PathLike, required: Sequence[str]) -> Table:
     """Reads a CSV file with a header into columns of strings.
 
     Args:
-      path: the file, as `open_rows` takes it.
-      required: columns that must be there; others are returned too.
+      path: the file, packed or not (see `open_rows`).
+      required: columns that must exist; others are returned too.
 
     Returns:
       {column: values in file order}.
 
     Raises:
-      InputError: as `open_rows`; no or a doubled header, or a required column is missing.
+      InputError: as `open_rows`; no header, a column that occurs twice, or a required column is
+        missing.
     """
     with open_rows(path) as rows:
         line, header = next(rows, (0, []))
@@ -172,7 +174,7 @@ def read_table(path: PathLike, required: Sequence[str]) -> Table:
         if missing:
             found = ", ".join(header)
             raise InputError(f"{path}:{line}: column {missing[0]!r} is missing; found {found}")
-        cells, begins = [], array.array("Q")  # Rows as lists would fill the memory.
+        cells, begins = [], array.array("Q")  # One list for each row would fill the memory.
         for begin, row in rows:
             cells += row
             begins.append(begin)
@@ -181,21 +183,21 @@ def read_table(path: PathLike, required: Sequence[str]) -> Table:
 
 
 class Writer:
-    """Writes rows of CSV with LF line ends, so that they come back as they went."""
+    """Writes rows of CSV with LF line ends, so that they read back the same."""
 
     def __init__(self, file: IO[str]) -> None:
         self._plain = csv.writer(file, lineterminator="\n")
         self._quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
 
     def writerow(self, row: Iterable[Any]) -> None:
-        """Writes a row; `csv` alone would let a CR in a cell begin another."""
+        """Writes a row. Cells with a CR are quoted, because `csv` alone would end the row there."""
         cells = list(row)
         odd = any("\r" in cell for cell in cells if isinstance(cell, str))
         (self._quoting if odd else self._plain).writerow(cells)
 
 
 def harmless(cell: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula: text like `=1+1` gets a `'` before it."""
+    """The cell as a spreadsheet can show it: text like `=1+1` gets a `'` before it."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
@@ -209,9 +211,9 @@ def write_table(
 
     Args:
       path: the file.
-      header: of the columns.
-      rows: their cells.
-      for_people: whether it may be opened in a spreadsheet, and no program reads it back: its
+      header: names of the columns.
+      rows: cells of each row.
+      for_people: whether people open the file in a spreadsheet and no program reads it back; its
         cells are then made `harmless`.
     """
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:

@@ -1,6 +1,6 @@
-"""Names and ids as they enter: one spelling each, and the words that mean "none".
+"""Cleaning of names and ids: one spelling for each, and the words that mean "none".
 
-Every reader cleans at its door, so that code behind it compares strings as they are.
+Every reader cleans what it reads. All other code can then compare strings as they are.
 """
 
 import functools
@@ -9,11 +9,11 @@ import sys
 import unicodedata
 from collections.abc import Collection, Sequence
 
-# Cf but drawn: Arabic, Syriac and Kaithi signs that enclose or precede numbers.
+# Category Cf, but visible: Arabic, Syriac and Kaithi signs that enclose or precede numbers.
 _DRAWN = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2")
 _DRAWN_ABOVE = frozenset("\U000110bd\U000110cd")
 
-# Default-ignorable but not Cf: joiners, fillers and variation selectors.
+# Invisible, but not of category Cf: joiners, fillers and variation selectors.
 _UNDRAWN = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0"
 _UNDRAWN += "\U000e0100-\U000e01ef"
 
@@ -36,9 +36,9 @@ NONE = frozenset({"", *(word.replace("_", " ") for word in _WORDS.split())})
 
 @functools.cache
 def _ignorable() -> re.Pattern[str]:
-    """Matches what is not drawn: zero-width, bidirectional and control characters.
+    """Matches invisible characters: zero-width, bidirectional and control characters.
 
-    White space is none of it, though some control characters are white space.
+    Control characters that are white space are not matched.
     """
     categories = ("Cf", "Cc", "Cs")
     found = [
@@ -55,32 +55,33 @@ _DAMAGE = re.compile(r"[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffd-\u
 
 
 def clean(text: str) -> str:
-    """A name or id in one spelling: what looks the same is then the same string.
+    """A name or id in one spelling: names that look the same become the same string.
 
-    - NFC: `e` with a combining accent is `é`. Not NFKC, which makes other letters of some.
+    - NFC is applied: `e` with a combining accent becomes `é`. NFKC would change some letters into
+      others.
     - Zero-width characters, marks of direction, soft hyphens, variation selectors and control
       characters are removed. They are not refused: whoever pasted one cannot see it.
-    - White space of any kind is dropped at both ends; a run of it inside is one space.
+    - White space of any kind is dropped at both ends; a run of it inside becomes one space.
 
-    Case and punctuation stay. Paths of files are not to be cleaned: the disk knows them as they
-    are. Whether a value is likely garbage rather than a name, `is_damaged` says.
+    Case and punctuation stay. Do not clean paths of files: the disk knows them as they are.
+    `is_damaged` says whether a value is likely to be garbage instead of a name.
 
     >>> clean("  Beyonce\\u0301\\u200b \\t Knowles\\n")
     'Beyoncé Knowles'
     """
-    if text.isascii() and text.isprintable():  # Nearly all; the patterns below cost more.
+    if text.isascii() and text.isprintable():  # True for nearly all; the patterns below are slow.
         return " ".join(text.split())
     text = _ignorable().sub("", text)
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def cleaned(cells: Sequence[str]) -> Sequence[str]:
-    """Each of the cells as `clean` makes it; a column that is clean, as nearly all are, is quick.
+    """The cells, each cleaned by `clean`. A clean column, as most are, takes little time.
 
     >>> cleaned(["a ", "b  c"])
     ['a', 'b c']
     """
-    joined = ";".join(cells)  # What is asked of each cell is asked of all at once.
+    joined = ";".join(cells)  # All cells are checked at once.
     if joined.isascii() and joined.isprintable():
         odd = "  " in joined or "; " in joined or " ;" in joined or joined != joined.strip()
         if not odd:
@@ -90,11 +91,11 @@ def cleaned(cells: Sequence[str]) -> Sequence[str]:
 
 
 def is_none(text: str, words: Collection[str] = NONE) -> bool:
-    """Whether a name or id says that there is none, in any case and with or without brackets.
+    """Whether a name or id means "none", in any case and with or without brackets.
 
     Args:
-      text: cleaned or not.
-      words: case-folded; a source that has its own adds them: `NONE | {"0"}`.
+      text: the name or id, cleaned or not.
+      words: words for "none", case-folded; a source may add its own: `NONE | {"0"}`.
 
     >>> [is_none(text) for text in ("NaN", " <unknown>", "Unknown Album", "", "0", "Nun")]
     [True, True, True, True, False, False]
@@ -104,7 +105,7 @@ def is_none(text: str, words: Collection[str] = NONE) -> bool:
 
 
 def known(text: str, words: Collection[str] = NONE) -> str:
-    """The cleaned name or id; "" where it says that there is none.
+    """The cleaned name or id; "" if it means "none".
 
     >>> known(" Kind of  Blue"), known("null")
     ('Kind of Blue', '')
@@ -116,7 +117,7 @@ def known(text: str, words: Collection[str] = NONE) -> str:
 def is_damaged(text: str) -> bool:
     """Whether a text was decoded wrongly: it holds control characters or U+FFFD.
 
-    White space is fine (tab, line ends, NEL), and so is a NUL that ends the text.
+    White space (tab, line ends, NEL) and a NUL at the end of the text are allowed.
 
     >>> is_damaged("R\\x00o\\x00c\\x00k"), is_damaged("caf\\ufffd"), is_damaged("a\\tb\\n")
     (True, True, False)

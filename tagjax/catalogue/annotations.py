@@ -1,8 +1,8 @@
 """Catalogues of annotated tracks, and where their audio is.
 
-Readers of the tables left of the manifest. Ids and names are cleaned here, once (`base.text`), and
-words such as `nan` or `unknown album` are no album and no artist. A mistake is an `InputError`
-that names file and line; the header is line 1.
+This module reads the tables from which a manifest is made. Ids and names are cleaned here, once
+(`base.text`). Words such as `nan` or `unknown album` mean that there is no album or artist. A
+mistake raises an `InputError` that names file and line; the header is line 1.
 """
 
 import collections
@@ -23,17 +23,18 @@ if TYPE_CHECKING:
     import pandas
 
 ANNOTATES = ("album", "track")
-"""What a source says its tags of."""
+"""What a source may annotate."""
 
 _COLUMNS = ("track_id", "artist_id", "album_id", "tags")
 _LONGEST_WORD = 40
-"""Letters; a longer name is no word for "none"."""
+"""In letters. A longer name is not a word for "none"."""
 
 _MOST_TRACKS, _MOST_ARTISTS, _LARGEST_SHARE = 50, 10, 0.1
-"""Of an album, of an album, and of a catalogue by one artist, before a warning asks."""
+"""Limits above which there is a warning: tracks on an album, artists on an album, and the share of
+a catalogue's tracks that are by one artist."""
 
 _LONG = 9000.0
-"""Seconds: half of a catalogue's tracks are shorter, unless they are given in milliseconds."""
+"""In seconds. If half of the tracks are longer, the durations are likely to be milliseconds."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,14 +42,14 @@ class Catalogue:
     """Annotated tracks in one tag system; row i of every column is one track.
 
     Attributes:
-      prefix: of the tag system, put before every tag of it in a manifest ("" for none).
+      prefix: prefix of the tag system, put before each of its tags in a manifest ("" for none).
       track_id: unique in the catalogue; the same id in two catalogues is the same track.
-      artist_id: never empty; one name space over all catalogues.
-      album_id: "" for a track that is on no known album.
-      tags: the track's tags without prefix, at least one, none twice.
-      artist: names, for `tagjax.catalogue.matching`; "" where it is not known, None where the
-        table has none.
-      title: likewise.
+      artist_id: never empty; the same id in two catalogues is the same artist.
+      album_id: "" for a track that is not on a known album.
+      tags: the track's tags without prefix: at least one, and no repeats.
+      artist: names, for `tagjax.catalogue.matching`; "" if a name is not known, None if the table
+        has no such column.
+      title: titles, likewise.
       annotates: "album", where the source annotates albums (Discogs, MuMu): the tracks of an album
         share all of its tags; or "track" (a music library, FMA): a track's tags are its own.
     """
@@ -72,9 +73,9 @@ class Catalogue:
         """The catalogue of a pandas frame with the columns of `read_catalogue`.
 
         Args:
-          frame: a row a track; `tags` are lists, or strings with `|` between tags. Missing values
-            are empty cells.
-          prefix: of the tag system.
+          frame: one row for each track; `tags` are lists, or strings with `|` between tags. Missing
+            values are empty cells.
+          prefix: prefix of the tag system.
           annotates: as `read_catalogue`.
 
         Raises:
@@ -101,9 +102,9 @@ class Tracks:
     """Where the audio is.
 
     Attributes:
-      track_id: unique.
-      path: of the audio file, relative to the audio folder.
-      duration: float64 [n], seconds; NaN where it is unknown.
+      track_id: unique ids.
+      path: paths of the audio files, relative to the audio folder.
+      duration: float64 [n], seconds; NaN if unknown.
     """
 
     track_id: tuple[str, ...]
@@ -133,18 +134,18 @@ def read_catalogue(path: PathLike, prefix: str = "", annotates: str | None = Non
 
     Tags are separated by `|`; repeats in a row are dropped. The names in `artist` and `title` may
     be empty, and so may `album_id`. The tracks of an album may be annotated differently. A column
-    `annotates` with the same word in every row, `album` or `track`, says which of them the source
-    annotates.
+    `annotates` says whether the source annotates albums or tracks. It has the same word in every
+    row, `album` or `track`.
 
     Args:
       path: the file.
-      prefix: of the tag system.
-      annotates: "album" or "track", whatever the table says; None for what it says, or else
-        "album".
+      prefix: prefix of the tag system.
+      annotates: "album" or "track", whatever the table says; None takes the table's word, or
+        "album" if it has none.
 
     Warns:
-      UserWarning: words that were taken for no album; an album of more than 50 tracks or 10
-        artists; an artist with more than a tenth of the catalogue, and thrice its mean.
+      UserWarning: words that were taken to mean no album; an album of more than 50 tracks or 10
+        artists; an artist with more than a tenth of the catalogue, and three times the mean.
 
     Raises:
       InputError: a missing column, no rows, an empty id or tag, a track id that occurs twice, or
@@ -156,15 +157,15 @@ def read_catalogue(path: PathLike, prefix: str = "", annotates: str | None = Non
 def read_catalogues(
     paths: Sequence[PathLike], prefixes: Sequence[str] = (), annotates: Sequence[str] = ()
 ) -> list[Catalogue]:
-    """Reads catalogues, each with its prefix; a single one may have none.
+    """Reads catalogues, each with its prefix; a single catalogue needs none.
 
     Args:
       paths: the files.
-      prefixes: of their tag systems.
-      annotates: as `read_catalogue`, one a catalogue, "" for None; or none at all.
+      prefixes: prefixes of their tag systems.
+      annotates: as `read_catalogue`, one for each catalogue, with "" for None; may be empty.
 
     Raises:
-      InputError: as `read_catalogue`; no path, or not a prefix a catalogue.
+      InputError: as `read_catalogue`; no path, or not one prefix for each catalogue.
     """
     if not paths:
         raise InputError("--annotations: name an annotation table (or two: a.csv,b.csv)")
@@ -189,7 +190,7 @@ def read_catalogues(
 def read_tracks(path: PathLike) -> Tracks:
     """Reads a CSV file with the columns `track_id,path`, and `duration_s` where it is known.
 
-    Further columns are not looked at. An empty `duration_s` is an unknown one.
+    Further columns are ignored. An empty `duration_s` means that the duration is unknown.
 
     Warns:
       UserWarning: some durations are longer than 2.5 hours.
@@ -203,7 +204,7 @@ def read_tracks(path: PathLike) -> Tracks:
 
 
 def _catalogue(name: str, table: Table, prefix: str, annotates: str | None) -> Catalogue:
-    """The catalogue of a table, whose name is for messages about all of it."""
+    """The catalogue of a table; messages about the whole table use `name`."""
     track, artist = _ids(name, table), cleaned(table["artist_id"])
     nobody = {"", *_words(artist)}
     blank = [row for row, cell in enumerate(artist) if cell in nobody]
@@ -290,7 +291,7 @@ def _frame_table(frame: "pandas.DataFrame", required: Sequence[str]) -> Table:
 
 
 def _ids(name: str, table: Table) -> Sequence[str]:
-    """The cleaned column `track_id`: none empty, none twice."""
+    """The cleaned column `track_id`, without empty or repeated ids."""
     _check_filled(name, table, "track_id", "every row needs one")
     column = cleaned(table["track_id"])
     if len(set(column)) < len(column):
@@ -314,13 +315,13 @@ def _check_filled(name: str, table: Table, column: str, advice: str) -> None:
 
 
 def _words(column: Sequence[str]) -> set[str]:
-    """Those of the cells that say that there is none; "" is not among them."""
+    """Those of the cells that are words for "none"; "" is not among them."""
     short = {cell for cell in set(column) if 0 < len(cell) <= _LONGEST_WORD}
     return {cell for cell in short if is_none(cell)}
 
 
 def _albums(name: str, column: Sequence[str]) -> Sequence[str]:
-    """The column with "" for words that say that there is no album."""
+    """The column with "" in place of words that mean no album."""
     words = _words(column)
     if not words:
         return column
@@ -352,7 +353,7 @@ def _tags(name: str, table: Table, intern: dict[str, str]) -> tuple[tuple[str, .
 
 
 def _annotates(table: Table) -> str:
-    """What the table says it annotates, the same in every row; "album" if it does not."""
+    """What the table annotates, by its column `annotates`; "album" without that column."""
     cells = table.get("annotates")
     if not cells:
         return ANNOTATES[0]
@@ -373,7 +374,7 @@ def _annotates(table: Table) -> str:
 
 
 def _warn_of_crowds(name: str, catalogue: Catalogue) -> None:
-    """Names an album or an artist that is too large to be one."""
+    """Warns of an album or artist that is too large to be a real one."""
     tracks = collections.Counter(catalogue.album_id)
     tracks.pop("", None)
     large = {album for album, count in tracks.items() if count > _MOST_ARTISTS}

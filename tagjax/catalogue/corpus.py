@@ -1,10 +1,10 @@
-"""Annotated catalogues as arrays: what `tagjax.manifest.sampling` computes with.
+"""Annotated catalogues as arrays, the input of `tagjax.manifest.sampling`.
 
-Tracks that share tags and label are a group. Where a source annotates albums, it is an album: the
-tracks of one catalogue with the same album_id, which have the union of their tags. Where it
-annotates tracks, it is the tracks of an album with the same tags, and so it is on a compilation (an
-album of several artists, or of `Various Artists`), whatever the source. Numbers follow the sorted
-names, so they do not depend on the order of rows.
+Tracks that share tags and label form a group. If a source annotates albums, a group is an album:
+all tracks of one catalogue with the same album_id. They get the union of their tags. If a source
+annotates tracks, a group is the tracks of an album that have the same tags. The same holds for a
+compilation (an album by several artists, or by `Various Artists`) of any source. Numbers follow
+the sorted names, so they do not depend on the order of rows.
 """
 
 import dataclasses
@@ -28,16 +28,16 @@ class Corpus:
 
     Attributes:
       track_id, artist_id, album_id: [tracks] names.
-      path: [tracks], or None.
-      duration: float64 [tracks], seconds; NaN where it is unknown.
-      artist: int64 [tracks], from 0, none left out. Artists of one track that have different
-        names in different catalogues have one number.
-      group: int64 [tracks], likewise.
-      overlap: bool [tracks]: in more than one catalogue.
-      pair_group, pair_tag: int64 [pairs], by group, then tag; every group has a tag.
-      album: int64 [groups]; groups of one album have the same.
+      path: [tracks] paths of the audio, or None.
+      duration: float64 [tracks], seconds; NaN if unknown.
+      artist: int64 [tracks], numbers from 0 without gaps. If a track has different artists in
+        different catalogues, these have one number.
+      group: int64 [tracks], numbers from 0 without gaps.
+      overlap: bool [tracks], whether the track is in more than one catalogue.
+      pair_group, pair_tag: int64 [pairs], sorted by group, then tag; every group has a tag.
+      album: int64 [groups], the same number for all groups of an album.
       vocabulary: the tags with prefix.
-      system: int64 [tags]: the place of the catalogue.
+      system: int64 [tags], the place of the tag's catalogue.
     """
 
     track_id: Sequence[str]
@@ -58,7 +58,7 @@ class Corpus:
         return len(self.track_id)
 
     def popularity(self) -> np.ndarray:
-        """Number of tracks with each tag, int64 [tags]; tracks in two catalogues not counted."""
+        """Number of tracks with each tag, int64 [tags], without tracks in two catalogues."""
         sizes = np.bincount(self.group[~self.overlap], minlength=len(self.album))
         counts = np.bincount(self.pair_tag, sizes[self.pair_group], minlength=len(self.vocabulary))
         return counts.astype(np.int64)
@@ -70,24 +70,24 @@ class Corpus:
         return [tuple(names[a:b]) for a, b in itertools.pairwise(bounds)]
 
     def artist_tags(self) -> tuple[np.ndarray, np.ndarray]:
-        """(artist, tag) of every tag of every track, int64 [occurrences] each."""
+        """Artist and tag for every tag of every track, int64 [occurrences] each."""
         track, pair = _expand(self._bounds(), self.group)
         return self.artist[track], self.pair_tag[pair]
 
     def _bounds(self) -> np.ndarray:
-        """Pairs of group g are bounds[g]:bounds[g + 1]."""
+        """The pairs of group g are bounds[g]:bounds[g + 1]."""
         return np.searchsorted(self.pair_group, np.arange(len(self.album) + 1))
 
 
 def gather(catalogues: Sequence[Catalogue], tracks: Tracks | None) -> tuple[Corpus, dict[str, int]]:
-    """Puts catalogues together by track id.
+    """Joins catalogues by track id.
 
     Returns:
       The corpus, and counts of what was found, changed and left out.
 
     Raises:
-      InputError: no catalogue, two with the same prefix, a tag that is the same in two
-        catalogues with its prefix, or no annotated track in `tracks`.
+      InputError: no catalogue; two catalogues with the same prefix; a tag that is, with its prefix,
+        the same in two catalogues; or no annotated track in `tracks`.
     """
     prefixes = [catalogue.prefix for catalogue in catalogues]
     if not sum(map(len, catalogues)):
@@ -134,10 +134,10 @@ def gather(catalogues: Sequence[Catalogue], tracks: Tracks | None) -> tuple[Corp
 
 
 def select_tags(corpus: Corpus, top: int | None, at_least: int) -> Corpus:
-    """Keeps the `top` tags of each catalogue with most tracks, and `at_least` so many tracks.
+    """Keeps the `top` most frequent tags of each catalogue that have `at_least` so many tracks.
 
-    Tracks left without a tag are dropped. Ties are broken by name. Tracks in two catalogues
-    do not count.
+    Tracks that have no tag left are dropped. Ties are broken by name. Tracks in two catalogues are
+    not counted.
 
     Raises:
       InputError: no tag is left.
@@ -167,19 +167,18 @@ def select_tags(corpus: Corpus, top: int | None, at_least: int) -> Corpus:
 
 
 def duplicate_tags(corpus: Corpus, half: np.ndarray) -> tuple[Corpus, tuple[tuple[str, str], ...]]:
-    """Makes of every tag t the tags t_1 and t_2, by artist (section 3.2).
+    """Splits every tag t into the tags t_1 and t_2, by artist (section 3.2).
 
-    "A subtag of group 1 cannot cooccur with a subtag of group 2": so the half is the artist's,
-    the same for all tags of all its tracks. Tracks of one group by artists of different halves
-    are two groups from then on.
+    "A subtag of group 1 cannot cooccur with a subtag of group 2": so an artist has one half, which
+    holds for all tags of all its tracks. A group with artists of both halves becomes two groups.
 
     Args:
-      corpus: with whole tags.
+      corpus: the corpus with whole tags.
       half: int [artists], 0 or 1.
 
     Returns:
-      The corpus, with those new tags that occur outside the overlap, and the pairs (t_1, t_2)
-      of which both do.
+      The corpus with the new tags that occur outside the overlap, and the pairs (t_1, t_2) in which
+      both occur there.
     """
     keys, group = np.unique(corpus.group * 2 + half[corpus.artist], return_inverse=True)
     row, pair = _expand(corpus._bounds(), keys // 2)
@@ -198,23 +197,23 @@ def duplicate_tags(corpus: Corpus, half: np.ndarray) -> tuple[Corpus, tuple[tupl
         ),
         system=np.repeat(corpus.system, 2),
     )
-    there = np.flatnonzero(both.popularity().reshape(-1, 2).min(axis=1)).tolist()
-    pairs = tuple((f"{whole.tags[tag]}_1", f"{whole.tags[tag]}_2") for tag in there)
+    split = np.flatnonzero(both.popularity().reshape(-1, 2).min(axis=1)).tolist()
+    pairs = tuple((f"{whole.tags[tag]}_1", f"{whole.tags[tag]}_2") for tag in split)
     return select_tags(both, None, 1), pairs
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Rows:
-    """The rows of all catalogues, one below the other.
+    """The rows of all catalogues, one catalogue after the other.
 
     Attributes:
       track_id, artist_id, album_id: [rows] names.
-      source: int64 [rows], the catalogue.
-      track: int64 [rows], numbers of the sorted names.
+      source: int64 [rows], the place of the catalogue.
+      track: int64 [rows], the place among the sorted names.
       artist: int64 [rows], one number for artists who share a track.
       sizes: int64 [rows], the number of tags.
-      tag: int64 [sum of sizes], in the order of the rows.
-      vocabulary, system: as of a `Corpus`.
+      tag: int64 [sum of sizes], the tags of all rows in order.
+      vocabulary, system: as in a `Corpus`.
     """
 
     track_id: list[str]
@@ -263,7 +262,7 @@ def _stack(catalogues: Sequence[Catalogue]) -> _Rows:
 
 
 def _vocabulary(catalogues: Sequence[Catalogue]) -> tuple[Vocabulary, list[dict[str, int]]]:
-    """The sorted tags with prefix, and {tag without: its number} of each catalogue."""
+    """The sorted tags with prefix, and for each catalogue {tag without prefix: its number}."""
     system: dict[str, str] = {}
     distinct = [set(itertools.chain.from_iterable(catalogue.tags)) for catalogue in catalogues]
     for catalogue, names in zip(catalogues, distinct, strict=True):
@@ -290,7 +289,7 @@ def _vocabulary(catalogues: Sequence[Catalogue]) -> tuple[Vocabulary, list[dict[
 def _groups(
     rows: _Rows, annotates: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Rows that share tags.
+    """The groups of rows that share tags.
 
     Returns:
       (group [rows], album [groups], pair_group [pairs], pair_tag [pairs]).
@@ -316,7 +315,7 @@ def _groups(
 
 
 def _on_compilation(album: np.ndarray, rows: _Rows) -> np.ndarray:
-    """Whether the album of each row has several artists, or one that is no one."""
+    """Whether the album of each row has several artists, or one whose name means no artist."""
     count = int(rows.artist.max()) + 1
     pairs = np.unique(album * count + rows.artist)
     albums, artists = np.unique(pairs // count, return_counts=True)
@@ -333,8 +332,8 @@ def _join_audio(
     """Which tracks have audio, their durations, and their paths."""
     if tracks is None:
         return np.ones(len(track_id), bool), np.full(len(track_id), np.nan), None
-    at = {name: row for row, name in enumerate(tracks.track_id)}
-    row = np.array([at.get(name, -1) for name in track_id])
+    row_of = {name: row for row, name in enumerate(tracks.track_id)}
+    row = np.array([row_of.get(name, -1) for name in track_id])
     keep = row >= 0
     if not keep.any():
         raise InputError(
@@ -352,13 +351,13 @@ def _join_audio(
 
 
 def _numbers(values: Sequence[str]) -> np.ndarray:
-    """The number of each value among the sorted distinct ones."""
+    """The place of each value among the sorted distinct values."""
     index = {name: number for number, name in enumerate(sorted(set(values)))}
     return np.fromiter(map(index.__getitem__, values), np.int64, len(values))
 
 
 def _expand(bounds: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All entries of the given rows of a ragged table: (position in `rows`, entry)."""
+    """All entries of some rows of a ragged table: (position in `rows`, entry)."""
     sizes = np.diff(bounds)[rows]
     position = np.repeat(np.arange(len(rows)), sizes)
     entry = np.arange(len(position)) + np.repeat(bounds[rows] - (np.cumsum(sizes) - sizes), sizes)
@@ -366,7 +365,7 @@ def _expand(bounds: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _restrict(corpus: Corpus, keep: np.ndarray) -> Corpus:
-    """The corpus with these tracks only; artists and groups are numbered anew."""
+    """The corpus with some tracks only; artists and groups get new numbers."""
     rows = np.flatnonzero(keep)
     groups, group = np.unique(corpus.group[rows], return_inverse=True)
     inside = np.isin(corpus.pair_group, groups)
@@ -391,15 +390,15 @@ def _restrict(corpus: Corpus, keep: np.ndarray) -> Corpus:
 
 
 def _united(corpus: Corpus) -> Corpus:
-    """The corpus with groups of an album as one, once their tags are the same."""
+    """The corpus in which groups of one album with the same tags are joined."""
     albums, counts = np.unique(corpus.album, return_counts=True)
-    several = np.flatnonzero(np.isin(corpus.album, albums[counts > 1])).tolist()
-    if not several:
+    candidates = np.flatnonzero(np.isin(corpus.album, albums[counts > 1])).tolist()
+    if not candidates:
         return corpus
     tags, bounds, album = corpus.pair_tag.tolist(), corpus._bounds(), corpus.album.tolist()
     new = np.arange(len(album))
     first: dict[tuple[int, ...], int] = {}
-    for group in several:
+    for group in candidates:
         key = (album[group], *tags[bounds[group] : bounds[group + 1]])
         new[group] = first.setdefault(key, group)
     united = dataclasses.replace(corpus, group=new[corpus.group])
@@ -409,12 +408,12 @@ def _united(corpus: Corpus) -> Corpus:
 def _merge(
     track: np.ndarray, group: np.ndarray, pair_group: np.ndarray, pair_tag: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Groups of the tracks in several catalogues: their groups together, as one of its own.
+    """Makes new groups for tracks in several catalogues, each with the tags of its groups there.
 
     Args:
       track: int64 [rows], ascending.
       group: int64 [rows].
-      pair_group, pair_tag: as of a `Corpus`.
+      pair_group, pair_tag: as in a `Corpus`.
 
     Returns:
       (group of each such track, pair_group and pair_tag with the new groups' pairs).

@@ -1,16 +1,16 @@
-"""What belongs together because a chain of links connects it."""
+"""Finds numbers that a chain of links connects."""
 
 import numpy as np
 import numpy.typing as npt
 
 
 def lowest_linked(count: int, first: npt.ArrayLike, second: npt.ArrayLike) -> np.ndarray:
-    """The lowest number that each is linked to, by way of others too.
+    """The lowest number to which each number is linked, directly or through others.
 
     Args:
-      count: numbers from 0 to count - 1.
+      count: the numbers are 0 to count - 1.
       first: int [links], one end of each link.
-      second: int [links], the other.
+      second: int [links], the other end.
 
     Returns:
       int64 [count].
@@ -18,7 +18,7 @@ def lowest_linked(count: int, first: npt.ArrayLike, second: npt.ArrayLike) -> np
     >>> lowest_linked(6, [5, 3, 4], [3, 1, 4])
     array([0, 1, 2, 1, 4, 1])
     """
-    from scipy.sparse import coo_array, csgraph  # Slow to import, and one catalogue has no use.
+    from scipy.sparse import coo_array, csgraph  # Slow to import, and not always needed.
 
     ends = (np.asarray(first, np.int64), np.asarray(second, np.int64))
     links = coo_array((np.ones(len(ends[0]), bool), ends), shape=(count, count))

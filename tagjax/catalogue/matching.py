@@ -1,10 +1,10 @@
 """Tracks that two catalogues share, found by artist and title (section 4).
 
-The paper leaves the tracks of both catalogues out of training and compares annotations on them.
-Where the catalogues have no ids in common, names have to do: two tracks are one where artist and
-title agree once normalised and no other track of either catalogue has that name.
+The paper leaves the tracks that are in both catalogues out of training, and compares annotations on
+them. Catalogues without common ids are matched by name. Two tracks are the same if their normalised
+artist and title agree and no other track of either catalogue has that name.
 
-Pure, and linear in the number of tracks.
+The functions are pure. Their time is linear in the number of tracks.
 """
 
 import dataclasses
@@ -37,22 +37,22 @@ class MatchingConfig:
     """When two names are the same. Names are always compared in NFKD, without case.
 
     Attributes:
-      accents: `Bjork` is `Björk`: half of all tables have lost them somewhere.
+      accents: ignore accents: `Bjork` is `Björk`. Many tables have lost them.
       ampersand: `&` is `and`, as in the names of tags.
-      punctuation: only letters and digits count: `AC/DC` is `ACDC`, `Hip-Hop` is `Hip Hop`. A
-        name of nothing else (`!!!`) stays as it is.
-      featured: `A feat. B` is `A`, and a title loses its `(feat. B)`: the one catalogue writes
-        guests to the artist, the other to the title, the third nowhere.
-      numbered: `Nirvana (2)` and `Nirvana*` are `Nirvana`: Discogs's marks of namesakes and
-        variants. Namesakes with a title in common are rarer than tables without these marks.
-      articles: that artists may have in front or, after a comma, behind: `The Beatles`,
-        `Beatles, The`.
-      versions: a suffix of a title, bracketed or after a dash, of these words and numbers alone
-        is dropped: `(2011 Remastered Version)`. It names the same recording; `live`, `remix`,
-        `acoustic` and `demo` name another one, which sounds different, and stay.
-      nobody: artists that are none: their tracks are matched to nothing, their ids left alone.
-      most_names: an artist_id with more different names is a collection (a compilation's
-        "artist"), and does not make its names one artist.
+      punctuation: compare only letters and digits: `AC/DC` is `ACDC`, `Hip-Hop` is `Hip Hop`. A
+        name without any (`!!!`) stays as it is.
+      featured: `A feat. B` is `A`, and a title loses its `(feat. B)`. Some catalogues write guests
+        in the artist, some in the title, and some nowhere.
+      numbered: `Nirvana (2)` and `Nirvana*` are `Nirvana`. Discogs marks namesakes and variants
+        like this, other tables do not. Namesakes with a common title are rare.
+      articles: words that may precede the name of an artist, or follow it after a comma: `The
+        Beatles`, `Beatles, The`.
+      versions: words of a suffix of a title, in brackets or after a dash. A suffix with only such
+        words and numbers is dropped: `(2011 Remastered Version)` is the same recording. `live`,
+        `remix`, `acoustic` and `demo` name another recording, which sounds different, and stay.
+      nobody: names that mean no artist. Their tracks match nothing, and their ids stay.
+      most_names: an artist_id with more different names than this is a collection (the "artist" of
+        a compilation), and does not make its names one artist.
     """
 
     accents: bool = True
@@ -73,15 +73,15 @@ class MatchingConfig:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Unified:
-    """Catalogues in which what is the same has the same id.
+    """Catalogues in which the same track, and the same artist, has the same id.
 
     Attributes:
-      catalogues: as given, but for track_id and artist_id.
-      renamed: {track id of a later catalogue: that of the first one with the track}.
-      counts: `tracks_matched_by_id`, `tracks_matched_by_name`; of the names that several
-        catalogues have, `names_ambiguous` as several tracks of one have them, and of these
-        `names_settled_by_album`; `tracks_without_name`; `artists_matched_by_name`, the number of
-        ids that became another's; `artist_ids_of_collections`.
+      catalogues: the given ones, with a new track_id and artist_id.
+      renamed: {track id in a later catalogue: its id in the first catalogue with the track}.
+      counts: `tracks_matched_by_id`; `tracks_matched_by_name`; `names_ambiguous`, the names in
+        several catalogues that several tracks of one catalogue have; `names_settled_by_album`, the
+        ambiguous names that an album settled; `tracks_without_name`; `artists_matched_by_name`, the
+        number of ids that were replaced by another; `artist_ids_of_collections`.
     """
 
     catalogues: tuple[Catalogue, ...]
@@ -90,7 +90,7 @@ class Unified:
 
 
 def artist_key(name: str, config: MatchingConfig = MatchingConfig()) -> str:
-    """The form in which names of artists are compared; "" for no one."""
+    """The form in which names of artists are compared; "" if the name means no artist."""
     name = _folded(name, config)
     if config.numbered:
         name = _NUMBERED.sub("", name.rstrip())
@@ -107,7 +107,7 @@ def artist_key(name: str, config: MatchingConfig = MatchingConfig()) -> str:
 
 
 def title_key(name: str, config: MatchingConfig = MatchingConfig()) -> str:
-    """The form in which titles are compared; "" for none."""
+    """The form in which titles are compared; "" for an empty title."""
     name = _folded(name, config)
     if config.featured:
         name = _FEATURED.sub("", name) or name
@@ -121,15 +121,15 @@ def title_key(name: str, config: MatchingConfig = MatchingConfig()) -> str:
 
 
 def unify(catalogues: Sequence[Catalogue], config: MatchingConfig = MatchingConfig()) -> Unified:
-    """Gives tracks, and artists, that are the same by name the same id in all catalogues.
+    """Gives tracks and artists with the same name the same id in all catalogues.
 
-    Tracks of the same id are one already, whatever their names. A name that several tracks of one
-    catalogue have (a song and its live version, two takes) is ambiguous: it matches only those
-    on the same album_id. Tracks of one name on one album of one catalogue are one song, of
-    which the first counts.
+    Tracks with the same id are the same track, whatever their names. A name of several tracks of
+    one catalogue (a song and its live version, two takes) is ambiguous. It matches only tracks with
+    the same album_id. Tracks with one name on one album of one catalogue are one song, and the
+    first of them counts.
 
     Args:
-      catalogues: with `artist` and `title`; those of one without are matched by id alone.
+      catalogues: catalogues with `artist` and `title`; one without is matched by id alone.
       config: when names are the same.
     """
     artists = [_keys(catalogue.artist, artist_key, config) for catalogue in catalogues]
@@ -151,7 +151,7 @@ def unify(catalogues: Sequence[Catalogue], config: MatchingConfig = MatchingConf
 
 
 def follow(tracks: Tracks, renamed: Mapping[str, str]) -> Tracks:
-    """The table of tracks with the audio of renamed ones, where their new id has none."""
+    """Adds rows to the table of tracks: the audio of renamed tracks whose new id has none."""
     known = set(tracks.track_id)
     lost = {old: new for old, new in renamed.items() if new not in known}
     if not lost:
@@ -179,7 +179,7 @@ def _folded(name: str, config: MatchingConfig) -> str:
 
 
 class _Kept(dict[int, int | None]):
-    """For `str.translate`: letters, digits and the marks on them stay, the rest goes."""
+    """A table for `str.translate` that keeps letters, digits and their marks, and nothing else."""
 
     def __missing__(self, code: int) -> int | None:
         self[code] = code if unicodedata.category(chr(code))[0] in "LNM" else None
@@ -218,11 +218,11 @@ class _Nodes:
     """Tracks of all catalogues, each once, in order.
 
     Attributes:
-      track_id: unique.
-      holders: the catalogues that have it, as bits.
-      name: keys of artist and title; None if it has not both.
-      album_id: in the first of its catalogues.
-      nameless: number of rows without name.
+      track_id: unique ids.
+      holders: the catalogues that have each track, as bits.
+      name: keys of artist and title; None if one of them is missing.
+      album_id: the album in the first catalogue that has the track.
+      nameless: number of rows without a name.
     """
 
     track_id: list[str]
@@ -267,7 +267,7 @@ def _match(
     artists: Sequence[list[str] | None],
     config: MatchingConfig,
 ) -> tuple[dict[str, str], dict[str, int]]:
-    """{track id: the first catalogue's}, and counts."""
+    """{track id: its id in the first catalogue that has the track}, and counts."""
     nodes = _nodes(catalogues, artists, config)
     renamed: dict[str, str] = {}
     ambiguous = settled = 0
@@ -291,7 +291,7 @@ def _match(
 
 
 def _namesakes(nodes: _Nodes) -> Iterable[list[int]]:
-    """Tracks of one name, where these are not all in one catalogue."""
+    """Groups of tracks with one name that are not all in one catalogue."""
     first: dict[tuple[str, str], int] = {}
     groups: dict[tuple[str, str], list[int]] = {}
     for at, name in enumerate(nodes.name):
@@ -306,7 +306,7 @@ def _namesakes(nodes: _Nodes) -> Iterable[list[int]]:
 
 
 def _by_album(songs: Sequence[int], nodes: _Nodes) -> list[list[int]]:
-    """Those of one name that share an album, where no catalogue has two there."""
+    """Groups of songs on one album, without albums on which a catalogue has two of the songs."""
     by_album: dict[str, list[int]] = {}
     for at in songs:
         if nodes.album_id[at]:
@@ -315,7 +315,7 @@ def _by_album(songs: Sequence[int], nodes: _Nodes) -> list[list[int]]:
 
 
 def _songs(members: Sequence[int], nodes: _Nodes) -> list[int]:
-    """The members without those that repeat another one of the same catalogue and album."""
+    """The members, without those that repeat another of the same catalogue and album."""
     first: dict[tuple[int, str], int] = {}
     for at in members:
         first.setdefault((nodes.holders[at], nodes.album_id[at] or f"\0{at}"), at)
@@ -323,7 +323,7 @@ def _songs(members: Sequence[int], nodes: _Nodes) -> list[int]:
 
 
 def _apart(members: Sequence[int], holders: Sequence[int]) -> bool:
-    """Whether no catalogue has two of them."""
+    """Whether no catalogue has two of the members."""
     seen = 0
     for at in members:
         if seen & holders[at]:
@@ -337,12 +337,12 @@ def _artists(
     artists: Sequence[list[str] | None],
     config: MatchingConfig,
 ) -> tuple[dict[str, str], dict[str, str], dict[str, int]]:
-    """The first id of the same artist, and counts.
+    """The first id of each artist, and counts.
 
-    Ids and names that occur together are linked, but for ids with too many names.
+    An id and a name that occur together are linked, unless the id has too many names.
 
     Returns:
-      ({artist_id: that id}, {key of a name: that id}, counts).
+      ({artist_id: first id}, {key of a name: first id}, counts).
     """
     names: dict[str, set[str]] = {}
     for catalogue, keys in zip(catalogues, artists, strict=True):

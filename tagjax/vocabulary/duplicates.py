@@ -10,9 +10,10 @@ COLUMNS = ("tag", "duplicate")
 
 
 def read_duplicates(path: PathLike, systems: Sequence[str] = ("",)) -> tuple[tuple[str, str], ...]:
-    """Reads a CSV file with the columns `tag,duplicate`, tags with their prefixes.
+    """Reads a CSV file with the columns `tag,duplicate`; the tags have their prefixes.
 
-    With a third column `system` (a prefix, with or without its colon) tags stand without it.
+    There may be a third column `system` with the prefix, with or without its colon. The tags then
+    have no prefix.
 
     Args:
       path: the file.

@@ -1,4 +1,4 @@
-"""What the three tables of truth have in common: rows of two tags, named by file and line."""
+"""The reader that the three tables of truth share: each row is a pair of tags."""
 
 from collections.abc import Sequence
 
@@ -22,14 +22,15 @@ def read_pairs(
 
     Args:
       path: the file.
-      columns: the two columns with tags.
-      required: further columns that must be there and filled.
+      columns: names of the two columns with tags.
+      required: further columns that must exist and be filled.
       symmetric: whether (b, a) repeats (a, b).
-      reflexive: whether a name may stand beside itself (Discogs has a genre and a style `Reggae`).
-      within: a column that there may be; equal pairs with different cells in it are not the same.
+      reflexive: whether a name may be paired with itself (Discogs has a genre and a style
+        `Reggae`).
+      within: an optional column; equal pairs with different cells in it are different.
 
     Raises:
-      InputError: as `tables.read_table`; no row, an empty cell, a tag paired with itself, or a
+      InputError: as `tables.read_table`; no rows, an empty cell, a tag paired with itself, or a
         pair that occurs twice.
     """
     table = read_table(path, (*columns, *required))

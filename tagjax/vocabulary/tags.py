@@ -2,8 +2,8 @@
 
 A tag is one string: the prefix of its tag system (`mumu:`, `a:`, or none), then `genre:`
 if it is a genre and not a style, then its name, then `_1` or `_2` if it was artificially
-duplicated (section 3.2). Which prefixes are systems is always given as a list; the longest
-that fits decides, and the empty prefix takes what is left.
+duplicated (section 3.2). The prefixes of the systems are always given as a list. The longest
+prefix that fits a tag is its system, and the empty prefix fits every tag.
 """
 
 import collections
@@ -17,7 +17,7 @@ _DUPLICATE = re.compile(r"(.+)_([12])", re.DOTALL)
 
 
 def system_of(tag: str, systems: Sequence[str]) -> str:
-    """The prefix among `systems` that the tag carries.
+    """The longest prefix among `systems` with which the tag begins.
 
     Raises:
       ValueError: none fits.
@@ -39,10 +39,10 @@ def is_genre(tag: str, systems: Sequence[str] = ("",)) -> bool:
 
 
 def detect_systems(tags: Iterable[str]) -> tuple[str, ...]:
-    """The tag systems of a similarity whose file does not name them.
+    """Guesses the tag systems of a similarity whose file does not name them.
 
-    A system is a prefix `name:` (other than `genre:`) that at least two tags carry; tags
-    without one make the system "". So ("", "mumu:") for the release's translation data.
+    A system is a prefix `name:` (other than `genre:`) of at least two tags. Tags without such a
+    prefix belong to the system "". The release's translation data give ("", "mumu:").
     """
     heads = [tag[: tag.find(":") + 1] for tag in tags]
     counts = collections.Counter(heads)
@@ -52,18 +52,19 @@ def detect_systems(tags: Iterable[str]) -> tuple[str, ...]:
 
 
 def split_duplicate(tag: str) -> tuple[str, int]:
-    """The tag an artificial duplicate was made from, and its number: `rock_1` to (`rock`, 1).
+    """The tag from which an artificial duplicate was made, and its number: `rock_1` is (`rock`, 1).
 
-    A tag that is no duplicate has number 0.
+    A tag that is not a duplicate has the number 0.
     """
     match = _DUPLICATE.fullmatch(tag)
     return (match[1], int(match[2])) if match else (tag, 0)
 
 
 def normalise(name: str) -> str:
-    """The name in which string matching compares tags (section 4), of a name without prefix.
+    """The form in which string matching compares names of tags (section 4).
 
-    Lower case, `&` as `and`, and nothing but letters and digits.
+    The name must be without prefix of a system. The form is in lower case, has `and` for `&`, and
+    holds nothing but letters and digits.
 
     >>> normalise("R&B"), normalise("genre:r and b")
     ('randb', 'randb')
@@ -73,9 +74,9 @@ def normalise(name: str) -> str:
 
 
 def spellings(name: str) -> tuple[str, ...]:
-    """A normalised name as it may have survived a file that lost its non-ASCII letters.
+    """The spellings that a normalised name may have in a file that lost its non-ASCII letters.
 
-    The name itself, then without accents, then without the letters that had them.
+    They are the name itself, the name without accents, and the name without the accented letters.
 
     >>> spellings("musiqueconcrète")
     ('musiqueconcrète', 'musiqueconcrete', 'musiqueconcrte')

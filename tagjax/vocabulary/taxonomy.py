@@ -16,10 +16,10 @@ COLUMNS = ("style", "genre")
 
 @dataclasses.dataclass(frozen=True)
 class Taxonomy:
-    """Genres of each style; a style may have several.
+    """The genres of each style; a style may have several.
 
     Attributes:
-      parents: {style: genres}, in whatever spelling their source has.
+      parents: {style: genres}, in the spelling of their source.
     """
 
     parents: Mapping[str, frozenset[str]]
@@ -37,7 +37,7 @@ class Taxonomy:
         return cls({style: frozenset(genres) for style, genres in parents.items()})
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """(style, genre) pairs, the genres of a style in order."""
+        """(style, genre) pairs, the genres of each style sorted."""
         return tuple(
             (style, genre) for style, genres in self.parents.items() for genre in sorted(genres)
         )
@@ -45,15 +45,16 @@ class Taxonomy:
 
 @dataclasses.dataclass(frozen=True)
 class Placement:
-    """A taxonomy found again among the tags of a similarity.
+    """The tags of a similarity that a taxonomy names as styles and genres.
 
     Attributes:
-      parents: {style tag: its genre tags}, for every style with at least one.
+      parents: {style tag: its genre tags}, for every style with at least one genre tag.
       genres: the tags that are genres, in the order of the vocabulary.
-      styles: the tags that are styles; in a taxonomy of several levels, one may be a genre, too.
-      orphans: style tags that the taxonomy does not name, or none of whose genres is a tag.
-      childless: genre tags that no style tag belongs to.
-      absent: genres that the taxonomy gives to one of the style tags and that are no tags.
+      styles: the tags that are styles; a tag may be both in a taxonomy of several levels.
+      orphans: style tags that the taxonomy does not name, or whose genres are all missing among
+        the tags.
+      childless: genre tags without a style tag.
+      absent: genres that the taxonomy gives to a style tag but that are not among the tags.
     """
 
     parents: Mapping[str, tuple[str, ...]]
@@ -69,10 +70,10 @@ def read_taxonomy(path: PathLike, prefix: str = "") -> Taxonomy:
 
     Args:
       path: the file.
-      prefix: of the tag system, put before every name.
+      prefix: prefix of the tag system, put before every name.
 
     Raises:
-      InputError: as `pairs.read_pairs`; or the rows go in a circle.
+      InputError: as `pairs.read_pairs`; the taxonomy has a circle.
     """
     table, pairs = read_pairs(path, COLUMNS, reflexive=True)
     graph: dict[str, set[str]] = {}
@@ -100,18 +101,18 @@ def discogs() -> Taxonomy:
 def place(taxonomy: Taxonomy, vocabulary: Vocabulary) -> Placement:
     """Finds the styles and genres of a taxonomy among tags.
 
-    A name matches a tag of the same spelling but for case, else of the same normalised name
-    (`tags.normalise`), else of the same with its non-ASCII letters lost. A style and its
-    genres are of one tag system: that of the style's prefix; a style without prefix is of the
-    system "", or, where there is none, of every system. Halves of tags that were split are placed
-    among tags of the same half.
+    A name matches a tag that differs only in case. If there is none, it matches a tag with the same
+    normalised name (`tags.normalise`), and if there is none again, a tag whose non-ASCII letters
+    were lost. A style and its genres are in one tag system, which the style's prefix names. A style
+    without prefix is in the system "", or in every system if there is no system "". Halves of split
+    tags are placed among tags of the same half.
 
-    What the taxonomy names in its column of genres is a genre: of `reggae` and `genre:reggae`, the
-    latter. Beyond that a tag is a genre if it is marked so (`genre:`), and the taxonomy has it
-    not as a style.
+    A name in the taxonomy's column of genres is a genre. If both `reggae` and `genre:reggae` are
+    tags, the latter is meant. A tag with the mark `genre:` is also a genre, unless the taxonomy
+    names it as a style.
 
     Args:
-      taxonomy: its names with or without prefixes of system and `genre:`.
+      taxonomy: names with or without the prefix of the system and `genre:`.
       vocabulary: the tags.
 
     >>> truth = Taxonomy.of([("Dub", "Reggae"), ("Ska", "Reggae")])
@@ -151,9 +152,9 @@ def _place(
     """Parents, genres and absent genres of the tags of one system and half.
 
     Args:
-      pairs: (style, genre) of the taxonomy, as far as they are of the system.
-      bare: {name in the taxonomy: without prefix of the system}.
-      members: {tag: name}.
+      pairs: (style, genre) pairs of the taxonomy that are in the system.
+      bare: {name in the taxonomy: the name without prefix of the system}.
+      members: {tag: its name}.
     """
     marked, plain = _by_mark(members)
     meant = {genre: marked.like(bare[genre]) or plain.like(bare[genre]) for _, genre in pairs}
@@ -171,24 +172,24 @@ def _place(
                 genres.add(tag)
         else:
             styles = plain_styles.like(name) or marked_styles.like(name)
-        wanted = {genre for style in styles for genre in genres_of[style]}
-        absent |= {genre for genre in wanted if not meant[genre]}
-        if found := {one for genre in wanted for one in meant[genre]} - {tag}:
+        true_genres = {genre for style in styles for genre in genres_of[style]}
+        absent |= {genre for genre in true_genres if not meant[genre]}
+        if found := {match for genre in true_genres for match in meant[genre]} - {tag}:
             parents[tag] = tuple(sorted(found))
     return parents, genres, absent
 
 
 def _by_mark(bare: Mapping[str, str]) -> tuple["_Names", "_Names"]:
-    """{member: name} in two: those marked as genres, and the others."""
+    """{member: name} in two parts: the names marked as genres, and the others."""
     marked = {member: name for member, name in bare.items() if name.startswith(names.GENRE)}
     return _Names(marked), _Names({m: name for m, name in bare.items() if m not in marked})
 
 
 class _Names:
-    """Names to be found by spelling, by normalised name, or with letters lost."""
+    """Finds names by spelling, by normalised name, or with non-ASCII letters lost."""
 
     def __init__(self, members: Mapping[str, str]):
-        """Of {member: its name without prefix}."""
+        """Takes {member: its name without prefix}."""
         self._levels: tuple[dict[str, set[str]], ...] = ({}, {}, {})
         for member, name in members.items():
             for level, keys in zip(self._levels, self._keys(name), strict=True):
@@ -201,7 +202,7 @@ class _Names:
         return (plain,), (normal,) if normal else (), names.spellings(normal)
 
     def like(self, name: str) -> set[str]:
-        """The members that a name means: those of the first level at which any agrees."""
+        """The members that match a name at the first level at which any does."""
         for level, keys in zip(self._levels, self._keys(name), strict=True):
             found = {member for key in keys for member in level.get(key, ())}
             if found:

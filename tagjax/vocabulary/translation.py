@@ -1,4 +1,4 @@
-"""The table of truth of translation: what tags of one system are in another (section 4)."""
+"""The table of truth of translation: how tags of one system relate to another's (section 4)."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ RELATIONS = ("exact", "broad", "narrow", "close", "related")
 
 @dataclasses.dataclass(frozen=True)
 class Relation:
-    """What a target tag is to a source tag.
+    """How a source tag relates to a target tag.
 
     Attributes:
       source: a tag with its prefix.
@@ -32,9 +32,9 @@ def read_translation(path: PathLike, systems: Sequence[str] = ()) -> tuple[Relat
     """Reads true relations between the tags of two systems.
 
     Args:
-      path: a CSV file with the columns `source,target,relation`, tags with their prefixes; or
-        `X_tag,Y_tag,relation`, tags without, where `X:` and `Y:` are prefixes, and the first tag
-        column is the source. Further columns are not looked at.
+      path: a CSV file with the columns `source,target,relation`, where tags have their prefixes; or
+        `X_tag,Y_tag,relation`, where tags have none, `X:` and `Y:` are the prefixes, and the first
+        tag column is the source. Further columns are ignored.
       systems: prefixes of the tag systems.
 
     Raises:

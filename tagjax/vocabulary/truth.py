@@ -1,7 +1,8 @@
-"""The truth about the tags of a data set, as far as it is known: up to three tables.
+"""The known truth about the tags of a data set: up to three tables.
 
-It is read where it is used, at evaluation. A manifest and a run keep a copy as the default; it is
-no part of what a build or a run is, so a corrected typo asks for a new evaluation alone.
+The truth is read when it is used, at evaluation. A manifest and a run keep a copy as the default.
+It is not part of the identity of a build or a run: after correcting a typo in a table, only the
+evaluation has to be repeated.
 """
 
 import dataclasses
@@ -25,11 +26,11 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Truth:
-    """What is known; tags carry their prefixes.
+    """The known truth; tags have their prefixes.
 
     Attributes:
-      taxonomy: genres of the styles; None where no table says.
-      translation: relations between two systems; None where no table says.
+      taxonomy: genres of the styles; None without a table.
+      translation: relations between two systems; None without a table.
       duplicates: pairs of tags that mean the same.
     """
 
@@ -38,7 +39,7 @@ class Truth:
     duplicates: tuple[tuple[str, str], ...] = ()
 
     def rows(self) -> dict[str, tuple[tuple[str, ...], ...]]:
-        """{table: rows of its `COLUMNS`} of the tables that there are."""
+        """{table: rows with its `COLUMNS`}, for the tables that are not empty."""
         relations = self.translation or ()
         found = {
             "taxonomy": self.taxonomy.pairs() if self.taxonomy else (),
@@ -48,7 +49,7 @@ class Truth:
         return {name: rows for name, rows in found.items() if rows}
 
     def replaced(self, other: "Truth") -> "Truth":
-        """The same, but what the other one knows is taken from there."""
+        """This truth, with each table that `other` has taken from `other`."""
         return Truth(
             other.taxonomy or self.taxonomy,
             self.translation if other.translation is None else other.translation,
@@ -68,22 +69,22 @@ def from_rows(rows: Mapping[str, Sequence[Sequence[str]]]) -> Truth:
 
 
 def read_truth(folder: PathLike) -> Truth:
-    """Reads whichever of `taxonomy.csv`, `translation.csv`, `duplicates.csv` a folder holds.
+    """Reads those of `taxonomy.csv`, `translation.csv` and `duplicates.csv` that a folder holds.
 
     Raises:
       InputError: as the reader of each table.
     """
     paths = {name: pathlib.Path(folder) / f"{name}.csv" for name in COLUMNS}
-    there = {name: path for name, path in paths.items() if path.exists()}
+    found = {name: path for name, path in paths.items() if path.exists()}
     return Truth(
-        taxonomy.read_taxonomy(there["taxonomy"]) if "taxonomy" in there else None,
-        translation.read_translation(there["translation"]) if "translation" in there else None,
-        duplicates.read_duplicates(there["duplicates"]) if "duplicates" in there else (),
+        taxonomy.read_taxonomy(found["taxonomy"]) if "taxonomy" in found else None,
+        translation.read_translation(found["translation"]) if "translation" in found else None,
+        duplicates.read_duplicates(found["duplicates"]) if "duplicates" in found else (),
     )
 
 
 def write_truth(folder: PathLike, truth: Truth) -> bool:
-    """Writes a folder's tables as they should be; one that is of no truth is removed.
+    """Writes the tables of a truth into a folder; a table that the truth has not is removed.
 
     Returns:
       Whether anything changed.
@@ -92,7 +93,7 @@ def write_truth(folder: PathLike, truth: Truth) -> bool:
         if read_truth(folder) == truth:
             return False
     except InputError:
-        pass  # What is damaged is written anew.
+        pass  # A damaged table is replaced.
     rows = truth.rows()
     for name, columns in COLUMNS.items():
         path = pathlib.Path(folder) / f"{name}.csv"

@@ -1,9 +1,9 @@
-"""The tags of a data set, and what each of them is.
+"""The tags of a data set, with the system, the name and the half of each.
 
 A tag is one string: the prefix of its tag system (`mumu:`, `a:`, or none), then its name, then
-`_1` or `_2` if it is half of a tag that was split in two (section 3.2). Which part is which is
-found out once, where tags enter, and recorded. A `Vocabulary` carries it to the end; nothing
-further right takes a tag apart again.
+`_1` or `_2` if it is half of a tag that was split in two (section 3.2). These parts are found once,
+when tags are read, and recorded in a `Vocabulary`. All later code uses the `Vocabulary` and never
+takes a tag apart again.
 """
 
 import collections
@@ -17,10 +17,10 @@ from tagjax.base.errors import InputError
 from tagjax.vocabulary.tags import GENRE
 
 TAG_SEPARATOR = "|"
-"""Stands between the tags of a track in our tables."""
+"""Separates the tags of a track in our tables."""
 
 EXPERIMENTS = ("taxonomy", "translation", "deduplication")
-"""What a data set may be made for."""
+"""The experiments for which a data set may be made."""
 
 _HALF = re.compile(r"(.+)_([12])", re.DOTALL)
 
@@ -30,7 +30,7 @@ class Vocabulary:
     """Tags in order, with the tag system, the name and the half of each.
 
     Attributes:
-      tags: N tags, each once, as files have them.
+      tags: N different tags, as they are in files.
       systems: prefixes of the tag systems, in the order of their catalogues.
       system: N prefixes, the system of each tag.
       half: N numbers: 1 or 2 for the halves of a tag that was split, 0 for a whole tag.
@@ -68,9 +68,9 @@ class Vocabulary:
         """The vocabulary of tags whose systems are known.
 
         Args:
-          tags: each once.
-          systems: their prefixes; the longest that a tag begins with is its system.
-          halves: whether tags that end in `_1` or `_2` are halves of a tag.
+          tags: different tags.
+          systems: prefixes of the systems; the longest with which a tag begins is its system.
+          halves: whether tags that end in `_1` or `_2` are halves of a split tag.
 
         Raises:
           InputError: a tag begins with none of the prefixes.
@@ -90,10 +90,10 @@ class Vocabulary:
 
     @classmethod
     def guess(cls, tags: Iterable[str]) -> "Vocabulary":
-        """The vocabulary of a foreign file, which says nothing of its tags: a guess.
+        """Guesses the vocabulary of a foreign file, which says nothing about its tags.
 
-        A tag system is a prefix `name:` (other than `genre:`) that at least two tags carry; tags
-        without one are of the system "". Tags are halves if every one ends in `_1` or `_2`.
+        A tag system is a prefix `name:` (other than `genre:`) of at least two tags. Tags without
+        such a prefix are in the system "". Tags are halves if every tag ends in `_1` or `_2`.
 
         >>> Vocabulary.guess(["dub", "ska", "mumu:dub", "mumu:ska"]).systems
         ('', 'mumu:')
@@ -111,7 +111,7 @@ class Vocabulary:
         """The inverse of `record`.
 
         Raises:
-          InputError: it is not of that form.
+          InputError: it is not such a record.
         """
         try:
             tags, systems = record["tags"], record["systems"]
@@ -127,7 +127,7 @@ class Vocabulary:
             raise InputError(f"not a record of a vocabulary: {error}") from None
 
     def record(self) -> dict[str, list]:
-        """What a manifest and a run keep of it, as JSON."""
+        """The form in which a manifest and a run store it as JSON."""
         place = {system: number for number, system in enumerate(self.systems)}
         return {
             "tags": list(self.tags),
@@ -141,12 +141,12 @@ class Vocabulary:
 
     @functools.cached_property
     def index(self) -> dict[str, int]:
-        """{tag: its place}."""
+        """{tag: its place among the tags}."""
         return {tag: place for place, tag in enumerate(self.tags)}
 
     @functools.cached_property
     def whole(self) -> tuple[str, ...]:
-        """The N tags without `_1` and `_2`: what each is, or is half of."""
+        """The N tags without `_1` and `_2`: the tag itself, or the tag that was split."""
         return tuple(
             tag[: -len(f"_{half}")] if half else tag
             for tag, half in zip(self.tags, self.half, strict=True)
@@ -164,20 +164,20 @@ class Vocabulary:
         return self.system[self.index[tag]]
 
     def members(self, system: str) -> list[int]:
-        """Places of the tags of a system."""
+        """Places of the tags in a system."""
         return [place for place, its_system in enumerate(self.system) if its_system == system]
 
     def partner(self, tag: str) -> str | None:
-        """The other half of a tag that was split; None if there is none among the tags."""
+        """The other half of a split tag; None if it is not among the tags."""
         place = self.index[tag]
         other = f"{self.whole[place]}_{3 - self.half[place]}"
         return other if self.half[place] and other in self.index else None
 
     def select(self, tags: Iterable[str]) -> "Vocabulary":
-        """The same for some of its tags, in this order.
+        """The vocabulary of some of the tags, in the given order.
 
         Raises:
-          KeyError: a tag that it does not have.
+          KeyError: a tag is not in this vocabulary.
         """
         tags = tuple(tags)
         places = [self.index[tag] for tag in tags]
@@ -189,7 +189,7 @@ class Vocabulary:
         )
 
     def regrouped(self, systems: Sequence[str]) -> "Vocabulary":
-        """The same tags, of the tag systems with these prefixes; of none: one without prefix.
+        """The same tags in the systems with these prefixes; no prefix means one system "".
 
         Raises:
           InputError: a tag begins with none of the prefixes.
@@ -210,7 +210,7 @@ class Vocabulary:
         return system, name[len(system) :]
 
     def extended(self, other: "Vocabulary") -> "Vocabulary":
-        """With the tags of another one that it does not have, behind its own."""
+        """This vocabulary, followed by the tags of another that it does not have."""
         new = [place for place, tag in enumerate(other.tags) if tag not in self.index]
         return Vocabulary(
             (*self.tags, *(other.tags[place] for place in new)),

@@ -1,8 +1,8 @@
-"""Sources: catalogues in the form in which people have them, to our tables.
+"""Sources: converts catalogues in common formats to our tables.
 
-Each module reads one source as a stream of rows and documents the layout that it reads; `write`
-makes `annotations.csv` and what goes with it, as `launch.split` takes them. Nothing here goes to
-the network.
+Each module reads one source as a stream of rows, and documents the layout that it reads. `write`
+makes `annotations.csv` and the other tables that `launch.split` reads. Nothing here uses the
+network.
 """
 
 import dataclasses
@@ -19,18 +19,19 @@ __all__ = ["SOURCES", "CatalogueSource", "Counts", "annotate", "report"]
 
 @dataclasses.dataclass(frozen=True)
 class CatalogueSource:
-    """One form of catalogue.
+    """One format of catalogue.
 
     Attributes:
-      takes: what its input is, in words.
+      takes: description of its input.
       config: type of its config.
-      size: of an input, in `unit`.
-      read: the rows of an input, streamed.
-      taxonomy: (style, genre) pairs of an input, None where it has no hierarchy.
-      annotates: what its tags are said of, "album" or "track".
-      columns: further columns of annotations.csv that it knows.
+      size: function that gives the size of an input, in `unit`.
+      read: function that gives the rows of an input as a stream.
+      taxonomy: function that gives the (style, genre) pairs of an input; None if the source has no
+        hierarchy.
+      annotates: what its tags describe, "album" or "track".
+      columns: further columns of annotations.csv that it fills.
       files: whether it knows where the audio is.
-      unit: of `size` and of progress.
+      unit: unit of `size` and of progress.
     """
 
     takes: str
@@ -101,12 +102,12 @@ def annotate(
     """Reads a source and writes its tables into a folder.
 
     Args:
-      name: of the source, a key of `SOURCES`.
-      path: its input.
-      folder: for the tables; appears whole or not at all.
-      config: of the source; None for its defaults.
-      progress: told of what is read, in the source's unit.
-      strict: the first row that would be left out is an error.
+      name: name of the source, a key of `SOURCES`.
+      path: input of the source.
+      folder: folder for the tables; it appears complete or not at all.
+      config: config of the source; None for its defaults.
+      progress: called with each amount that was read, in the source's unit.
+      strict: whether the first row that would be left out is an error.
       overwrite: replace annotations of another source, input or config.
 
     Raises:

@@ -1,6 +1,6 @@
 """AudioSet: an ontology of sounds, and segments of videos with its labels.
 
-A folder with `ontology.json` (https://github.com/audioset/ontology) and any of
+The input is a folder with `ontology.json` (https://github.com/audioset/ontology) and any of
 `eval_segments.csv`, `balanced_train_segments.csv`, `unbalanced_train_segments.csv`:
 
     [{"id": "/m/0y4f8", "name": "Vocal music", "child_ids": [...], "restrictions": [], ...}, ...]
@@ -28,11 +28,11 @@ SEGMENTS = "*_segments.csv"
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What of AudioSet to take.
+    """Which part of AudioSet to take.
 
     Attributes:
-      root: audioset: name of a class of the ontology; only what is below it becomes a tag. Empty:
-        everything.
+      root: audioset: name of a class of the ontology; only classes below it become tags. Empty
+        takes all classes.
     """
 
     root: str = "Music genre"
@@ -49,7 +49,7 @@ def size(path: PathLike) -> int:
 
 
 def taxonomy(path: PathLike, config: Config) -> tuple[tuple[str, str], ...]:
-    """(style, genre) by name: a genre is directly below the root, a style further down.
+    """(style, genre) names; a genre is directly below the root, a style further down.
 
     Raises:
       InputError: as `read_ontology`.
@@ -58,11 +58,11 @@ def taxonomy(path: PathLike, config: Config) -> tuple[tuple[str, str], ...]:
 
 
 def read_ontology(path: PathLike) -> tuple[Hierarchy, str]:
-    """The ontology of the folder, and the file that it was read from.
+    """The ontology of the folder, and the file from which it was read.
 
     Raises:
-      InputError: no such file, no such ontology, an id twice, an unknown child, a cycle; with
-        the number of the entry, from 1.
+      InputError: no such file, not an ontology, an id that occurs twice, an unknown child, or a
+        cycle. The message has the number of the entry, from 1.
     """
     file = pathlib.Path(path) / ONTOLOGY
     entries = read_json(file)
@@ -89,17 +89,17 @@ def read_ontology(path: PathLike) -> tuple[Hierarchy, str]:
 
 
 def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
-    """One row a segment with a label below the root.
+    """One row for each segment with a label below the root.
 
-    track_id is `YTID_MILLISECONDS` of its start. The artist is not known: the video is taken for
-    it, so no video is in two parts, but a musician may be. A segment has its labels and all
-    above them as far as the root: what is directly below it is a genre, what is further down a
-    style. The audio is not part of AudioSet; segments are 10 s long.
+    track_id is `YTID_MILLISECONDS`, the video and the start. The artist is not known, so the video
+    stands for it: no video is in two parts, but a musician may be. A segment has its labels and all
+    classes above them, up to the root. Classes directly below the root are genres, others styles.
+    The audio is not part of AudioSet. Segments are 10 s long.
 
     Args:
-      path: of the folder.
-      config: the root; segments with no label below it are `Outside`.
-      progress: told of the bytes read of the segment files.
+      path: path of the folder.
+      config: the root; segments without a label below it are `Outside`.
+      progress: called with the number of bytes read from the segment files.
 
     Raises:
       InputError: as `read_ontology`; no such root, no segment files, a row of another width.
@@ -115,7 +115,7 @@ def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
 
 
 def _row(file: str, line: int, row: list[str], whole: Hierarchy, tree: Hierarchy) -> Row:
-    video, start, _, cell = (each.strip() for each in row)
+    video, start, _, cell = (text.strip() for text in row)
     try:
         milliseconds = round(1000.0 * float(start))
     except (ValueError, OverflowError):
@@ -134,7 +134,7 @@ def _row(file: str, line: int, row: list[str], whole: Hierarchy, tree: Hierarchy
 
 
 def _below(whole: Hierarchy, file: str, root: str) -> Hierarchy:
-    """The part of the hierarchy below a class, which is not in it itself."""
+    """The part of the hierarchy below a class, without the class itself."""
     if not root:
         return whole
     roots = {node for node, name in whole.title.items() if name == root}

@@ -1,7 +1,7 @@
 """Discogs data dumps: releases or masters, as XML, or XML in gzip, bzip2 or xz.
 
 `discogs_YYYYMMDD_releases.xml.gz` and `discogs_YYYYMMDD_masters.xml.gz` from
-https://data.discogs.com. Read from them, everything else being passed over:
+https://data.discogs.com. These elements are read, all others are skipped:
 
     <releases>
       <release id="1" status="Accepted">
@@ -60,22 +60,23 @@ def size(path: PathLike) -> int:
 
 
 def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
-    """One row a release or master, in constant memory.
+    """One row for each release or master, in constant memory.
 
     track_id is the id of the release. album_id is its master, so that the pressings of an album
-    stay together; where it has none, `r` and its own id, as masters have the same numbers.
-    artist_id is its first artist: 194 (`Various`) is an artist like others, as it is in Discogs,
-    but `Unknown Artist` is none. The title is the release's. Of releases with a status only
-    `Accepted` ones are taken. Characters that XML forbids are removed and listed.
+    stay together. A release without a master has `r` and its own id, because masters and releases
+    have the same numbers. artist_id is the first artist. 194 (`Various`) is an artist like others,
+    as in Discogs, but `Unknown Artist` means no artist. The title is that of the release. If
+    releases have a status, only `Accepted` ones are taken. Characters that XML forbids are removed
+    and listed.
 
     Args:
-      path: of the dump; a packed one is recognised by its content.
-      config: of no effect.
-      progress: told of the bytes read on disk.
+      path: path of the dump; a packed one is recognised by its content.
+      config: has no effect.
+      progress: called with the number of bytes read from disk.
 
     Raises:
-      InputError: no such file, one packed in another form, cut off or broken, XML that is
-        malformed, cut off or no dump of releases or masters; with the line of the XML.
+      InputError: no such file; the file is packed in another form, cut off or broken; or its XML is
+        malformed, cut off or not a dump of releases or masters. The message names the line of XML.
     """
     del config
     reading.size([path])
@@ -99,7 +100,7 @@ def _forbidden(path: PathLike, mender: Mender) -> Iterator[Row]:
 
 
 class _Handler:
-    """Takes from the XML what a row needs, without building a tree of the rest."""
+    """Takes the fields of a row from the XML, without building a tree of the rest."""
 
     def __init__(self, file: str):
         self._file = file
@@ -118,7 +119,7 @@ class _Handler:
         self._rows: list[Row] = []
 
     def error(self, what: str, line: int | None = None) -> InputError:
-        """The error at the place that was reached."""
+        """The error at the line that the parser has reached."""
         return InputError(
             f"{self._file}:{line or self._parser.CurrentLineNumber}: {what}; download the dump "
             "again and compare its checksum"
@@ -133,7 +134,7 @@ class _Handler:
         self._fed += len(chunk)
 
     def close(self) -> None:
-        """Says that this was all."""
+        """Ends the input."""
         try:
             self._parser.Parse(b"", True)
         except expat.ExpatError as error:
@@ -172,7 +173,7 @@ class _Handler:
             self._attributes, self._found = attributes, {}
             self._line = self._parser.CurrentLineNumber
         elif self._depth == 3 and tag not in _SECTIONS:
-            # Most of a dump is in here; only the ends of its elements are looked at.
+            # Most of a dump is in such elements; the parser then only looks for their end.
             self._skipped = tag
             self._parser.StartElementHandler = None
             self._parser.EndElementHandler = self._end_skipped

@@ -1,10 +1,10 @@
-"""Tags of one audio file, as mutagen reads them, under the names of all formats.
+"""Reads the tags of one audio file.
 
-ID3 of all versions, APEv2, Vorbis comments (FLAC, Ogg, Opus, Speex), MP4, ASF (WMA), ID3 in WAV,
-AIFF, DSF and DSDIFF; and what libsndfile finds in WAV and CAF (`LIST INFO`), which mutagen does not
-read. Which field is which is as in MediaFile, the library of beets.
+mutagen reads ID3 of all versions, APEv2, Vorbis comments (FLAC, Ogg, Opus, Speex), MP4, ASF (WMA),
+and ID3 in WAV, AIFF, DSF and DSDIFF. libsndfile reads `LIST INFO` in WAV and CAF, which mutagen does
+not read. The names of the fields in each format are those of MediaFile, the library of beets.
 
-mutagen is an optional dependency: it is imported when a library is read.
+mutagen is an optional dependency. It is imported when a library is read.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ FIELDS = {
         *("musicbrainz track id", "musicbrainz/track id"),
     ),
 }
-"""{field: its names in the formats, case-folded}; the first that a file has is taken."""
+"""{field: its names in the formats, case-folded}; the first name that a file has is taken."""
 
 INSTALL = "pip install -e .[library]"
 
@@ -44,26 +44,26 @@ _INFO = ("artist", "album", "title", "genre")
 _DESCRIBED = ("TXXX:", "----:com.apple.iTunes:")
 
 Layer = Mapping[str, Sequence[str]]
-"""Values by case-folded name: what one kind of tags in a file says."""
+"""{case-folded name: values} of one kind of tags in a file."""
 
 
 class TagError(Exception):
-    """Tags that cannot be read; its message is the reason, in a few words."""
+    """The tags cannot be read; the message is the reason, in a few words."""
 
 
 @dataclasses.dataclass(frozen=True)
 class FileTags:
-    """What a file says of itself: cleaned, "" and () where it says nothing, or "none".
+    """The cleaned tags of a file; "" or () if a tag is missing or means "none".
 
     Attributes:
-      artist: of the track, as credited.
-      album_artist: whose the album is.
-      album: its title.
-      title: of the track.
+      artist: artist of the track, as credited.
+      album_artist: artist of the album.
+      album: title of the album.
+      title: title of the track.
       genres: values of the genre field, in order, not yet split.
-      recording_id: of MusicBrainz, as it is.
-      damaged: (field, value) of values that were decoded wrongly, and are not taken.
-      unset_genre: whether the genre is the byte 0 of ID3v1 alone: `Blues`, or never set.
+      recording_id: id of the recording in MusicBrainz, not checked.
+      damaged: (field, value) of values that were decoded wrongly and are not taken.
+      unset_genre: whether the only genre is the byte 0 of ID3v1, which is `Blues` or was never set.
     """
 
     artist: str = ""
@@ -77,10 +77,10 @@ class FileTags:
 
 
 def check_installed() -> None:
-    """Refuses to go on without mutagen.
+    """Checks that mutagen is installed.
 
     Raises:
-      InputError: it is not installed.
+      InputError: it is not.
     """
     try:
         import mutagen  # noqa: F401
@@ -93,15 +93,15 @@ def check_installed() -> None:
 def read(path: str | os.PathLike[str]) -> FileTags:
     """The tags of a file.
 
-    A file may have several kinds of tags; each field is taken from the first that has it: those
-    of its format, ID3v2, APEv2, ID3v1, `LIST INFO`. In ID3v1 the genre 0 is not taken: it is
-    `Blues`, but far more often was never set.
+    A file may have several kinds of tags. Each field is taken from the first kind that has it, in
+    this order: the file's own format, ID3v2, APEv2, ID3v1, `LIST INFO`. The genre 0 of ID3v1 is not
+    taken: it means `Blues`, but in most files it was never set.
 
     Args:
-      path: of a file; not a pipe, see `sound.check_file`.
+      path: path of a file, not of a pipe (see `sound.check_file`).
 
     Raises:
-      TagError: the format is not known, or the file is damaged, and no tags are found.
+      TagError: no tags are found, because the format is not known or the file is damaged.
     """
     layers = _layers(path)
     values: dict[str, list[str]] = {}
@@ -123,7 +123,7 @@ def read(path: str | os.PathLike[str]) -> FileTags:
 
 
 def _first(layer: Layer, names: Iterable[str]) -> Sequence[str]:
-    """The values of the first of the names under which there is anything."""
+    """The values of the first name that has any."""
     for name in names:
         values = layer.get(name, ())
         if any(value.strip("\0 \t\r\n") for value in values):
@@ -132,7 +132,7 @@ def _first(layer: Layer, names: Iterable[str]) -> Sequence[str]:
 
 
 def _layers(path: str | os.PathLike[str]) -> list[Layer]:
-    """The kinds of tags in a file, those that count most first."""
+    """The kinds of tags in a file, the most trusted first."""
     layers, reasons = [], []
     for kind in (_native, _id3v2, _apev2, _id3v1, _info):
         try:
@@ -148,7 +148,7 @@ def _layers(path: str | os.PathLike[str]) -> list[Layer]:
 
 
 def _native(path: str | os.PathLike[str]) -> Layer:
-    """Tags of the file's own format; ID3 at its beginning is for `_id3v2`."""
+    """Tags in the file's own format; `_id3v2` reads ID3 at its beginning."""
     import mutagen.id3
 
     file = mutagen.File(path)
@@ -187,7 +187,7 @@ def _id3v1(path: str | os.PathLike[str]) -> Layer:
 
 
 def _info(path: str | os.PathLike[str]) -> Layer:
-    """What libsndfile finds in formats of which mutagen reads little."""
+    """Tags that libsndfile finds in formats that mutagen reads badly."""
     with sound.quiet(), sound.opened(path) as file:
         if file.format in ("MP3", "FLAC", "OGG"):
             return {}
@@ -195,7 +195,7 @@ def _info(path: str | os.PathLike[str]) -> Layer:
 
 
 def _layer(tags: Any, path: str | os.PathLike[str]) -> Layer:
-    """Tags of any format of mutagen, as lists of strings by case-folded name."""
+    """Tags of any of mutagen's formats as {case-folded name: strings}."""
     layer: dict[str, list[str]] = {}
     for key in tags.keys():  # noqa: SIM118 (some formats are lists of pairs)
         for described in _DESCRIBED:
@@ -210,12 +210,12 @@ def _layer(tags: Any, path: str | os.PathLike[str]) -> Layer:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The strings in a value of mutagen: of a frame, an attribute, a list of either."""
+    """The strings in one of mutagen's values: a frame, an attribute, or a list of these."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, bytes):  # Of MP4's own names, which are UTF-8.
+    elif isinstance(value, bytes):  # MP4 tags with free-form names, in UTF-8.
         yield value.decode("utf-8", "replace")
-    elif hasattr(value, "genres"):  # TCON, in all forms that ID3 has for it.
+    elif hasattr(value, "genres"):  # TCON, in all its forms.
         yield from _swapped(value, value.genres)
     elif hasattr(value, "owner") and hasattr(value, "data"):  # UFID
         yield value.data.decode("ascii", "replace")
@@ -229,10 +229,10 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _swapped(frame: Any, values: Iterable[str]) -> Iterator[str]:
-    """Texts of an ID3 frame, in UTF-16 with the right order of bytes.
+    """Texts of an ID3 frame; the byte order of UTF-16 is corrected.
 
-    Some taggers mark the order before the first of several values alone. Read in the other order,
-    Latin letters become characters whose lower byte is 0; no word of any script has only those.
+    Some taggers mark the byte order only before the first of several values. In the wrong order,
+    Latin letters become characters whose lower byte is 0. No word of any script has only those.
     """
     for value in values:
         if frame.encoding == 1 and value and all(ord(letter) & 0xFF == 0 for letter in value):
@@ -241,7 +241,7 @@ def _swapped(frame: Any, values: Iterable[str]) -> Iterator[str]:
 
 
 def _is_gnre_0(values: Sequence[str], path: str | os.PathLike[str]) -> bool:
-    """Whether a genre of MP4 is the number 0, "none", for which mutagen gives its last one."""
+    """Whether the genre of an MP4 is the number 0, "none", which mutagen reads as its last genre."""
     import mutagen.id3
 
     if list(values) != [mutagen.id3.TCON.GENRES[-1]]:

@@ -1,6 +1,7 @@
 """FMA, the Free Music Archive's data set: `fma_metadata` and its hierarchy of genres.
 
-The folder unpacked from `fma_metadata.zip` (https://github.com/mdeff/fma). Read are
+The input is the folder unpacked from `fma_metadata.zip` (https://github.com/mdeff/fma). These files
+are read:
 
     tracks.csv: two header rows, then one that only names the index
         ,album,album,artist,artist,set,track,track,track
@@ -11,8 +12,8 @@ The folder unpacked from `fma_metadata.zip` (https://github.com/mdeff/fma). Read
         genre_id,#tracks,parent,title,top_level
         21,12201,0,Hip-Hop,21
 
-Needed of tracks.csv are artist/id and track/genres; all other columns may be missing. The audio of
-track 2 is `000/000002.mp3` in the folder of `fma_small.zip`, `fma_large.zip` or another.
+tracks.csv must have artist/id and track/genres; all other columns are optional. The audio of track
+2 is `000/000002.mp3` in the folder of `fma_small.zip`, `fma_large.zip` or another.
 """
 
 import dataclasses
@@ -36,11 +37,11 @@ _GENRES = re.compile(r"\[\s*(?:\d+\s*(?:,\s*\d+\s*)*)?\]")
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What of FMA to take.
+    """Which part of FMA to take.
 
     Attributes:
-      subset: fma: small, medium, large or full; each holds the one before. `full` has the same
-        tracks as `large`, but whole ones instead of clips of 30 s.
+      subset: fma: small, medium, large or full; each includes the one before. `full` has the same
+        tracks as `large`, but in full length instead of clips of 30 s.
     """
 
     subset: str = "large"
@@ -62,7 +63,7 @@ def size(path: PathLike) -> int:
 
 
 def taxonomy(path: PathLike, config: Config) -> tuple[tuple[str, str], ...]:
-    """(style, genre) by name: genres below the top with those at the top of the hierarchy.
+    """(style, genre) names: each genre below the top of the hierarchy with those at the top.
 
     Raises:
       InputError: as `read_hierarchy`.
@@ -72,11 +73,11 @@ def taxonomy(path: PathLike, config: Config) -> tuple[tuple[str, str], ...]:
 
 
 def read_hierarchy(path: PathLike) -> Hierarchy:
-    """The hierarchy in genres.csv; a parent of 0 is none.
+    """The hierarchy in genres.csv; the parent 0 means that there is none.
 
     Raises:
-      InputError: no such file, not UTF-8, a column missing, a row without title, an id twice, an
-        unknown parent, a cycle; with its line.
+      InputError: no such file, not UTF-8, a column is missing, a row without title, an id that
+        occurs twice, an unknown parent, or a cycle. The message has the line.
     """
     file = _folder(path) / "genres.csv"
     title: dict[str, str] = {}
@@ -97,19 +98,19 @@ def read_hierarchy(path: PathLike) -> Hierarchy:
 
 
 def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
-    """One row a track of the subset.
+    """One row for each track of the subset.
 
-    A track has the genres of track/genres and all above them: those at the top of the hierarchy
-    become genres, all others styles. Its album_id is album/id ("" where that is below 0), its
-    duration track/duration, but at most 30 s in subsets of clips. The title is the track's.
+    A track has the genres of track/genres and all genres above them. Those at the top of the
+    hierarchy become genres, all others styles. Its album_id is album/id, or "" if that is negative.
+    Its duration is track/duration, but at most 30 s in subsets of clips. The title is the track's.
 
     Args:
-      path: of the folder, or of tracks.csv in it.
+      path: path of the folder, or of tracks.csv in it.
       config: the subset; tracks of a larger one are `Outside`.
-      progress: told of the bytes read of tracks.csv.
+      progress: called with the number of bytes read from tracks.csv.
 
     Raises:
-      InputError: as `read_hierarchy`; a header that is not FMA's.
+      InputError: as `read_hierarchy`; the header is not FMA's.
     """
     tree = read_hierarchy(path)
     file = _folder(path) / "tracks.csv"
@@ -123,13 +124,13 @@ def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
                 f"{file}:1: column {'/'.join(column)} is missing in the two header rows; take "
                 "tracks.csv of fma_metadata.zip as it is"
             )
-    wanted = SUBSETS[: SUBSETS.index(config.subset) + 1]
+    included = SUBSETS[: SUBSETS.index(config.subset) + 1]
     for line, row in stream:
         reading.check_width(file, line, row, len(header))
         if row[0].strip() == "track_id":
             continue
         cells = {column: row[number].strip() for column, number in place.items()}
-        if cells.get(("set", "subset"), "small") not in wanted:
+        if cells.get(("set", "subset"), "small") not in included:
             yield Outside()
         else:
             yield _row(str(file), line, row[0].strip(), cells, tree, config)
@@ -171,7 +172,7 @@ def _row(
 
 
 def _duration(text: str, subset: str) -> float | None:
-    """Seconds of the audio file; unknown where the cell is no positive number."""
+    """Duration of the audio file in seconds; None if the cell is not a positive number."""
     try:
         whole = float(text)
     except ValueError:

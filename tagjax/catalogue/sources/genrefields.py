@@ -1,4 +1,4 @@
-"""What people write into the genre field of a file: several genres, and what is none."""
+"""Splits the genre field of a file into genres, and finds texts that are not genres."""
 
 import functools
 import itertools
@@ -30,16 +30,16 @@ _NO_GENRES = frozenset(word.replace("_", " ") for word in _WORDS.split())
 
 
 NO_WORD = "no word"
-"""Why marks such as `()` are no genre: they say nothing at all, and nobody can want them."""
+"""The reason why marks such as `()` are not genres; they are never kept as tags."""
 
 
 def split_genres(field: str, separators: Sequence[str], whole: Sequence[str] = ()) -> list[str]:
     """The tags in one field: `Rock; Folk, World, & Country` to [`Rock`, `Folk, World, & Country`].
 
     Args:
-      field: its text.
-      separators: strings that separate.
-      whole: names to be kept whole, in any case; the longest that fits is.
+      field: text of the field.
+      separators: strings that separate genres.
+      whole: names that are not split, in any case; the longest that fits is taken.
     """
     names = {text.clean(name).casefold() for name in whole}
     longest = max((len(name) for name in names), default=0)
@@ -60,14 +60,14 @@ def split_genres(field: str, separators: Sequence[str], whole: Sequence[str] = (
 
 
 def no_genre(name: str, names: Collection[str] = ()) -> str:
-    """Why a text in a genre field is certainly no genre; "" where it may be one.
+    """Why a text in a genre field is certainly not a genre; "" if it may be one.
 
-    Only what no catalogue means as a genre: `Game`, `Soundtrack`, `Live` and `80s` describe music,
-    badly or not, and stay.
+    Only texts that no catalogue uses as a genre are refused. `Game`, `Soundtrack`, `Live` and `80s`
+    describe music, well or badly, and are kept.
 
     Args:
-      name: cleaned.
-      names: of the track's artists.
+      name: the cleaned text.
+      names: names of the track's artists.
 
     >>> [no_genre(name, ["Cher"]) for name in ("2012", "Misc", "***", "www.x.org", "Cher", "80s")]
     ['a number', 'a word for none', 'a rating', 'an address', 'the artist', '']
@@ -88,19 +88,19 @@ def no_genre(name: str, names: Collection[str] = ()) -> str:
 
 
 def _is_sign(letter: str) -> bool:
-    """Whether it is a digit, a mark or white space, and no letter of any script nor a picture."""
+    """Whether it is a digit, a mark or white space, not a letter of any script or a picture."""
     return letter in _RATING or unicodedata.category(letter)[0] in "NPZ" or letter in "+=<>|~^`$"
 
 
 @functools.cache
 def known_genres() -> frozenset[str]:
-    """Genres and styles of Discogs, case-folded: what is one, though an artist has the name."""
+    """Genres and styles of Discogs, case-folded; they are genres even if an artist has the name."""
     return frozenset(name.casefold() for name in _discogs())
 
 
 @functools.cache
 def names_with_separators() -> tuple[str, ...]:
-    """Genres and styles of Discogs, which many taggers write, that hold `,`, `;` or `/`."""
+    """Genres and styles of Discogs that hold `,`, `;` or `/`; many taggers write these names."""
     return tuple(name for name in _discogs() if re.search("[,;/]", name))
 
 

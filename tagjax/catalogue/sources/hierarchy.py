@@ -1,4 +1,4 @@
-"""Hierarchies of genres flattened to the two levels that tags have."""
+"""Hierarchies of genres, flattened to the two levels of our tags."""
 
 import dataclasses
 import graphlib
@@ -9,18 +9,18 @@ from tagjax.base.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class Hierarchy:
-    """A directed acyclic graph of genres; what has no parent is the upper level.
+    """A directed acyclic graph of genres; genres without parents are the upper level.
 
     Attributes:
       title: {id: name}.
-      parents: {id: ids}, of the same keys.
+      parents: {id: ids of its parents}, with the same keys.
     """
 
     title: Mapping[str, str]
     parents: Mapping[str, tuple[str, ...]]
 
     def ancestors(self, node: str) -> tuple[str, ...]:
-        """The node and all above it, nearest first, none twice."""
+        """The node and all nodes above it, nearest first, without repeats."""
         found = {node: None}
         queue = [node]
         for current in queue:
@@ -31,32 +31,32 @@ class Hierarchy:
         return tuple(found)
 
     def levels(self, nodes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Names of the nodes and all above them: (upper level, all below)."""
-        closed = dict.fromkeys(each for node in nodes for each in self.ancestors(node))
-        upper = tuple(self.title[each] for each in closed if not self.parents[each])
-        lower = tuple(self.title[each] for each in closed if self.parents[each])
+        """Names of the nodes and all nodes above them: (upper level, all lower levels)."""
+        closed = dict.fromkeys(above for node in nodes for above in self.ancestors(node))
+        upper = tuple(self.title[node] for node in closed if not self.parents[node])
+        lower = tuple(self.title[node] for node in closed if self.parents[node])
         return upper, lower
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """(style, genre) by name: everything below with what of the upper level is above it."""
+        """(style, genre) names: each node below the upper level with its upper-level ancestors."""
         return tuple(
-            (self.title[node], self.title[each])
+            (self.title[node], self.title[above])
             for node in self.title
             if self.parents[node]
-            for each in self.ancestors(node)
-            if not self.parents[each]
+            for above in self.ancestors(node)
+            if not self.parents[above]
         )
 
 
 def checked(
     title: Mapping[str, str], parents: Mapping[str, tuple[str, ...]], place: Mapping[str, str]
 ) -> Hierarchy:
-    """The hierarchy, if it is one.
+    """Checks a hierarchy and returns it.
 
     Args:
       title: {id: name}.
-      parents: {id: ids}; an id that is no key of `title` is an error.
-      place: {id: `file:row` where its parents are told}.
+      parents: {id: ids of its parents}; an id that is not a key of `title` is an error.
+      place: {id: `file:row` that gives its parents}.
 
     Raises:
       InputError: an unknown parent, or a cycle.

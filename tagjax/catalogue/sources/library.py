@@ -1,10 +1,10 @@
-"""A music library on disk: genre, artist, album from the files' own tags.
+"""A music library on disk: genre, artist and album come from the files' own tags.
 
-A folder, nested in whatever way, of audio files; libraries kept with beets or MusicBrainz Picard
-work as they are. Tags are read by mutagen (`filetags`), lengths are measured (`sound.duration`).
-Hidden files and folders, and those of network drives and wastebaskets, are passed over, and links
-to folders are not followed. Every other file whose name says that it is audio is either annotated
-or listed with its reason.
+The input is a folder of audio files, nested in any way. Libraries kept with beets or MusicBrainz
+Picard work as they are. mutagen reads the tags (`filetags`), and the lengths are measured
+(`sound.duration`). Hidden files and folders, and those of network drives and wastebaskets, are
+skipped. Links to folders are not followed. Every other file with the extension of an audio format
+is either annotated or listed with the reason why it is not.
 """
 
 import collections
@@ -31,7 +31,7 @@ _DECODED = {
     **dict.fromkeys((".au", ".snd"), "AU"),
     **{".caf": "CAF", ".w64": "Wave64", ".voc": "VOC", ".8svx": "IFF", ".svx": "IFF"},
 }
-"""{extension: format} of what libsndfile decodes, mostly."""
+"""{extension: format} of files that libsndfile can usually decode."""
 
 _UNDECODED = {
     **dict.fromkeys((".m4a", ".m4b", ".m4r", ".mp4", ".alac", ".3ga"), "AAC or ALAC in MP4"),
@@ -58,7 +58,7 @@ _UNDECODED = {
     **{".tta": "True Audio", ".tak": "TAK", ".spx": "Speex", ".amr": "AMR", ".awb": "AMR"},
     **{".shn": "Shorten", ".la": "LA", ".qoa": "QOA"},
 }
-"""{extension: format} of audio that libsndfile does not decode."""
+"""{extension: format} of audio files that libsndfile cannot decode."""
 
 _FORMATS = _DECODED | _UNDECODED
 _VARIOUS = {
@@ -72,16 +72,16 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """How one field becomes several tags. A file's several fields are several tags anyway.
+    """How a genre field is split into tags. If a file has several fields, each gives its own tags.
 
     Attributes:
-      separators: library: what separates tags in one field. The comma is beets', the semicolon
-        that of most players. A slash separates only between spaces: `Rock/Pop`, `Hip-Hop/Rap`,
-        `Singer/Songwriter` and `R&B/Soul` are terms of the shops that wrote them, and in two
-        tags each would always be the other's double. `&` and `and` never do: `Drum & Bass`.
-      whole: library: names that stay whole though they hold a separator, in any case; beside the
-        names of Discogs, such as `Folk, World, & Country` and `Funk / Soul`.
-      keep_non_genres: library: take for a tag what is certainly no genre, too: years, ratings,
+      separators: library: strings that separate tags in one field. beets writes a comma, most
+        players a semicolon. A slash separates only with spaces around it. Shops write `Rock/Pop`,
+        `Hip-Hop/Rap`, `Singer/Songwriter` and `R&B/Soul` as one term; two tags that always occur
+        together would be duplicates. `&` and `and` never separate: `Drum & Bass`.
+      whole: library: names that are not split although they hold a separator, in any case. Discogs'
+        names, such as `Folk, World, & Country` and `Funk / Soul`, are never split.
+      keep_non_genres: library: keep texts that are certainly not genres as tags: years, ratings,
         `Other`, `Unknown`, addresses, the artist's name.
     """
 
@@ -109,20 +109,19 @@ def size(path: PathLike) -> int:
 def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
     """The rows of each audio file, in the order of the paths.
 
-    track_id is the path relative to the folder, cleaned. artist_id is the name of the album
-    artist, or of the artist where that is missing or `Various Artists`, without regard to case
-    and without guests (`A feat. B`), who would make another artist of it. An album is album
-    artist and title. The spelling of genres is kept: `Hip Hop` and `hip-hop` are for
-    deduplication to find.
+    track_id is the path relative to the folder, cleaned. artist_id is the name of the album artist.
+    If that is missing or `Various Artists`, it is the name of the artist, without guests (`A feat.
+    B`), who would make it another artist. Case is ignored. An album is known by its album artist
+    and title. The spelling of genres is kept, so that deduplication can find `Hip Hop` and
+    `hip-hop`.
 
-    A file whose audio libsndfile cannot decode is listed. If it has its tags, it is annotated
-    all the same, but has no path. Values with control characters or U+FFFD are listed and not
-    taken.
+    A file whose audio libsndfile cannot decode is listed. If its tags can be read, it is annotated
+    without a path. Values with control characters or U+FFFD are listed and not taken.
 
     Args:
-      path: of the folder.
-      config: how genres are separated, and which texts are none.
-      progress: told of the files read.
+      path: path of the folder.
+      config: how genres are separated, and whether texts that are not genres are kept.
+      progress: called with the number of files read.
 
     Raises:
       InputError: no such folder, or mutagen is not installed.
@@ -136,10 +135,10 @@ def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
 
 
 def _track_ids(names: Iterable[str]) -> dict[str, str]:
-    """Ids of the files whose path is not their id, as it has to be cleaned.
+    """{path: id} of the files whose path has to be cleaned to become an id.
 
-    Where cleaning makes one id of several paths (`a b.flac`, `a  b.flac`), those that were not
-    clean end in eight digits of their checksum.
+    Several paths may be the same once cleaned (`a b.flac`, `a  b.flac`). The ids of those that were
+    not clean then end in eight digits of a checksum of the path.
     """
     changed = {name: tidied for name in names if (tidied := text.clean(name)) != name}
     if not changed:
@@ -153,7 +152,7 @@ def _track_ids(names: Iterable[str]) -> dict[str, str]:
 
 
 def _rows(path: str, name: str, track_id: str, config: Config) -> Iterator[Row]:
-    """What is to be said of one file."""
+    """The rows of one file."""
     reason = _unusable_name(name)
     if reason:
         yield Rejected(os.fsencode(name).decode("utf-8", "backslashreplace"), 0, reason)
@@ -200,7 +199,7 @@ def _unusable_name(name: str) -> str:
 
 
 def _without_tags(path: str, name: str, form: str, why: str) -> Rejected:
-    """Why a file is of no use of which no tags can be read."""
+    """The rejection of a file whose tags cannot be read."""
     detail = "" if why in (filetags.NO_TAGS, filetags.UNKNOWN_FORMAT) else why
     try:
         sound.duration(path)
@@ -213,7 +212,7 @@ def _without_tags(path: str, name: str, form: str, why: str) -> Rejected:
 
 
 def _genres(tags: FileTags, config: Config) -> tuple[list[str], list[NoGenre]]:
-    """The genres of a file, and what is none in its genre field."""
+    """The genres of a file, and the texts in its genre field that are not genres."""
     whole = (*genrefields.names_with_separators(), *config.whole)
     genres, no_genres = [], []
     for field in tags.genres:
@@ -242,7 +241,7 @@ def _is_various(name: str) -> bool:
 
 
 def _owner(tags: FileTags) -> str:
-    """Whose music it is, for all that may not be in several parts of a split; "" if unknown."""
+    """The artist whose tracks must all be in one part of a split; "" if unknown."""
     if tags.album_artist and not _is_various(tags.album_artist):
         return tags.album_artist
     return "" if _is_various(tags.artist) else _GUEST.sub("", tags.artist)
@@ -251,8 +250,8 @@ def _owner(tags: FileTags) -> str:
 def _annotation(
     name: str, track_id: str, tags: FileTags, genres: list[str], seconds: float | None
 ) -> Annotation:
-    of_album = tags.album_artist or tags.artist
-    of_album = "various artists" if _is_various(of_album) else of_album
+    album_artist = tags.album_artist or tags.artist
+    album_artist = "various artists" if _is_various(album_artist) else album_artist
     recording = _UUID.search(tags.recording_id)
     return Annotation(
         name,
@@ -260,7 +259,7 @@ def _annotation(
         track_id=track_id,
         artist_id=_owner(tags).casefold(),
         styles=tuple(genres),
-        album_id=f"{of_album} / {tags.album}".casefold() if tags.album else "",
+        album_id=f"{album_artist} / {tags.album}".casefold() if tags.album else "",
         artist=tags.artist or tags.album_artist,
         title=tags.title,
         album=tags.album,

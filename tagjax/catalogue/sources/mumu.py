@@ -1,14 +1,15 @@
 """MuMu: the Million Song Dataset's songs with the genres of their Amazon albums.
 
-The folder `MuMu_dataset` of https://zenodo.org/records/831189, or its CSV file alone. Read are
+The input is the folder `MuMu_dataset` of https://zenodo.org/records/831189, or its CSV file alone.
+These files are read:
 
     MuMu_dataset_multi-label.csv
         amazon_id,album_mbid,MSD_track_id,recording_mbid,artist_mbid,genres
         B00ZZZ0000,<uuid>,TRAAAAA128F0000000,<uuid>,<uuid>,"Rock,Alternative Rock"
-    amazon_metadata_MuMu.json (where it is there: for names)
+    amazon_metadata_MuMu.json (optional, for names)
         [{"amazon_id": "B00ZZZ0000", "artist": "...", "title": "...", ...}, ...]
 
-Of the CSV only MSD_track_id, artist_mbid, genres and one of amazon_id, album_mbid are needed.
+The CSV file must have MSD_track_id, artist_mbid, genres, and either amazon_id or album_mbid.
 """
 
 import dataclasses
@@ -41,22 +42,22 @@ def size(path: PathLike) -> int:
 
 
 def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
-    """One row a song of the CSV file.
+    """One row for each song in the CSV file.
 
-    track_id is MSD_track_id; album_id the Amazon album, as that is what was annotated (else
-    album_mbid); artist_id is artist_mbid. The genres, separated by commas, are one system
-    without levels, as in the authors' release, so none gets the prefix `genre:`. Artist and
-    title are the album's, from the JSON file. A song on two albums is two rows of one id, of
-    which the writer keeps the first.
+    track_id is MSD_track_id, and artist_id is artist_mbid. album_id is the Amazon album, because
+    MuMu annotates those, or else album_mbid. The genres, separated by commas, are one system
+    without levels, as in the authors' release, so none gets the prefix `genre:`. Artist and title
+    are those of the album, from the JSON file. A song on two albums has two rows with one id, and
+    the writer keeps the first.
 
     Args:
-      path: of the folder or the CSV file; the JSON file is looked for beside it.
-      config: of no effect.
-      progress: told of the bytes read of the CSV file.
+      path: path of the folder or the CSV file; the JSON file must be beside the CSV file.
+      config: has no effect.
+      progress: called with the number of bytes read from the CSV file.
 
     Raises:
-      InputError: no such file, not UTF-8, a column missing, rows of another width, JSON that is
-        no list of albums.
+      InputError: no such file, not UTF-8, a column is missing, a row of another width, or the JSON
+        is not a list of albums.
     """
     del config
     labels = _labels(path)

@@ -1,4 +1,4 @@
-"""Large files as streams: packed ones, and CSV files as rows, every mistake with its line."""
+"""Reads large files as streams: packed files, and CSV files as rows. Errors name the line."""
 
 import bz2
 import csv
@@ -20,15 +20,15 @@ _PACKED: dict[bytes, tuple[str, Callable[[BinaryIO], Any]]] = {
     b"BZh": ("bzip2", bz2.BZ2File),
     b"\xfd7zXZ\0": ("xz", lzma.LZMAFile),
 }
-"""{first bytes: (form, what opens it)}."""
+"""{first bytes: (form, function that opens it)}."""
 _OTHER_PACKED = {b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7z", b"(\xb5/\xfd": "zstd", b"Rar!": "rar"}
 
 
 def size(paths: Sequence[PathLike]) -> int:
-    """Bytes of the files together.
+    """Total size of the files in bytes.
 
     Raises:
-      InputError: one is not there, or cannot be looked at.
+      InputError: a file does not exist, or cannot be looked at.
     """
     total = 0
     for path in paths:
@@ -39,16 +39,18 @@ def size(paths: Sequence[PathLike]) -> int:
 
 
 class BrokenError(Exception):
-    """A packed file that is cut off or damaged; the message says which, and of what form."""
+    """A packed file is cut off or damaged; the message says which of the two, and its form."""
 
 
 def pieces(path: PathLike, size: int, progress: Progress) -> Iterator[bytes]:
-    """The content of a file in pieces; gzip, bzip2 and xz are unpacked, known by their content.
+    """The content of a file in pieces. Files packed with gzip, bzip2 or xz are unpacked.
+
+    The form is recognised by the content.
 
     Args:
-      path: of the file.
-      size: bytes of a piece, at most.
-      progress: told of the bytes read on disk.
+      path: path of the file.
+      size: largest number of bytes in a piece.
+      progress: called with the number of bytes read from disk.
 
     Raises:
       InputError: packed in a form that is not read.
@@ -62,7 +64,7 @@ def pieces(path: PathLike, size: int, progress: Progress) -> Iterator[bytes]:
                 raise InputError(f"{path}: a {name} file; unpack it, or pack it with gzip or xz")
         forms = (form for sign, form in _PACKED.items() if begin.startswith(sign))
         form, opened = next(forms, ("file", lambda raw: raw))
-        stream, told = opened(raw), 0
+        stream, reported = opened(raw), 0
         while True:
             try:
                 piece = stream.read(size)
@@ -70,8 +72,8 @@ def pieces(path: PathLike, size: int, progress: Progress) -> Iterator[bytes]:
                 raise BrokenError(f"the {form} is cut off") from None
             except (OSError, zlib.error, lzma.LZMAError) as error:
                 raise BrokenError(f"the {form} is broken ({error})") from None
-            progress(raw.tell() - told)
-            told = raw.tell()
+            progress(raw.tell() - reported)
+            reported = raw.tell()
             if not piece:
                 return
             yield piece
@@ -84,7 +86,7 @@ def lines(path: PathLike, progress: Progress) -> Iterator[str]:
       InputError: no such file, or not UTF-8.
     """
     size([path])
-    byte, told = 0, 0
+    byte, reported = 0, 0
     with open(path, "rb") as file:
         for number, raw in enumerate(file, start=1):
             try:
@@ -96,20 +98,20 @@ def lines(path: PathLike, progress: Progress) -> Iterator[str]:
                     f"with iconv -f latin1 -t utf-8 {name} > utf8_{name}"
                 ) from None
             byte += len(raw)
-            if byte - told >= _STEP:
-                progress(byte - told)
-                told = byte
+            if byte - reported >= _STEP:
+                progress(byte - reported)
+                reported = byte
             yield text
-    progress(byte - told)
+    progress(byte - reported)
 
 
 def rows(path: PathLike, progress: Progress, spaced: bool = False) -> Iterator[tuple[int, list]]:
     """The rows of a CSV file as (line on which the row ends, cells); empty ones are skipped.
 
     Args:
-      path: of the file.
-      progress: told of the bytes read.
-      spaced: there is a space behind the commas that separate cells.
+      path: path of the file.
+      progress: called with the number of bytes read.
+      spaced: whether a space follows each comma between cells.
 
     Raises:
       InputError: no such file, not UTF-8, or quotes that do not close.
@@ -124,10 +126,10 @@ def rows(path: PathLike, progress: Progress, spaced: bool = False) -> Iterator[t
 
 
 def check_width(path: PathLike, line: int, row: Sequence[str], width: int) -> None:
-    """Refuses a row that has not as many cells as the header.
+    """Refuses a row with more or fewer cells than the header.
 
     Raises:
-      InputError: it has not.
+      InputError: the number of cells differs.
     """
     if len(row) != width:
         raise InputError(

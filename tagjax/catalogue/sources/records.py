@@ -1,4 +1,4 @@
-"""What every source gives: annotated tracks, and what was left out with its reason."""
+"""The rows that every source gives: annotated tracks, and rows that were left out, with reasons."""
 
 import dataclasses
 from collections.abc import Callable
@@ -11,28 +11,28 @@ Progress = Callable[[int], object]
 """Called with each amount of input that was read, in the source's unit."""
 
 REPLACEMENT = "/"
-"""Stands in a tag for the character that separates tags in our tables."""
+"""Replaces, inside a tag, the character that separates tags in our tables."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Annotation:
-    """One track as its source has it; names may still hold any white space, or be empty.
+    """One track as its source has it; names are not yet cleaned and may be empty.
 
     Attributes:
-      file: that it comes from.
-      row: its line in the file, from 1; 0 for a file that is the track itself.
-      track_id: unique in the source.
-      artist_id: "", or a word for "none", where there is none: such a track is left out.
+      file: file from which the row comes.
+      row: line in the file, from 1; 0 for a file that is the track itself.
+      track_id: id that is unique in the source.
+      artist_id: id of the artist; a track whose id is "" or a word for "none" is left out.
       genres: upper level of the source's tags; they get the prefix `genre:`.
       styles: lower level, or all tags of a source without levels.
-      album_id: likewise, for a track on no known album.
-      artist: name of the track's artist, "" where it is not known; likewise the rest.
-      title: of what the row is: a release, or a track.
-      album: title of a track's album.
-      path: of the audio file, relative to the audio folder, as the disk spells it; "" for a track
-        without audio that can be decoded, which is not in tracks.csv.
-      duration: seconds; None where it is not known.
-      recording_id: of MusicBrainz.
+      album_id: id of the album; "" or a word for "none" if it is not known.
+      artist: name of the track's artist; "" if not known, as for the fields below.
+      title: title of the release or track in this row.
+      album: title of the track's album.
+      path: path of the audio file, relative to the audio folder, as the disk spells it; "" for a
+        track without decodable audio, which is not in tracks.csv.
+      duration: duration in seconds; None if not known.
+      recording_id: id of the recording in MusicBrainz.
     """
 
     file: str
@@ -52,13 +52,13 @@ class Annotation:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row that is no annotated track.
+    """A row that is left out.
 
     Attributes:
-      file: that it is in.
-      row: its line in the file, from 1; 0 for the whole file.
-      reason: one of few, by which rows are counted.
-      detail: what this row has instead.
+      file: file of the row.
+      row: line in the file, from 1; 0 for the whole file.
+      reason: the reason, one of a few, by which rows are counted.
+      detail: what is wrong in this row.
     """
 
     file: str
@@ -74,16 +74,16 @@ class Rejected:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Noted(Rejected):
-    """Something that is left out of a row, while the row may be taken: listed likewise."""
+    """A part of a row that is left out, while the rest may be kept; it is listed too."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NoGenre:
-    """A text in a genre field that is no genre: its name is counted, in a list of its own.
+    """A text in a genre field that is not a genre; such texts are counted in a separate list.
 
     Attributes:
       name: the text.
-      reason: why it is none.
+      reason: why it is not a genre.
     """
 
     name: str
@@ -92,14 +92,14 @@ class NoGenre:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outside:
-    """A row that was not asked for, such as one of another subset: counted, not listed."""
+    """A row that was not requested, such as one of another subset; it is counted, not listed."""
 
 
 Row = Annotation | Rejected | NoGenre | Outside
 
 
 def cleaned(row: Annotation) -> Annotation:
-    """The row with names and ids in one spelling, and "" for words for "none"."""
+    """The row with cleaned names and ids, and "" in place of words for "none"."""
     return dataclasses.replace(
         row,
         track_id=text.known(row.track_id),
@@ -117,12 +117,12 @@ def tidy(name: str) -> str:
 
 
 def tags_of(annotation: Annotation) -> tuple[str, ...]:
-    """The tidied tags, genres first and with their prefix, none empty, none twice."""
+    """The tidied tags without repeats; genres come first and have their prefix."""
     genres = (GENRE + name for name in map(tidy, annotation.genres) if name)
     styles = (name for name in map(tidy, annotation.styles) if name)
     return tuple(dict.fromkeys([*genres, *styles]))
 
 
 def with_separators(annotation: Annotation) -> list[str]:
-    """Those of its tags that hold the character that separates tags in our tables."""
+    """The tags that hold the character that separates tags in our tables."""
     return [name for name in (*annotation.genres, *annotation.styles) if SEPARATOR in name]

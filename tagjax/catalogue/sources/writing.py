@@ -1,4 +1,4 @@
-"""A source to the tables that `launch.split` reads, in bounded memory and all or nothing."""
+"""Writes a source as the tables that `launch.split` reads, in bounded memory and atomically."""
 
 import collections
 import dataclasses
@@ -37,7 +37,7 @@ TABLES = {
     "rejected": ("file", "row", "reason"),
     "non_genres": ("text", "reason", "times"),
 }
-"""Columns of the tables; `annotations` may have more behind them."""
+"""Columns of the tables; `annotations` may have further columns after them."""
 
 _LARGEST_NUMBER = 1 << 28
 
@@ -47,10 +47,10 @@ class Form:
     """Which tables a source fills, and how.
 
     Attributes:
-      annotates: what its tags are said of: "album" or "track".
+      annotates: what its tags describe, "album" or "track".
       columns: further columns of annotations.csv: artist, title, album.
       files: whether it knows where the audio is.
-      pairs: (style, genre), untidied.
+      pairs: (style, genre) pairs, not yet tidied.
     """
 
     annotates: str = "track"
@@ -61,18 +61,18 @@ class Form:
 
 @dataclasses.dataclass
 class Counts:
-    """What became of the rows.
+    """How many rows were kept and left out.
 
     Attributes:
-      tracks: annotated ones.
-      tags: {tag: tracks}.
-      silent: annotated tracks of a source of files without audio that can be decoded.
-      rejected: {reason: rows}.
-      noted: {reason: times}: what was left out of rows that may be taken.
-      no_genres: {(text, reason): times}: texts in genre fields.
-      outside: rows that were not asked for.
-      separators: tags that held `|`.
-      pairs: of style and genre.
+      tracks: number of annotated tracks.
+      tags: {tag: number of tracks}.
+      silent: number of annotated files whose audio cannot be decoded.
+      rejected: {reason: number of rows that were left out}.
+      noted: {reason: number of parts of rows that were left out}.
+      no_genres: {(text, reason): number of times}, for texts in genre fields that are not genres.
+      outside: number of rows that were not requested.
+      separators: number of tags that held `|`.
+      pairs: number of (style, genre) pairs.
     """
 
     tracks: int = 0
@@ -87,10 +87,10 @@ class Counts:
 
 
 class Seen:
-    """Ids that were there before, and whether with the same tags.
+    """Remembers ids, and whether an id occurs again with the same tags.
 
-    An id that is a number costs a byte a number up to the largest, so that Discogs's 18 million
-    releases cost some 40 MB; it has a checksum of its tags in that byte. Other ids are kept.
+    Ids that are numbers index an array of bytes, each of which holds a checksum of the tags. The 18
+    million releases of Discogs take some 40 MB. Other ids are kept in a dictionary.
     """
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class Seen:
         self._names: dict[str, int] = {}
 
     def again(self, name: str, tags: Sequence[str]) -> str:
-        """Why the id cannot be taken; "" if it is new, and then it is remembered."""
+        """Why the id cannot be taken; "" if it is new. The id is then remembered."""
         mark = 1 + zlib.crc32(SEPARATOR.join(sorted(tags)).encode()) % 255
         if name.isascii() and name.isdecimal() and name[0] != "0" and len(name) < 10:
             number = int(name)
@@ -120,11 +120,11 @@ class Seen:
 
 
 def check_place(folder: PathLike, record: Mapping[str, Any], overwrite: bool) -> None:
-    """Refuses a folder that holds anything else.
+    """Refuses a folder that holds anything but annotations with this record.
 
     Raises:
-      InputError: it holds files that are not ours, or annotations of another source, input or
-        config without `overwrite`.
+      InputError: it holds files that are not ours; or it holds annotations of another source, input
+        or config, and `overwrite` is false.
     """
     folder = pathlib.Path(folder)
     if not folder.exists():
@@ -155,40 +155,42 @@ def write(
     strict: bool = False,
     overwrite: bool = False,
 ) -> Counts:
-    """Writes the tables; the folder is made beside its place and renamed into it.
+    """Writes the tables into a temporary folder, which is then renamed to `folder`.
 
-    Names and ids are cleaned here (`text.clean`), those that say "none" are empty. Left out and
-    listed in rejected.csv are rows without id, artist or tag, and later rows of an id. A `|` in a
-    tag becomes `/` and is counted. rejected.csv is always there, taxonomy.csv if there are pairs,
-    tracks.csv with files, non_genres.csv if a genre field held what is no genre.
+    Names and ids are cleaned here (`text.clean`); words for "none" become "". A row without id,
+    artist or tag, and a row that repeats an id, is left out and listed in rejected.csv. A `|` in a
+    tag becomes `/` and is counted. rejected.csv is always written. taxonomy.csv is written if there
+    are pairs, tracks.csv if the source has files, and non_genres.csv if a genre field held a text
+    that is not a genre.
 
     Args:
-      folder: to be made; of the same record it is replaced.
-      rows: read once, as they come.
-      form: which tables there are.
-      record: what says where the annotations come from: source, input, config.
-      strict: the first row that would be left out is an error.
-      overwrite: replace annotations of another record.
+      folder: folder to make; one with the same record is replaced.
+      rows: rows of the source, read once.
+      form: which tables to write.
+      record: origin of the annotations: source, input, config.
+      strict: whether the first row that would be left out is an error.
+      overwrite: whether to replace annotations with another record.
 
     Raises:
-      InputError: as the source; nothing is left; with `strict` a row is left out; `check_place`.
+      InputError: as the source; no row is left; a row is left out and `strict` is true; or as
+        `check_place`.
     """
     folder = pathlib.Path(os.path.abspath(folder))
     check_place(folder, record, overwrite)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
-        made = pathlib.Path(temporary) / "made"
-        made.mkdir()
+        new_folder = pathlib.Path(temporary) / "made"
+        new_folder.mkdir()
         counts = Counts()
-        with _Tables(made) as tables:
+        with _Tables(new_folder) as tables:
             _write_rows(tables, rows, form, counts, strict)
             _check_some(record, counts)
             _write_taxonomy(tables, form.pairs, counts)
             _write_no_genres(tables, counts)
-        write_json(made / RECORD, {**record, "counts": _plain_counts(counts)})
+        write_json(new_folder / RECORD, {**record, "counts": _plain_counts(counts)})
         if folder.exists():
             os.rename(folder, pathlib.Path(temporary) / "old")
-        os.rename(made, folder)
+        os.rename(new_folder, folder)
     return counts
 
 
@@ -233,7 +235,7 @@ def _write_track(
 
 
 def _note_separators(row: Annotation, counts: Counts, strict: bool) -> None:
-    """Counts tags with the separator of our tables in them; the first is named."""
+    """Counts tags that hold the separator of our tables, and warns of the first."""
     found = with_separators(row)
     if found and not counts.separators:
         line = (
@@ -247,7 +249,7 @@ def _note_separators(row: Annotation, counts: Counts, strict: bool) -> None:
 
 
 def _checked(row: Annotation, tags: Sequence[str], seen: Seen) -> Annotation | Rejected:
-    """The row, if it has all that a track needs and is the first of its id."""
+    """The row if it has an id, an artist and a tag and its id is new; else why it is left out."""
     if not row.track_id:
         return Rejected(row.file, row.row, "no id")
     detail = "" if row.track_id == row.file else f"track {row.track_id}"
@@ -266,7 +268,7 @@ def _write_taxonomy(tables: "_Tables", pairs: Iterable[tuple[str, str]], counts:
 
 
 def _write_no_genres(tables: "_Tables", counts: Counts) -> None:
-    """Texts in genre fields that are no genres, those that occur most often first."""
+    """Writes the texts in genre fields that are not genres, the most frequent first."""
     if counts.no_genres:
         tables.open("non_genres")
         for (name, reason), times in counts.no_genres.most_common():

@@ -1,4 +1,4 @@
-"""XML with characters that XML forbids, as Discogs has shipped it, made readable as a stream."""
+"""Mends a stream of XML that holds characters that XML forbids, as some Discogs dumps do."""
 
 import re
 from collections.abc import Callable
@@ -11,14 +11,14 @@ _WIDE = re.compile(rb"\xef\xbf[\xbe\xbf]|\xed[\xa0-\xbf][\x80-\xbf]")
 _UTF8 = re.compile(rb"<\?xml[^>]*\bencoding\s*=\s*[\"'](?!utf-?8|us-ascii)", re.IGNORECASE)
 _UTF16 = (b"\xfe\xff", b"\xff\xfe", b"\0<", b"<\0")
 _LONGEST = 26
-"""Bytes of a reference."""
+"""Bytes in the longest reference."""
 
 
 class Mender:
-    """Replaces what XML 1.0 forbids, as a character or as a reference to one (`&#7;`).
+    """Replaces characters that XML 1.0 forbids, and references to them (`&#7;`).
 
-    Each byte of it becomes a DEL, which is allowed, and which `text.clean` removes from names. So
-    no byte moves, and errors further on name the right place.
+    Each byte becomes a DEL, which is allowed and which `text.clean` removes from names. No byte
+    moves, so later errors name the right place.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Mender:
         self._found: list[tuple[int, str]] = []
 
     def feed(self, piece: bytes) -> bytes:
-        """The next piece, mended; its last bytes may be kept for the next."""
+        """The next piece, mended; its last bytes may be held back for the next call."""
         data = self._rest + piece
         if not self._begun:
             self._begun = True
@@ -49,11 +49,11 @@ class Mender:
         return data
 
     def close(self) -> bytes:
-        """What was kept, when the last piece has been fed."""
+        """The bytes that were held back, after the last piece."""
         return self.feed(b"")
 
     def found(self) -> list[tuple[int, str]]:
-        """(line, what stood there) of what was replaced, each once."""
+        """(line, original text) of each replacement since the last call."""
         found, self._found = self._found, []
         return found
 
@@ -70,7 +70,7 @@ class Mender:
         return pattern.sub(replace, data)
 
     def _cut(self, data: bytes) -> int:
-        """Where a reference or a letter begins that the next piece may end."""
+        """Where an unfinished reference or letter begins, which the next piece may complete."""
         begin = data.rfind(b"&", len(data) - _LONGEST if len(data) > _LONGEST else 0)
         if begin >= 0 and b";" not in data[begin:]:
             return begin
@@ -81,7 +81,7 @@ class Mender:
 
 
 def _is_forbidden(match: re.Match[bytes]) -> bool:
-    """Whether a reference is to a character that XML 1.0 does not have."""
+    """Whether a reference is to a character that XML 1.0 forbids."""
     code = int(match[1]) if match[1] else int(match[2], 16)
     return not (
         code in (0x9, 0xA, 0xD)

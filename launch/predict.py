@@ -7,7 +7,6 @@ probabilities are means over its excerpts, and over the models of a run with fol
 cannot be decoded is named with its reason, and the others go on.
 """
 
-import os
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -17,7 +16,8 @@ from tqdm import tqdm
 
 from launch import program
 from tagjax.base.errors import InputError
-from tagjax.base.sound import is_hidden, quiet
+from tagjax.base.folders import files_below
+from tagjax.base.sound import quiet
 from tagjax.base.tables import write_table
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run.")
@@ -73,11 +73,7 @@ def _files(path: pathlib.Path) -> list[pathlib.Path]:
         return [path]
     if not path.is_dir():
         raise InputError(f"{path}: no such file or folder")
-    found: list[pathlib.Path] = []
-    for folder, folders, names in os.walk(path):
-        folders[:] = [name for name in folders if not is_hidden(name)]
-        found += (pathlib.Path(folder, name) for name in names if not is_hidden(name))
-    return sorted(found)
+    return sorted(files_below(path))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from tagjax.base.files import PathLike
 _SYSTEM = frozenset(
     (
         "__macosx",  # Resource forks, as macOS packs them into zip files.
-        *("@eadir", "#recycle", "#snapshot"),  # Synology
+        *("@eadir", "@tmp", "@sharebin", "#recycle", "#snapshot"),  # Synology
         *("@recycle", "@recently-snapshot", "@__thumb"),  # QNAP
         *("$recycle.bin", "recycler", "system volume information"),  # Windows
         *("network trash folder", "temporary items"),  # AppleShare

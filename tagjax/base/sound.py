@@ -22,11 +22,6 @@ _BLOCK = 1024
 _TAIL = 0.5
 """Seconds at the end that must be there for a header to be believed."""
 
-_SYSTEM_FOLDERS = frozenset(
-    {"@eadir", "__macosx", "#recycle", "@recycle", "$recycle.bin", "recycler", "lost+found"}
-    | {"system volume information", "#snapshot", "@tmp", "@sharebin"}
-)
-
 
 class SoundError(Exception):
     """A file that holds no sound that can be decoded; its message is the reason."""
@@ -34,17 +29,6 @@ class SoundError(Exception):
 
 class MissingFileError(SoundError):
     """There is no such file."""
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is none that a person put there to be heard.
-
-    Names that begin with a dot, and folders of network drives, wastebaskets and archives of macOS.
-
-    >>> [is_hidden(name) for name in (".trash", "@eaDir", "__MACOSX", "Best of")]
-    [True, True, True, False]
-    """
-    return name.startswith(".") or name.casefold() in _SYSTEM_FOLDERS
 
 
 def check_file(path: str | os.PathLike[str]) -> None:

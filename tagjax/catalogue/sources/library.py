@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from tagjax.base import sound, text
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike
+from tagjax.base.folders import is_hidden
 from tagjax.catalogue.sources import filetags, genrefields
 from tagjax.catalogue.sources.filetags import FileTags
 from tagjax.catalogue.sources.records import Annotation, NoGenre, Noted, Progress, Rejected, Row
@@ -274,8 +275,8 @@ def _files(path: PathLike) -> Iterator[str]:
     if not pathlib.Path(path).is_dir():
         raise InputError(f"{path}: no such folder")
     for folder, below, names in os.walk(path):
-        below[:] = sorted(name for name in below if not sound.is_hidden(name))
+        below[:] = sorted(name for name in below if not is_hidden(name))
         for name in sorted(names):
-            if os.path.splitext(name)[1].lower() in _FORMATS and not sound.is_hidden(name):
+            if os.path.splitext(name)[1].lower() in _FORMATS and not is_hidden(name):
                 relative = os.path.relpath(os.path.join(folder, name), path)
                 yield relative.replace(os.sep, "/")

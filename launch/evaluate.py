@@ -4,10 +4,13 @@
 
     python -m launch.evaluate --task=taxonomy --similarity_dir=release/taxonomy_learning
 
+    python -m launch.evaluate --task=halves --run_dir=runs/catalogue_split/mine
+
 Without --run_dir or --similarity_dir it takes the newest run under runs/ that suits the task.
 The truth is the run's own, unless a flag names another; taxonomy falls back to Discogs's, and
-translation to tags of the same name. Results go into RUN_DIR/TASK; those of a folder FOLDER of
-similarities into results/FOLDER, or results/FOLDER/TASK if the folder is not named as the task.
+translation to tags of the same name. Halves need a run and no truth. Results go into RUN_DIR/TASK;
+those of a folder FOLDER of similarities into results/FOLDER, or results/FOLDER/TASK if the folder
+is not named as the task.
 """
 
 import collections
@@ -29,12 +32,13 @@ from tagjax.report import text
 from tagjax.similarity import embeddings, tables
 from tagjax.similarity import run as runs
 from tagjax.similarity.matrix import Similarity
-from tagjax.tasks import paper
+from tagjax.tasks import halves, paper
 from tagjax.vocabulary import duplicates, taxonomy, translation
 from tagjax.vocabulary.truth import Truth
 from tagjax.vocabulary.vocabulary import Vocabulary
 
-_TASK = flags.DEFINE_string("task", "taxonomy", f"One of {', '.join(tasks.TASKS)}.")
+_TASKS = (*tasks.TASKS, tasks.HALVES)
+_TASK = flags.DEFINE_string("task", "taxonomy", f"One of {', '.join(_TASKS)}.")
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run.")
 _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where the newest run is looked for.")
 _SIMILARITY_DIR = flags.DEFINE_string(
@@ -79,6 +83,7 @@ _EXPERIMENTS = {
     "taxonomy": ("taxonomy", "translation"),
     "deduplication": ("deduplication",),
     "translation": ("translation",),
+    tasks.HALVES: ("translation", "taxonomy", "deduplication"),
 }
 _TRAINED = program.config_flags(runs.TrainedConfig, {"": runs.TrainedConfig()})
 _CONFIG = program.config_flags(tasks.TaskConfig, {"": tasks.TaskConfig()})
@@ -161,6 +166,8 @@ def _run(task: str) -> _Source:
         background = tasks.Background.of(run.annotated(tags, new.prefix))
         out = run.path / f"{task}_new_tags"
         return _Source(run.path, found, out, run.truth, background=background)
+    if task == tasks.HALVES:
+        return _halves(run)
     return _Source(
         run.path,
         run.similarities(fdist_of),
@@ -169,6 +176,13 @@ def _run(task: str) -> _Source:
         functools.partial(run.embedding, fdist_of=fdist_of),
         background=tasks.Background.of(run),
     )
+
+
+def _halves(run: runs.Run) -> _Source:
+    """What can be split on finished predictions: fm, fr and the two-covariance score."""
+    recovery, similarities = halves.with_score(run.observed, run.recovery)
+    background = dataclasses.replace(tasks.Background.of(run), recovery=recovery)
+    return _Source(run.path, similarities, run.path / "halves", run.truth, background=background)
 
 
 def _given_truth(vocabulary: Vocabulary) -> Truth:
@@ -183,8 +197,8 @@ def _given_truth(vocabulary: Vocabulary) -> Truth:
 
 def _check_flags(task: str) -> None:
     """Refuses what no source could make right."""
-    if task not in tasks.TASKS:
-        raise InputError(f"unknown task {task!r}; one of {', '.join(tasks.TASKS)}")
+    if task not in _TASKS:
+        raise InputError(f"unknown task {task!r}; one of {', '.join(_TASKS)}")
     if _FDIST.value not in (None, "all", "overlap"):
         raise InputError(f"--fdist_of={_FDIST.value}: one of all, overlap")
     for only, flag in (("translation", _TRANSLATION), ("deduplication", _DUPLICATES)):

@@ -99,6 +99,17 @@ WORDS = {
         "Queries are the source system's tags, candidates all tags of the target system. A hit "
         "at k: a true translation is among the k nearest.",
     ),
+    "halves": Words(
+        "Recovering halves",
+        "tag",
+        "other half",
+        "How well would duplicates be found here? Artists are dealt to two sides, so every tag "
+        "falls into two halves that mean the same. Is the tag most similar to a half the other?",
+        "Queries are the halves of tags with enough artists on both sides, candidates all other "
+        "halves of the same tag system, a tag counts once over all its queries. A hit at k: the "
+        "other half is among the k nearest. In the lists, similarity is the share of a tag's "
+        "queries in which the candidate came first. Nothing is trained for it.",
+    ),
 }
 _COLUMNS = {
     "similarity": Column("similarity", "number"),

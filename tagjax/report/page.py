@@ -130,7 +130,7 @@ def render(
         chosen=embeddings.index(evaluation.best),
         tags=len(evaluation.vocabulary),
         systems=_counts(evaluation.vocabulary),
-        accuracy=text.accuracy_of(evaluation),
+        facts=[*filter(None, (text.accuracy_of(evaluation), text.halves_of(evaluation)))],
         summary=listings.summary(task, results, evaluation.printed),
         paper=paper.TABLES[task] if evaluation.printed else "",
         notes=evaluation.notes,
@@ -147,6 +147,7 @@ def _meanings(evaluation: Evaluation) -> dict[str, str]:
     meanings = dict(listings.meanings())
     if evaluation.background.single_label:
         meanings["fm"] = "single-label: mean output over the excerpts labelled so, eq. 3"
+        meanings["fr"] = "single-label: what a label adds to the output, regression"
     return meanings
 
 

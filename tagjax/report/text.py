@@ -40,7 +40,11 @@ def parts_of(result: TaskResult) -> dict[str, Mapping[str, Summary]]:
 
 def title_of(name: str, evaluation: Evaluation) -> str:
     """An embedding's name, with what it is where that is not what it usually is."""
-    return f"{name} (single-label)" if name == "fm" and evaluation.background.single_label else name
+    return (
+        f"{name} (single-label)"
+        if name in ("fm", "fr") and evaluation.background.single_label
+        else name
+    )
 
 
 def accuracy_of(evaluation: Evaluation) -> str:
@@ -57,6 +61,18 @@ def accuracy_of(evaluation: Evaluation) -> str:
     )
 
 
+def halves_of(evaluation: Evaluation) -> str:
+    """How well duplicates would be found among these tags, as a sentence; "" if unknown."""
+    known = evaluation.background.halves
+    if not known or evaluation.task == "halves":
+        return ""
+    found = " and ".join(f"{name} {percent(rates['hr@1'])} %" for name, rates in known.items())
+    return (
+        f"Would duplicates be found here? Of {known['fr']['hr@1']['n']} tags whose artists were "
+        f"dealt to two sides, one half finds the other first by {found} of the time."
+    )
+
+
 def format_evaluation(evaluation: Evaluation) -> str:
     """Metrics in percent with their 95 % intervals, and notes; in translation also pairs.
 
@@ -65,7 +81,7 @@ def format_evaluation(evaluation: Evaluation) -> str:
     results = evaluation.results
     keys = list(next(iter(results.values())).metrics)
     figures = paper.FIGURES.get(evaluation.task, {}) if evaluation.printed else {}
-    label = paper.TABLES[evaluation.task]
+    label = paper.TABLES.get(evaluation.task, "")
     rows = [[evaluation.task, "queries", *(HEADINGS.get(key, key) for key in keys)]]
     for name, result in results.items():
         for part, metrics in parts_of(result).items():
@@ -79,10 +95,9 @@ def format_evaluation(evaluation: Evaluation) -> str:
             )
             if not part and name in figures:
                 rows.append([f"  {label}", "", *(str(figures[name].get(key, "-")) for key in keys)])
-    accuracy = accuracy_of(evaluation)
     lines = [
         *align(rows),
-        *([accuracy] if accuracy else []),
+        *filter(None, (accuracy_of(evaluation), halves_of(evaluation))),
         *(f"Note: {note}" for note in evaluation.notes),
     ]
     if evaluation.task == "translation":

@@ -1,9 +1,10 @@
 """Tag embeddings and their cosine similarity (section 2.4 of the paper).
 
 An embedding is a matrix with one column for each tag. `fw` and `fc` have a column for each of
-the N_c classes of the classifier. `fm` and `fdist` have a column for each of the N_t tags of the
-occurrence matrix, among which may be tags that the classifier has never seen. All sums are in
-float64, over chunks of rows, so that arrays may be memory-mapped and larger than memory.
+the N_c classes of the classifier. `fm`, `fr` and `fdist` have a column for each of the N_t tags of
+the occurrence matrix, among which may be tags that the classifier has never seen. `fr` is ours, the
+others are the paper's. All sums are in float64, over chunks of rows, so that arrays may be
+memory-mapped and larger than memory.
 
 A column of zeros (a tag with no track, or never predicted) has no direction. Its cosine with every
 tag, itself included, is NaN, as in the authors' released matrices.
@@ -41,6 +42,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.places)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, N)."""
+        return len(self.places), self.array.shape[1]
 
     def __getitem__(self, part: slice) -> npt.NDArray:
         some = self.places[part]
@@ -112,6 +118,86 @@ def fm(probabilities: Any, occurrences: Any, rows: int = ROWS) -> Array:
     return total.T / np.maximum(count, 1)
 
 
+def fr(probabilities: Any, occurrences: Any, ridge: float, rows: int = ROWS) -> Array:
+    """What a tag adds to the sound of its excerpts, their other tags held equal: a regression.
+
+    With g(p) = sqrt(p) of each element, centred (distances become Hellinger's), and m_k the tags of
+    excerpt k:
+
+    min over B of sum_k ||g(p_k) - mean - B m_k||^2 + ridge ||B||^2,   f_r(t_i) = B[:, i]
+
+    In fm a tag takes on the sound of the tags that go with it; here these account for their part.
+
+    Args:
+      probabilities: P, float [N_s, N_c].
+      occurrences: M, {0, 1} [N_s, N_t].
+      ridge: how strongly B is drawn to zero, in excerpts: a tag of so many, alone, keeps half.
+      rows: number of excerpts to sum at a time.
+
+    Returns:
+      float64 [N_c, N_t]; the column of a tag without excerpts is zero.
+
+    Raises:
+      ValueError: an argument is not a matrix, the numbers of rows differ, or ridge is not above 0.
+
+    >>> fr([[1, 0], [0, 1]], [[1, 0], [0, 1]], ridge=1).round(2).tolist()
+    [[0.25, -0.25], [-0.25, 0.25]]
+    """
+    p, m = _matrix(probabilities, "probabilities"), fdist(occurrences)
+    if len(p) != len(m):
+        raise ValueError(f"{len(p)} rows of probabilities but {len(m)} rows of occurrences")
+    if not len(p):
+        raise ValueError("no rows to sum")
+    wide, tags = p[:1].shape[1], m[:1].shape[1]
+    heard, sums, together = np.zeros(wide), np.zeros((tags, wide)), np.zeros((tags, tags))
+    for p_chunk, m_chunk in zip(chunks_of(p, rows), chunks_of(m, rows), strict=True):
+        having, roots = _sparse(np.asarray(m_chunk) != 0), np.sqrt(np.asarray(p_chunk, np.float64))
+        heard += roots.sum(axis=0)
+        sums += having.T @ roots
+        together += (having.T @ having).toarray()
+    sums -= np.outer(np.diagonal(together), heard / len(p))
+    return solve_ridge(together, sums, ridge).T
+
+
+def solve_ridge(together: Array, sums: Array, ridge: float) -> Array:
+    """B = (M'M + ridge I)^-1 M'G of a ridge regression on tags.
+
+    Args:
+      together: M'M, float64 [N_t, N_t]; is overwritten.
+      sums: M'G, float64 [N_t, D].
+      ridge: above 0.
+
+    Returns:
+      B, float64 [N_t, D].
+
+    Raises:
+      ValueError: ridge is not above 0.
+
+    Reference: https://docs.scipy.org/doc/scipy/reference/generated/scipy.linalg.solve.html
+    """
+    import scipy.linalg  # Imported here because ranking alone does not need it.
+
+    if not ridge > 0:
+        raise ValueError(f"ridge={ridge}: must be above 0")
+    together[np.diag_indices_from(together)] += ridge
+    return scipy.linalg.solve(together, sums, assume_a="pos", overwrite_a=True)
+
+
+def regress(features: npt.NDArray, tags: Any, ridge: float) -> Array:
+    """What each tag adds to features, the other tags held equal: `fr` of any vectors by track.
+
+    Args:
+      features: float [tracks, D], centred.
+      tags: M, sparse [tracks, N_t].
+      ridge: in tracks.
+
+    Returns:
+      float64 [N_t, D]; the row of a tag without tracks is zero.
+    """
+    sums = np.asarray(tags.T @ features, np.float64)
+    return solve_ridge((tags.T @ tags).toarray(), sums, ridge)
+
+
 def fdist(occurrences: Any) -> Any:
     """The columns of the annotation, f_dist(t_i) = M[:, i] (equation 4).
 
@@ -134,8 +220,8 @@ class Embedding:
     Attributes:
       function: computes the embedding, [D, N], one column for each tag.
       inputs: the function's arguments, in order: "kernels" of the last layer, "probabilities" P
-        of the excerpts, "occurrences" M of tags in their annotations. With "occurrences" the
-        columns are the tags of M, which the classifier may never have seen.
+        of the excerpts, "occurrences" M of tags in their annotations, "ridge" of a regression. With
+        "occurrences" the columns are the tags of M, which the classifier may never have seen.
       title: description of its vectors.
       equation: its equation in the paper.
     """
@@ -162,6 +248,9 @@ EMBEDDINGS: Mapping[str, Embedding] = {
     "fc": Embedding(fc, ("probabilities",), "columns of the output", "eq. 2"),
     "fm": Embedding(
         fm, ("probabilities", "occurrences"), "mean output over a tag's excerpts", "eq. 3"
+    ),
+    "fr": Embedding(
+        fr, ("probabilities", "occurrences", "ridge"), "what a tag adds to the output", "regression"
     ),
     "fdist": Embedding(
         fdist, ("occurrences",), "co-occurrence in the annotations, not audio", "eq. 4"

@@ -55,6 +55,7 @@ class Similarity:
         tags: Vocabulary | Sequence[str],
         occurrences: npt.ArrayLike | None = None,
         embedding: str = "fc",
+        ridge: float = 5.0,
     ) -> "Similarity":
         """The similarity of tags by a classifier's predictions of excerpts it was not trained on.
 
@@ -63,10 +64,11 @@ class Similarity:
 
         Args:
           probabilities: P, float [N_s, N_c]; each row has the class probabilities of an excerpt.
-          tags: names of the columns, of P for fc and of the occurrences for fm and fdist. The
-            latter may be tags that the classifier has never seen.
+          tags: names of the columns, of P for fc and of the occurrences for fm, fr and fdist.
+            The latter may be tags that the classifier has never seen.
           occurrences: M, {0, 1} [N_s, N_t], whether the excerpt's track has the tag.
           embedding: a name in `embeddings.EMBEDDINGS` that needs no other inputs.
+          ridge: of fr, in excerpts; a run chooses it by its data.
 
         Raises:
           InputError: the embedding is unknown, or needs other inputs.
@@ -79,7 +81,7 @@ class Similarity:
 
         Reference: https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
         """
-        inputs = {"probabilities": np.asanyarray(probabilities)}
+        inputs: dict[str, Any] = {"probabilities": np.asanyarray(probabilities), "ridge": ridge}
         if occurrences is not None:
             inputs["occurrences"] = np.asanyarray(occurrences)
         return cls(tags, embeddings.cosine(embeddings.named(embedding).of(inputs)))

@@ -12,8 +12,9 @@ from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike
 from tagjax.run import predictions
-from tagjax.similarity import embeddings
+from tagjax.similarity import embeddings, halves
 from tagjax.similarity.matrix import Similarity
+from tagjax.similarity.observations import Observations, averaged, observe
 from tagjax.vocabulary.truth import Truth, from_rows, read_truth
 from tagjax.vocabulary.vocabulary import Vocabulary
 
@@ -209,6 +210,36 @@ class Run:
 
         return listener(self.path)
 
+    @functools.cached_property
+    def observed(self) -> Observations:
+        """The run's tracks as observations; those of both catalogues are left out.
+
+        Raises:
+          InputError: no track is left.
+        """
+        rows, excerpts = self._heard(), self.predictions.excerpts
+        tracks, artists = (
+            np.array(excerpts[name])[rows].tolist() for name in ("sng_id", "artist_id")
+        )
+        whole = dict(zip(self.vocabulary.tags, self.vocabulary.whole, strict=True))
+        return observe(
+            embeddings.Rows(self.predictions.probabilities, rows),
+            embeddings.Rows(self.predictions.occurrences, rows),
+            self.vocabulary,
+            tracks,
+            artists,
+            [whole.get(tag, "") for tag in self.predictions.tags],
+        )
+
+    @functools.cached_property
+    def recovery(self) -> halves.Recovery:
+        """How well halves of the run's tags find each other, and the ridge of fr so chosen."""
+        try:
+            observed = self.observed
+        except InputError:  # No track has tags of one system alone.
+            return halves.Recovery(halves.HalvesConfig().ridge)
+        return halves.recover(observed)
+
     def similarity(self, embedding: str = "fc", fdist_of: str = "all") -> Similarity:
         """Cosine similarity (section 2.4.5) of the run's tags by an embedding.
 
@@ -261,7 +292,7 @@ class Run:
     def with_new_tags(
         self, annotations: Mapping[str, Sequence[str]], system: str = ""
     ) -> dict[str, Similarity]:
-        """fm and fdist with tags of another annotation of the predicted tracks; see `annotated`."""
+        """fm, fr and fdist with other tags of the predicted tracks; see `annotated`."""
         annotated = self.annotated(annotations, system)
         return {
             name: annotated.similarity(name)
@@ -272,7 +303,7 @@ class Run:
     def annotated(self, annotations: Mapping[str, Sequence[str]], system: str = "") -> "Run":
         """The run with another annotation of the predicted tracks beside its own (section 2.4.3).
 
-        The classifier is not trained again; fw and fc cannot have new tags, fm and fdist can.
+        The classifier is not trained again; fw and fc cannot have new tags, fm, fr and fdist can.
 
         Args:
           annotations: {track id: tags, without prefix}.
@@ -313,10 +344,18 @@ class Run:
                 "alone; build one of lists with a column tags"
             )
         rows = self._heard() if "probabilities" in inputs else self._rows(fdist_of)
-        return {
+        found: dict[str, Any] = {
             "kernels": self.kernels,
             "probabilities": embeddings.Rows(self.predictions.probabilities, rows),
             "occurrences": embeddings.Rows(self.predictions.occurrences, rows),
+        }
+        if "ridge" not in inputs:
+            return found
+        tracks = np.array(self.predictions.excerpts["sng_id"])[rows]
+        return {
+            "probabilities": averaged(found["probabilities"], tracks),
+            "occurrences": averaged(found["occurrences"], tracks),
+            "ridge": self.recovery.ridge,
         }
 
     def _without_direction(self, name: str) -> list[int]:

@@ -5,17 +5,18 @@
     tasks.translate(similarity, truth)
 
 Each function ranks tags by one similarity. `tasks.evaluate` does so for all similarities of a run,
-as `launch.evaluate` does.
+as `launch.evaluate` does. Another task, `tasks.halves`, needs a run and no truth.
 """
 
 from tagjax.tasks.background import Background
 from tagjax.tasks.deduplication import deduplicate
-from tagjax.tasks.evaluation import TASKS, Evaluation, check_answered, evaluate
+from tagjax.tasks.evaluation import HALVES, TASKS, Evaluation, check_answered, evaluate
 from tagjax.tasks.results import TaskConfig, TaskResult, TaskTable
 from tagjax.tasks.taxonomy import learn_taxonomy
 from tagjax.tasks.translation import translate
 
 __all__ = [
+    "HALVES",
     "TASKS",
     "Background",
     "Evaluation",

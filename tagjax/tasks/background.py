@@ -1,6 +1,7 @@
 """What a run knows beside its similarities, for whoever reads a task's figures."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,8 @@ from tagjax.tasks import metrics
 from tagjax.tasks.results import TaskResult, TaskTable, some
 
 if TYPE_CHECKING:
+    from tagjax.similarity.halves import Recovery
+    from tagjax.similarity.observations import Observations
     from tagjax.similarity.run import Run
 
 Counts = Mapping[str, tuple[int, int | None]]
@@ -34,6 +37,8 @@ class Background:
       accuracy: of the model on what was held out: `metrics.hit_rate`, and as `chance` the share
         of one who guesses among all tags, as `commonest_share` that of one who always answers
         the `commonest` label.
+      observed: the run's tracks, and
+      recovery: how well halves of its tags find each other; None of similarities alone.
       single_label: whether each excerpt has its label alone, so that fm is a mean over these.
       notes: what is to be said beforehand, a sentence each.
     """
@@ -41,6 +46,8 @@ class Background:
     counts: Counts = dataclasses.field(default_factory=dict)
     labelled: Counts = dataclasses.field(default_factory=dict)
     accuracy: metrics.Summary | None = None
+    observed: "Observations | None" = None
+    recovery: "Recovery | None" = None
     single_label: bool = False
     notes: tuple[str, ...] = ()
 
@@ -54,8 +61,26 @@ class Background:
                 "commonest": found.commonest,
                 "commonest_share": found.commonest_share,
             }
-        notes = (*_of_labels(run), *_of_untrained(run))
-        return cls(run.counts, run.labelled, accuracy, not run.multi_label, notes)
+        return cls(
+            run.counts,
+            run.labelled,
+            accuracy,
+            run.observed if run.recovery.ranks else None,
+            run.recovery,
+            not run.multi_label,
+            (*_of_labels(run), *_of_untrained(run), *_of_ridge(run)),
+        )
+
+    @functools.cached_property
+    def halves(self) -> Mapping[str, Mapping[str, metrics.Summary]]:
+        """{embedding: metrics of its recovered halves}; empty if no tag has enough artists."""
+        ranks = self.recovery.ranks if self.recovery else {}
+        if not ranks:
+            return {}
+        from tagjax.tasks import halves  # SciPy comes with it.
+
+        known = [name for name in ranks if not name.endswith(halves.OWN) and len(ranks[name].tag)]
+        return {name: halves.summarise(ranks[name]) for name in known}
 
     def completed(self, result: TaskResult) -> TaskResult:
         """A result whose lists of pairs have tracks and artists of both tags, where known.
@@ -113,6 +138,17 @@ def _of_untrained(run: "Run") -> tuple[str, ...]:
         f"{len(run.predictions.tags)}, have no direction in fw and fc: fewer than {labels} "
         f"labelled so (least_labels) or {artists} (least_artists) in the parts trained "
         f"on{of_fold}: {some(run.untrained)} (all in *_without_data.csv).",
+    )
+
+
+def _of_ridge(run: "Run") -> tuple[str, ...]:
+    """Says where the ridge of fr comes from."""
+    found = run.recovery
+    if found.chosen:
+        return (f"fr's ridge, {found.ridge:g} tracks, is the one that recovers halves best here.",)
+    return (
+        f"fr's ridge is the default, {found.ridge:g} tracks: no tag has enough artists to be split "
+        "in two, so the data could not choose it.",
     )
 
 

@@ -21,6 +21,9 @@ from tagjax.vocabulary.truth import Truth
 from tagjax.vocabulary.vocabulary import Vocabulary
 
 TASKS = ("taxonomy", "deduplication", "translation")
+"""The paper's tasks, for which similarities are enough."""
+HALVES = "halves"
+"""The task that needs a run, whose artists are dealt to two sides."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,7 +31,7 @@ class Evaluation:
     """What a task makes of several embeddings.
 
     Attributes:
-      task: one of `TASKS`.
+      task: one of `TASKS`, or `HALVES`.
       similarities: {embedding: similarity}, of the same tags.
       results: {embedding: result}, in that order.
       placement: the taxonomy among the tags, for colours and order.
@@ -59,20 +62,25 @@ class Evaluation:
 
     @property
     def best(self) -> str:
-        """The embedding to look at first: fc, as in the paper, where it is among them."""
-        return "fc" if "fc" in self.results else next(iter(self.results))
+        """The embedding to look at first: fc, as in the paper, or fr, where they are among them."""
+        known = (name for name in ("fc", "fr") if name in self.results)
+        return next(known, next(iter(self.results)))
 
     def record(self) -> dict[str, Any]:
         """The content of `metrics.json`: {"task", "embeddings": {"fc": {"hr@1": {"mean", …}}}, …}.
 
         Beside `embeddings`: `systems` (the same by tag system), `unanswerable` (their number),
         `extra` (what the task adds), and `notes`. Of a run also `accuracy` on what was held out:
-        {"mean", "ci95", "n", "wilson95", "chance", "commonest", "commonest_share"}.
+        {"mean", "ci95", "n", "wilson95", "chance", "commonest", "commonest_share"}, `halves`
+        ({embedding: metrics}), and fr's `ridge`.
         """
-        results, accuracy = self.results, self.background.accuracy
+        results, background = self.results, self.background
+        accuracy = background.accuracy
         return {
             "task": self.task,
             **({} if accuracy is None else {"accuracy": dict(accuracy)}),
+            **({"ridge": background.recovery.ridge} if background.recovery else {}),
+            **({"halves": dict(background.halves)} if background.halves else {}),
             "embeddings": {name: dict(result.metrics) for name, result in results.items()},
             "systems": {
                 name: {system: dict(metrics) for system, metrics in result.systems.items()}
@@ -97,7 +105,7 @@ def evaluate(
     """Evaluates every embedding in one task.
 
     Args:
-      task: one of `TASKS`.
+      task: one of `TASKS`, or `HALVES`.
       similarities: {embedding: similarity}, of the same tags; in translation `fdist` is also
         what the others are compared with.
       truth: what is known of the tags; of taxonomies Discogs's where there is none, of
@@ -113,14 +121,15 @@ def evaluate(
       `without_data` (tag) has them all.
 
     Raises:
-      InputError: an unknown task; no similarity; translation of a single tag system.
+      InputError: an unknown task; no similarity; translation of a single tag system; halves
+        without a run.
 
     >>> similarity = Similarity(["ska_1", "ska_2"], [[1, 0.9], [0.9, 1]])
     >>> evaluate("deduplication", {"fc": similarity}).results["fc"].metrics["hr@1"]["mean"]
     1.0
     """
-    if task not in TASKS:
-        raise InputError(f"unknown task {task!r}; choose from {', '.join(TASKS)}")
+    if task not in (*TASKS, HALVES):
+        raise InputError(f"unknown task {task!r}; choose from {', '.join((*TASKS, HALVES))}")
     if not similarities:
         raise InputError(f"{task}: no similarity to evaluate")
     results: dict[str, TaskResult] = {}
@@ -130,12 +139,14 @@ def evaluate(
             result = learn_taxonomy(similarity, truth, config)
         elif task == "deduplication":
             result = deduplicate(similarity, truth, config)
+        elif task == HALVES:
+            result = _halves(background, name, config)
         else:
             cooccurrence = similarities.get("fdist") if name != "fdist" else None
             result = translate(similarity, truth, config, cooccurrence)
         results[name] = background.completed(_with_missing(name, similarity, result))
     found = [note for result in results.values() for note in result.notes]
-    book = paper.NOTES[task] if printed else ()
+    book = paper.NOTES.get(task, ()) if printed else ()
     return Evaluation(
         task,
         similarities,
@@ -146,6 +157,16 @@ def evaluate(
         tuple(dict.fromkeys((*background.notes, *found, *book))),
         background,
     )
+
+
+def _halves(background: Background, name: str, config: TaskConfig) -> TaskResult:
+    if background.recovery is None or background.observed is None:
+        raise InputError(
+            "halves: needs a run whose tracks have tags of one system; give one by --run_dir"
+        )
+    from tagjax.tasks.halves import recover_halves  # SciPy comes with it.
+
+    return recover_halves(background.observed, background.recovery, name, config)
 
 
 def _with_missing(name: str, similarity: Similarity, result: TaskResult) -> TaskResult:

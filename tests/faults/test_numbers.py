@@ -156,7 +156,7 @@ def test_every_embedding_and_task_is_defined_or_refused(case, task, tmp_path, tr
     if not drawn:
         return
     assert "nan" not in text.format_evaluation(evaluation).lower().split()
-    assert (tmp_path / "fw_fc_fm_fdist_map.png").exists()
+    assert (tmp_path / "fw_fc_fm_fr_fdist_map.png").exists()
     assert "NaN" not in (tmp_path / "report.html").read_text().rpartition("</script>")[2]
 
 

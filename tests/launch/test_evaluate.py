@@ -116,7 +116,7 @@ def test_what_a_run_recorded_is_believed(colon, run):
     said, record = evaluate(colon, *TAXONOMY, f"--run_dir={run}")
     assert "taken from the tags" not in said
     queries = {name: one["hr@1"]["n"] for name, one in record["embeddings"].items()}
-    assert queries == {"fw": 5, "fc": 5, "fm": 5, "fdist": 5}
+    assert queries == {"fw": 5, "fc": 5, "fm": 5, "fr": 5, "fdist": 5}
     _, record = evaluate(colon, *TAXONOMY, f"--run_dir={run}", "--systems=,Jazz:")
     assert list(record["systems"]["fc"]) == ["", "Jazz:"]
 
@@ -129,7 +129,7 @@ def test_a_run_of_labels_alone_has_no_fdist(colon):
     for name in ("predictions", "fw_kernel.npy"):
         (colon / "alone" / name).symlink_to(colon / "new" / name)
     said, record = evaluate(colon, *TAXONOMY, "--run_dir=alone")
-    assert list(record["embeddings"]) == ["fw", "fc", "fm"]
+    assert list(record["embeddings"]) == ["fw", "fc", "fm", "fr"]
     assert "fm (single-label)" in said
     assert record["accuracy"]["n"] == 21
     assert not list((colon / "out").glob("fdist_*"))

@@ -63,7 +63,7 @@ def test_a_task_leaves_what_the_readme_promises(folder, task):
     out = folder / "runs" / "catalogue_split" / "m" / task
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["task"] == task
-    assert list(metrics["embeddings"]) == ["fw", "fc", "fm", "fdist"]
+    assert list(metrics["embeddings"]) == ["fw", "fc", "fm", "fr", "fdist"]
     for found in metrics["embeddings"].values():
         for key in ("hr@1", "hr@2", "map", "mrr"):
             assert set(found[key]) - {"wilson95"} == {"mean", "ci95", "n"}
@@ -100,7 +100,7 @@ def test_tags_the_classifier_never_saw_get_an_embedding(folder):
         "--translation=new_truth.csv", "--out=new", folder=folder,
     )  # fmt: skip
     metrics = json.loads((folder / "new" / "metrics.json").read_text())
-    assert list(metrics["embeddings"]) == ["fm", "fdist"]
+    assert list(metrics["embeddings"]) == ["fm", "fr", "fdist"]
     assert metrics["embeddings"]["fm"]["hr@1"]["n"] == 1
 
 

@@ -5,6 +5,7 @@ import tracemalloc
 import hypothesis
 import numpy as np
 import pytest
+import sklearn.linear_model
 import sklearn.metrics.pairwise
 from hypothesis import strategies as st
 
@@ -113,20 +114,48 @@ def test_rows_read_what_is_asked_for():
     assert embeddings.fc(rows) is rows
 
 
+@pytest.mark.parametrize("rows", [1, 7, 4096])
+@pytest.mark.parametrize("ridge", [0.5, 20])
+def test_fr_is_ridge_regression(predictions, ridge, rows):
+    p, m = predictions
+    roots = np.sqrt(np.asarray(p, np.float64))
+    expected = sklearn.linear_model.Ridge(alpha=ridge, fit_intercept=False, solver="svd").fit(
+        m.astype(np.float64), roots - roots.mean(axis=0)
+    )
+    np.testing.assert_allclose(embeddings.fr(p, m, ridge, rows), expected.coef_, atol=1e-10)
+
+
+def test_fr_tells_a_tag_from_the_company_it_keeps():
+    """b always goes with a; what b adds is the third answer, which fm of a has in it too."""
+    p = np.repeat([[0.8, 0.2, 0.0], [0.4, 0.1, 0.5], [0.1, 0.9, 0.0]], 200, axis=0)
+    m = np.repeat([[1, 0, 0], [1, 1, 0], [0, 0, 1]], 200, axis=0)
+    added = embeddings.fr(p, m, ridge=1)
+    assert added[2, 0] < 0 < added[2, 1]
+    means = embeddings.fm(p, m)
+    assert means[2, 0] > 0.2
+
+
+@pytest.mark.parametrize("ridge", [0, -1, np.nan])
+def test_fr_needs_a_ridge(predictions, ridge):
+    with pytest.raises(ValueError, match="must be above 0"):
+        embeddings.fr(*predictions, ridge)
+
+
 def test_an_embedding_takes_what_its_table_says(predictions):
     p, m = predictions
-    inputs = {"kernels": np.eye(6), "probabilities": p, "occurrences": m}
-    assert embeddings.NAMES == ("fw", "fc", "fm", "fdist")
+    inputs = {"kernels": np.eye(6), "probabilities": p, "occurrences": m, "ridge": 3}
+    assert embeddings.NAMES == ("fw", "fc", "fm", "fr", "fdist")
     for name, expected in (
         ("fw", embeddings.fw(np.eye(6))),
         ("fc", p),
         ("fm", embeddings.fm(p, m)),
+        ("fr", embeddings.fr(p, m, 3)),
         ("fdist", m),
     ):
         np.testing.assert_array_equal(embeddings.named(name).of(inputs), expected)
     with pytest.raises(InputError, match="fm needs occurrences"):
         embeddings.named("fm").of({"probabilities": p})
-    with pytest.raises(InputError, match="unknown embedding 'fx'; one of fw, fc, fm, fdist"):
+    with pytest.raises(InputError, match="unknown embedding 'fx'; one of fw, fc, fm, fr, fdist"):
         embeddings.named("fx")
 
 

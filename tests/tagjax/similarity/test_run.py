@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import sklearn.linear_model
 import sklearn.metrics.pairwise
 
 from tagjax.base import files
@@ -36,6 +37,13 @@ def make(folder, metadata, kernel=True, predicted=True, labels=(), multi_label=T
                 own = own if multi_label else ""
                 writer.add(row, (f"t{k}", TAGS[k % 3], PARTS[k % 3], f"r{k}", "", own))
     return folder
+
+
+def ridge_regression(p, m, ridge):
+    """fr by scikit-learn, a row a tag."""
+    roots = np.sqrt(p.astype(np.float64))
+    model = sklearn.linear_model.Ridge(alpha=ridge, fit_intercept=False)
+    return model.fit(m.astype(np.float64), roots - roots.mean(axis=0)).coef_.T
 
 
 def vocabulary():
@@ -94,6 +102,7 @@ def test_similarities_are_cosines_of_the_rows_that_count(run):
     heard, overlap = parts == 0, parts > 0
     means = np.stack([p[heard][m[heard, k] == 1].mean(axis=0, dtype=np.float64) for k in range(3)])
     expected = {"fw": run.kernels[0].T, "fc": p[heard].T, "fm": means, "fdist": m.T}
+    expected["fr"] = ridge_regression(p[heard], m[heard], run.recovery.ridge)
     found = run.similarities()
     assert list(found) == list(embeddings.NAMES)
     for name, vectors in expected.items():
@@ -125,15 +134,15 @@ def test_a_track_of_both_catalogues_moves_nothing_that_was_heard(tmp_path, run):
 @pytest.mark.parametrize("metadata", [{"multi_label": False}, {}])
 def test_labels_alone_have_no_cooccurrence(tmp_path, metadata):
     run = runs.load_run(make(tmp_path / "run", metadata, multi_label=False))
-    assert list(run.similarities()) == ["fw", "fc", "fm"]
+    assert list(run.similarities()) == ["fw", "fc", "fm", "fr"]
     for door in (run.similarity, run.embedding):
         with pytest.raises(InputError, match=r"fdist needs all tags of a track, .* labels alone"):
             door("fdist")
     some = {f"t{k}": ["new", "y"] for k in range(ROWS)}
-    assert list(run.with_new_tags(some, "b:")) == ["fm"]
+    assert list(run.with_new_tags(some, "b:")) == ["fm", "fr"]
     # Where nothing is left of the labels, the new annotations say what goes together.
     every = {f"t{k}": ["a:x_1", "a:x_2", "b:y"][k % 2 :] for k in range(ROWS)}
-    assert list(run.with_new_tags(every)) == ["fm", "fdist"]
+    assert list(run.with_new_tags(every)) == ["fm", "fr", "fdist"]
 
 
 def labels(excerpts, artists):
@@ -241,7 +250,7 @@ def test_a_long_embedding_is_thinned_evenly(run):
 def test_new_tags_have_an_embedding(run):
     annotations = {f"t{k}": ["new", "y"] if k % 2 else ["y"] for k in range(ROWS)}
     found = run.with_new_tags(annotations, "b:")
-    assert list(found) == ["fm", "fdist"]
+    assert list(found) == ["fm", "fr", "fdist"]
     for similarity in found.values():
         assert similarity.tags == ("a:x_1", "a:x_2", "b:new", "b:y")
         assert similarity.vocabulary.system == ("", "", "b:", "b:")
@@ -259,7 +268,7 @@ def test_new_tags_have_an_embedding(run):
 
 @pytest.mark.parametrize("wrong", [{"embedding": "fx"}, {"fdist_of": "none"}])
 def test_an_unknown_name_is_refused_with_the_valid_ones(run, wrong):
-    with pytest.raises(InputError, match=r"one of fw, fc, fm, fdist|one of all, overlap"):
+    with pytest.raises(InputError, match=r"one of fw, fc, fm, fr, fdist|one of all, overlap"):
         run.similarity(**wrong)
 
 

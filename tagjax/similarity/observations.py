@@ -1,0 +1,238 @@
+"""Observations: the sound of a track as a vector, with its tags and its artist.
+
+The vectors are the classifier's answers for tracks it has not learnt from, or any other table of
+vectors by track. A track counts once, whatever the number of its excerpts. Tracks with tags of two
+catalogues are left out, so that likeness is heard and not co-annotated (section 4).
+"""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from tagjax.base.errors import InputError
+from tagjax.similarity.embeddings import ROWS, Rows
+from tagjax.vocabulary.vocabulary import Vocabulary
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Observations:
+    """Tracks, a row each.
+
+    Attributes:
+      vocabulary: the N_t tags.
+      features: float32 [tracks, D], less their mean.
+      mean: float32 [D].
+      roots: whether features are square roots of probabilities.
+      tags: sparse float64 [tracks, N_t], 1 where a track has a tag.
+      artist: int64 [tracks], from 0, none left out; where artists are unknown, a number a track.
+      artists_known: whether `artist` tells artists from one another.
+      track_id: their names.
+      owner: int64 [D], the tag whose output unit a feature is, -1 for none.
+    """
+
+    vocabulary: Vocabulary
+    features: npt.NDArray[np.float32]
+    mean: npt.NDArray[np.float32]
+    roots: bool
+    tags: scipy.sparse.csr_array
+    artist: npt.NDArray[np.int64]
+    artists_known: bool
+    track_id: tuple[str, ...]
+    owner: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.track_id)
+
+    def support(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """(artists, tracks) of each tag, int64 [N_t] each."""
+        return artists_of(self.tags, self.artist), tracks_of(self.tags)
+
+
+def tracks_of(tags: scipy.sparse.csr_array) -> npt.NDArray[np.int64]:
+    """Number of tracks of each tag, int64 [N_t]."""
+    return np.bincount(tags.indices, minlength=tags.shape[1]).astype(np.int64)
+
+
+def artists_of(
+    tags: scipy.sparse.csr_array, artist: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Number of artists of each tag, int64 [N_t]."""
+    rows = np.repeat(np.arange(tags.shape[0]), np.diff(tags.indptr))
+    pairs = np.unique(tags.indices + artist[rows] * np.int64(tags.shape[1]))
+    return np.bincount(pairs % tags.shape[1], minlength=tags.shape[1]).astype(np.int64)
+
+
+def observe(
+    features: npt.NDArray | Rows,
+    occurrences: Any,
+    vocabulary: Vocabulary,
+    track_id: Sequence[str],
+    artist_id: Sequence[str] | None = None,
+    units: Sequence[str] | None = None,
+) -> Observations:
+    """Makes observations of excerpts.
+
+    Excerpts of one track become their mean. Halves of a tag become the whole tag again. Tracks with
+    tags of several systems are left out. An artist with tracks in several systems counts in one of
+    them, chosen by a hash of the name: else two tags would be alike because the artist is.
+
+    Args:
+      features: float [excerpts, D]; may be a memory map.
+      occurrences: {0, 1} [excerpts, N_t], dense or sparse.
+      vocabulary: the N_t tags.
+      track_id: of each excerpt.
+      artist_id: of each excerpt; None, or all empty, where artists are unknown.
+      units: the D whole tags whose probabilities the features are, some perhaps unknown here; of
+        these square roots are taken (distances become Hellinger's). None: any other features;
+        these are scaled to unit variance.
+
+    Raises:
+      InputError: numbers of rows that differ, features that are not finite, or no track left.
+
+    >>> observed = observe(np.eye(3), np.eye(3), Vocabulary.of(["a", "b", "c"]), ["x", "y", "z"])
+    >>> len(observed), observed.artists_known
+    (3, False)
+    """
+    features, occurrences = _rows(features), _rows(occurrences)
+    counts = (features.shape[0], occurrences.shape[0], len(track_id))
+    if len({*counts}) > 1:
+        raise InputError(
+            "{} rows of features, {} of tags, {} track ids; give one row an excerpt".format(*counts)
+        )
+    names, place = np.unique(np.asarray(track_id, dtype=str), return_inverse=True)
+    vocabulary, merging = _whole(vocabulary)
+    tags = _averaging(place, len(names)) @ _sparse_rows(occurrences) @ merging
+    tags.data[:] = 1.0
+    artist, known = _artists(artist_id, place, len(names))
+    keep = _of_one_system(tags, vocabulary, artist, known)
+    if not keep.any():
+        raise InputError("no track is left that has tags of one system only")
+    means = _track_means(features, place, len(names), units is not None)[keep]
+    if not np.isfinite(means).all():
+        raise InputError(
+            f"the features of track {str(names[keep][_bad_row(means)])!r} are not finite"
+        )
+    mean = means.mean(axis=0)
+    means -= mean
+    if units is None:
+        scale = means.std(axis=0)
+        means /= np.where(scale > 0, scale, 1)
+    rows = np.flatnonzero(keep)
+    return Observations(
+        vocabulary,
+        means,
+        mean,
+        units is not None,
+        scipy.sparse.csr_array(tags[rows]),
+        np.unique(artist[keep], return_inverse=True)[1].astype(np.int64),
+        known is not None,
+        tuple(names[keep].tolist()),
+        np.array([vocabulary.index.get(unit, -1) for unit in units or [""] * means.shape[1]]),
+    )
+
+
+def _rows(matrix: Any) -> Any:
+    """A matrix that has a shape and slices: a list becomes an array."""
+    return matrix if hasattr(matrix, "shape") else np.asarray(matrix)
+
+
+def _sparse_rows(occurrences: Any) -> scipy.sparse.csr_array:
+    """Occurrences as a sparse matrix of ones, float64, a block of rows at a time."""
+    if scipy.sparse.issparse(occurrences):
+        tags = scipy.sparse.csr_array(occurrences, dtype=np.float64)
+        tags.eliminate_zeros()
+        return tags
+    blocks = [
+        scipy.sparse.csr_array(np.asarray(occurrences[start : start + ROWS]) != 0, dtype=np.float64)
+        for start in range(0, len(occurrences), ROWS)
+    ]
+    return scipy.sparse.csr_array(scipy.sparse.vstack(blocks, format="csr"))
+
+
+def _whole(vocabulary: Vocabulary) -> tuple[Vocabulary, scipy.sparse.csr_array]:
+    """Whole tags, and the matrix [N_t, whole] that sums the halves of each."""
+    names = list(dict.fromkeys(vocabulary.whole))
+    place = {name: k for k, name in enumerate(names)}
+    columns = [place[name] for name in vocabulary.whole]
+    cells = (np.ones(len(columns)), (np.arange(len(columns)), columns))
+    merging = scipy.sparse.csr_array(cells, (len(columns), len(names)))
+    return Vocabulary.of(names, vocabulary.systems), merging
+
+
+def _averaging(place: npt.NDArray, tracks: int) -> scipy.sparse.csr_array:
+    """The matrix [tracks, excerpts] whose product is the mean over each track's excerpts."""
+    weights = 1.0 / np.bincount(place, minlength=tracks)[place]
+    return scipy.sparse.csr_array((weights, (place, np.arange(len(place)))), (tracks, len(place)))
+
+
+def _track_means(
+    matrix: npt.NDArray | Rows, place: npt.NDArray, tracks: int, probabilities: bool
+) -> npt.NDArray[np.float32]:
+    """Mean features of each track, float32 [tracks, D], a block of excerpts at a time."""
+    means = np.zeros((tracks, matrix.shape[1]), np.float32)
+    share = (1 / np.bincount(place, minlength=tracks)).astype(np.float32)[place]
+    for start in range(0, len(matrix), ROWS):
+        rows = place[start : start + ROWS]
+        block = np.asarray(matrix[start : start + ROWS], np.float32)
+        np.add.at(means, rows, block * share[start : start + ROWS, None])
+    return np.sqrt(np.maximum(means, 0)) if probabilities else means
+
+
+def averaged(matrix: npt.NDArray | Rows, track_id: npt.NDArray) -> npt.NDArray | Rows:
+    """Rows of one track become their mean, float64; a matrix with a row a track stays itself."""
+    names, place = np.unique(track_id, return_inverse=True)
+    if len(names) == len(track_id):
+        return matrix
+    means = np.zeros((len(names), matrix.shape[1]))
+    share = 1 / np.bincount(place)[place]
+    for start in range(0, len(matrix), ROWS):
+        block = np.asarray(matrix[start : start + ROWS], np.float64)
+        rows = place[start : start + ROWS]
+        np.add.at(means, rows, block * share[start : start + ROWS, None])
+    return means
+
+
+def _artists(
+    artist_id: Sequence[str] | None, place: npt.NDArray, tracks: int
+) -> tuple[npt.NDArray[np.int64], list[str] | None]:
+    """(number of each track's artist, their names or None where artists are unknown)."""
+    if artist_id is None or not any(artist_id):
+        return np.arange(tracks), None
+    first = np.unique(place, return_index=True)[1]
+    names = [artist_id[row] or f"\0{row}" for row in first.tolist()]
+    known, artist = np.unique(names, return_inverse=True)
+    return artist.astype(np.int64), known.tolist()
+
+
+def _of_one_system(
+    tags: scipy.sparse.csr_array,
+    vocabulary: Vocabulary,
+    artist: npt.NDArray[np.int64],
+    known: list[str] | None,
+) -> npt.NDArray[np.bool_]:
+    """Tracks to keep, bool [tracks]: with tags of one system, which is their artist's."""
+    number = {system: k for k, system in enumerate(vocabulary.systems)}
+    system = np.array([number[name] for name in vocabulary.system])
+    members = np.eye(len(number))[system]
+    has = (tags @ members) > 0
+    keep = np.asarray(has.sum(axis=1) == 1)
+    if known is None or len(number) < 2:
+        return keep
+    home = has.argmax(axis=1)
+    there = np.zeros((len(known), len(number)), bool)
+    there[artist[keep], home[keep]] = True
+    side = there.argmax(axis=1)
+    for k in np.flatnonzero(there.sum(axis=1) > 1).tolist():
+        choices = np.flatnonzero(there[k])
+        digest = hashlib.sha256(known[k].encode()).digest()
+        side[k] = choices[int.from_bytes(digest[:8], "big") % len(choices)]
+    return keep & (side[artist] == home)
+
+
+def _bad_row(means: npt.NDArray) -> int:
+    return int(np.argmin(np.isfinite(means).all(axis=1)))

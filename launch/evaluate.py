@@ -114,6 +114,8 @@ class _Source:
 
 def _folder(task: str) -> _Source:
     """Similarities in the release's form."""
+    if task == tasks.HALVES:
+        raise InputError("halves: similarities do not say who plays what; give --run_dir instead")
     for flag in (_RUN_DIR, _ANNOTATIONS, _FDIST, *_TRAINED.values()):
         if flag.value is not None:
             raise InputError(f"--{flag.name} has no use beside --similarity_dir; leave it out")
@@ -230,7 +232,7 @@ def main() -> None:
         bar,
     )
     named = {"taxonomy": _TAXONOMY, "translation": _TRANSLATION, "deduplication": _DUPLICATES}
-    tasks.check_answered(evaluation, named[task].value)
+    tasks.check_answered(evaluation, named[task].value if task in named else None)
     print(text.format_evaluation(evaluation), flush=True)
     # It takes seconds to import, and the metrics stand there without it.
     from tagjax.report import results

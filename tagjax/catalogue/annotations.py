@@ -69,7 +69,7 @@ class Catalogue:
     def from_frame(
         cls, frame: "pandas.DataFrame", prefix: str = "", annotates: str | None = None
     ) -> "Catalogue":
-        """The catalogue of a pandas frame with the columns of `read_catalogue`.
+        """The catalogue (section 2.1) of a pandas frame with the columns of `read_catalogue`.
 
         Args:
           frame: a row a track; `tags` are lists, or strings with `|` between tags. Missing values
@@ -115,7 +115,7 @@ class Tracks:
 
     @classmethod
     def from_frame(cls, frame: "pandas.DataFrame") -> "Tracks":
-        """The tracks of a pandas frame with the columns of `read_tracks`.
+        """The tracks (section 2.1) of a pandas frame with the columns of `read_tracks`.
 
         Raises:
           InputError: as `read_tracks`; rows are counted from 0.
@@ -130,6 +130,8 @@ class Tracks:
 
 def read_catalogue(path: PathLike, prefix: str = "", annotates: str | None = None) -> Catalogue:
     """Reads a CSV file with the columns `track_id,artist_id,album_id,tags[,artist,title]`.
+
+    These are what the paper takes from Discogs and MuMu (section 2.1).
 
     Tags are separated by `|`; repeats in a row are dropped. The names in `artist` and `title` may
     be empty, and so may `album_id`. The tracks of an album may be annotated differently. A column
@@ -149,6 +151,11 @@ def read_catalogue(path: PathLike, prefix: str = "", annotates: str | None = Non
     Raises:
       InputError: a missing column, no rows, an empty id or tag, a track id that occurs twice, or
         another word in `annotates`.
+
+    >>> with open("annotations.csv", "w") as file:
+    ...     print("track_id,artist_id,album_id,tags", "t1,r1,l1,dub|ska", sep="\\n", file=file)
+    >>> read_catalogue("annotations.csv", prefix="a:").tags
+    (('dub', 'ska'),)
     """
     return _catalogue(str(path), read_table(path, _COLUMNS), prefix, annotates)
 
@@ -189,6 +196,8 @@ def read_catalogues(
 def read_tracks(path: PathLike) -> Tracks:
     """Reads a CSV file with the columns `track_id,path`, and `duration_s` where it is known.
 
+    The excerpts of section 2.1 are cut from these files.
+
     Further columns are not looked at. An empty `duration_s` is an unknown one.
 
     Warns:
@@ -198,6 +207,11 @@ def read_tracks(path: PathLike) -> Tracks:
       InputError: a missing column, no rows, an empty id or path, a track id that occurs twice, a
         path that leaves the audio folder or is of Windows, a duration that is not a positive
         number, or half of them longer than 2.5 hours, as milliseconds would be.
+
+    >>> with open("tracks.csv", "w") as file:
+    ...     print("track_id,path,duration_s", "t1,dub/t1.mp3,187.4", sep="\\n", file=file)
+    >>> read_tracks("tracks.csv").path
+    ('dub/t1.mp3',)
     """
     return _tracks(str(path), read_table(path, ("track_id", "path")))
 

@@ -37,7 +37,7 @@ def build(
     config: BuildConfig | None = None,
     progress: Progress = silently,
 ) -> Dataset:
-    """Builds the log-mels of a manifest's excerpts, or finds them built.
+    """Builds the log-mels of a manifest's excerpts (section 2.3), or finds them built.
 
     The result is what `launch.build` makes: `find` and `launch.train` know it by its name. A
     warning says how many excerpts were skipped.

@@ -79,6 +79,8 @@ def vocabulary_of(tags: Sequence[str], metadata: Mapping[str, Any]) -> Vocabular
 def find(name: str, data_dir: PathLike, known: Iterable[str] = ()) -> Dataset:
     """The built data set `builder/config`, or `builder` where it has one config.
 
+    It is of TFDS' form, https://www.tensorflow.org/datasets
+
     Args:
       name: as given by the user.
       data_dir: TFDS' folder of data sets.
@@ -86,6 +88,9 @@ def find(name: str, data_dir: PathLike, known: Iterable[str] = ()) -> Dataset:
 
     Raises:
       InputError: unknown, or not built yet; the command that builds it is named.
+
+    >>> find("catalogue_split/tiny", "data/tfds").parts
+    {'train': 6, 'validation': 6, 'test': 6}
     """
     import tensorflow_datasets as tfds
 

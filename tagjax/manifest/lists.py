@@ -221,9 +221,16 @@ def write_part(path: PathLike, part: Excerpts) -> None:
 def read_manifest(folder: PathLike) -> Manifest:
     """Reads a folder that `write_manifest` made, or one with the authors' released lists.
 
+    Those are of https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
+
     Raises:
       InputError: as `read_part`; no part in the folder, a fold missing, or an artist in two of
         train, validation and test, or in two folds.
+
+    >>> part = Excerpts(("t1",), ("dub",), np.zeros(1), np.full(1, 30.0))
+    >>> write_manifest("read", Manifest({"train": part}, Vocabulary.of(["dub"])))
+    >>> read_manifest("read").parts["train"].label
+    ('dub',)
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
@@ -253,13 +260,18 @@ def read_manifest(folder: PathLike) -> Manifest:
 
 
 def write_manifest(folder: PathLike, manifest: Manifest, overwrite: bool = False) -> None:
-    """Writes a manifest; the folder is made beside its place and renamed into it.
+    """Writes a manifest (section 2.2); its folder is made beside its place and renamed into it.
 
     A manifest of the same experiment, systems, seed, folds and config is replaced; another
     one only with `overwrite`, and a folder that holds anything else never.
 
     Raises:
       InputError: the folder is taken.
+
+    >>> part = Excerpts(("t1",), ("dub",), np.zeros(1), np.full(1, 30.0))
+    >>> write_manifest("written", Manifest({"train": part}, Vocabulary.of(["dub"])))
+    >>> sorted(os.listdir("written"))
+    ['split.json', 'train.csv']
     """
     folder = pathlib.Path(os.path.abspath(folder))
     record = {

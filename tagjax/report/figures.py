@@ -145,6 +145,8 @@ def plot_heat_map(
     >>> axes = plot_heat_map(Similarity(["bop", "ska"], [[1, 0.2], [0.2, 1]]))
     >>> axes.images[0].get_array().shape
     (2, 2)
+
+    Reference: https://matplotlib.org/stable/api/_as_gen/matplotlib.axes.Axes.imshow.html
     """
     ax = ax or _new_axes()
     labels.warn_of_missing(similarity.tags)

@@ -373,7 +373,7 @@ def train_run(
     stop: Stop | None = None,
     on_progress: OnProgress | None = None,
 ) -> list[dict[str, Any]]:
-    """Trains and predicts a run, or every fold of it.
+    """Trains and predicts a run, or every fold of it (section 2.3).
 
     Args:
       config: the run's configuration.
@@ -390,6 +390,14 @@ def train_run(
     Raises:
       InputError: as `train_model`; or there is no such fold.
       InterruptedRunError: as `train_model`.
+
+    >>> from tagjax.examples.dataset import find
+    >>> from tagjax.run.config import PRESETS, replaced
+    >>> tiny = {"filters": (2, 2, 2, 2), "gru_units": 2, "batch_size": 4, "max_epochs": 1}
+    >>> config = replaced(PRESETS["small"], tiny)
+    >>> dataset = find("catalogue_split/tiny", "data/tfds")
+    >>> train_run(config, dataset, "runs/again")[0]["epochs"]
+    1
     """
     run_dir = pathlib.Path(run_dir)
     # Whatever another flag would mend is refused before anything is written.

@@ -61,6 +61,9 @@ def fw(kernels: npt.NDArray | Sequence[npt.NDArray]) -> Array:
 
     Raises:
       ValueError: a kernel is no matrix, or the networks differ in their classes.
+
+    >>> fw(np.ones((4, 3))).shape
+    (4, 3)
     """
     networks = kernels if isinstance(kernels, list | tuple) else [kernels]
     matrices = [_matrix(np.asarray(kernel), "kernel") for kernel in networks]
@@ -80,6 +83,9 @@ def fc(probabilities: Any) -> Any:
 
     Raises:
       ValueError: P is no matrix.
+
+    >>> fc([[0.7, 0.3], [0.1, 0.9]])[:, 0].tolist()
+    [0.7, 0.1]
     """
     return _matrix(probabilities, "probabilities")
 
@@ -98,6 +104,9 @@ def fm(probabilities: Any, occurrences: Any, rows: int = ROWS) -> Array:
 
     Raises:
       ValueError: not matrices of as many rows.
+
+    >>> fm([[0.75, 0.25], [0.25, 0.75]], [[1], [1]]).tolist()
+    [[0.5], [0.5]]
     """
     p, m = _matrix(probabilities, "probabilities"), fdist(occurrences)
     if len(p) != len(m):
@@ -123,6 +132,9 @@ def fdist(occurrences: Any) -> Any:
 
     Raises:
       ValueError: M is no matrix.
+
+    >>> fdist([[1, 0], [1, 1]])[:, 0].tolist()
+    [1, 1]
     """
     return _matrix(occurrences, "occurrences")
 
@@ -255,7 +267,9 @@ def cosine_of_gram(products: npt.ArrayLike) -> Array:
 
 
 def cosine(embedding: Any, rows: int = ROWS) -> Array:
-    """Cosine similarity of the columns of an embedding [D, N]: see `cosine_of_gram`.
+    """Cosine similarity (section 2.4.5) of the columns of an embedding [D, N].
+
+    See `cosine_of_gram`.
 
     >>> cosine([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0]]).tolist()
     [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0]]

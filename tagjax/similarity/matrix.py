@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, eq=False, init=False)
 class Similarity:
-    """How alike the tags are.
+    """How alike the tags are (section 2.4.5).
 
     Attributes:
       vocabulary: N tags.
@@ -94,6 +94,10 @@ class Similarity:
 
         Raises:
           KeyError: a tag it does not have.
+
+        >>> similarity = Similarity(["a", "b", "c"], [[1, 0.2, 0.5], [0.2, 1, 0], [0.5, 0, 1]])
+        >>> similarity.reordered(["c", "a"]).matrix.tolist()
+        [[1.0, 0.5], [0.5, 1.0]]
         """
         if tuple(tags) == self.tags:
             return self
@@ -101,7 +105,7 @@ class Similarity:
         return Similarity(self.vocabulary.select(tags), self.matrix[np.ix_(places, places)])
 
     def nearest(self, tag: str, k: int = 10) -> list[tuple[str, float]]:
-        """The tags most similar to a tag, the nearest first; ties go by name.
+        """The tags most similar to a tag (section 2.4.5), the nearest first; ties go by name.
 
         Returns:
           At most `k` pairs (tag, similarity); tags without data are none of them.

@@ -45,13 +45,18 @@ class Run:
     metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def predict(self, path: PathLike) -> list[tuple[str, float]]:
-        """Tags and probabilities of an audio file, the highest first.
+        """Tags and probabilities (section 2.3) of an audio file, the highest first.
 
         They are means over the file's excerpts, and over the models of a run with folds.
 
         Raises:
           AudioError: the file cannot be used.
           InputError: the run's checkpoints are gone or damaged.
+
+        >>> run = load_run("runs/tiny")
+        >>> tag, probability = run.predict("low.wav")[0]
+        >>> tag in run.vocabulary.tags
+        True
         """
         heard = self.listener.probabilities(path).mean(axis=0)
         ranked = np.argsort(-heard, kind="stable").tolist()
@@ -76,22 +81,34 @@ class Run:
 
         Raises:
           InputError: an unknown embedding, or other excerpts.
+
+        >>> run = load_run("runs/tiny")
+        >>> similarity = run.similarity("fc")
+        >>> similarity.tags
+        ('high', 'low', 'middle')
         """
         vectors = embeddings.named(embedding).of(self._inputs(embedding, fdist_of))
         return Similarity(self.vocabulary, embeddings.cosine(vectors))
 
     def similarities(self, fdist_of: str = "all") -> dict[str, Similarity]:
-        """{embedding: similarity} of all embeddings; see `similarity`."""
+        """{embedding: similarity} of all embeddings (section 2.4); see `similarity`.
+
+        >>> list(load_run("runs/tiny").similarities())
+        ['fw', 'fc', 'fm', 'fdist']
+        """
         return {name: self.similarity(name, fdist_of) for name in embeddings.NAMES}
 
     def embedding(self, name: str, fdist_of: str = "all", max_rows: int = 20_000) -> np.ndarray:
-        """An embedding itself, a column a tag: float [dimensions, N_c].
+        """An embedding itself (section 2.4), a column a tag: float [dimensions, N_c].
 
         Of fc and fdist, which have a dimension an excerpt, at most `max_rows` evenly spaced ones;
         the authors' release keeps as many.
 
         Raises:
           InputError: as `similarity`.
+
+        >>> load_run("runs/tiny").embedding("fm").shape
+        (3, 3)
         """
         vectors = embeddings.named(name).of(self._inputs(name, fdist_of))
         if isinstance(vectors, embeddings.Rows):
@@ -115,6 +132,11 @@ class Run:
 
         Raises:
           InputError: none of these tracks was predicted.
+
+        >>> run = load_run("runs/tiny")
+        >>> new = run.with_new_tags({"t12": ["deep"], "t15": ["deep"]}, system="x:")
+        >>> list(new), new["fm"].tags[-1]
+        (['fm', 'fdist'], 'x:deep')
         """
         tagged = {track: [system + tag for tag in tags] for track, tags in annotations.items()}
         tags, new = predictions.occurrences_of(self.predictions.excerpts["sng_id"], tagged)
@@ -164,10 +186,13 @@ class Run:
 
 
 def load_run(path: PathLike) -> Run:
-    """Opens a run directory that `launch.train` has finished.
+    """Opens a run directory that `launch.train` has finished (section 2.3).
 
     Raises:
       InputError: it is none, not finished, or damaged.
+
+    >>> load_run("runs/tiny").metadata["experiment"]
+    'taxonomy'
     """
     path = pathlib.Path(path)
     if not (path / "config.json").exists():

@@ -53,6 +53,13 @@ def read_similarity(
         rows or columns, a cell that is no finite number (or empty where the tag has data),
         a similarity out of [-1, 1], or a matrix that is not symmetric (either to 1e-4); a tag of
         none of the systems.
+
+    >>> with open("similarity.csv", "w") as file:
+    ...     print(",dub,ska", "dub,1,0.8", "ska,0.8,1", sep="\\n", file=file)
+    >>> read_similarity("similarity.csv").nearest("dub")
+    [('ska', 0.8)]
+
+    Reference: https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     tags, matrix = _read_matrix(path, progress)
     return Similarity(_vocabulary(tags, systems), matrix)
@@ -98,7 +105,14 @@ def _read_matrix(
 
 
 def write_similarity(path: PathLike, similarity: Similarity, progress: Progress = silently) -> None:
-    """Writes a similarity CSV file, numbers to their last digit and NaN as an empty cell."""
+    """Writes a similarity CSV file, numbers to their last digit and NaN as an empty cell.
+
+    That is the form of the release: https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
+
+    >>> write_similarity("written.csv", Similarity(["dub", "ska"], [[1, 0.8], [0.8, 1]]))
+    >>> print(open("written.csv").read().split())
+    [',dub,ska', 'dub,1.0,0.8', 'ska,0.8,1.0']
+    """
     rows = zip(similarity.tags, similarity.matrix, strict=True)
     with _writer(path) as writer:
         writer.writerow(["", *similarity.tags])
@@ -126,6 +140,13 @@ def read_similarities(
 
     Raises:
       InputError: none is there, one is faulty, or their tags differ; a tag of none of the systems.
+
+    >>> similarity = Similarity(["dub", "ska"], [[1, 0.8], [0.8, 1]])
+    >>> write_similarity("fc_tag_similarity.csv", similarity)
+    >>> list(read_similarities("."))
+    ['fc']
+
+    Reference: https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     folder = pathlib.Path(folder)
     present = {name: path for name in embeddings.NAMES if (path := _present(folder, name))}

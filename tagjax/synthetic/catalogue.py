@@ -257,6 +257,9 @@ def render_excerpt(
 
     Raises:
       InputError: no such track, or the excerpt starts outside it or is empty.
+
+    >>> render_excerpt(SyntheticConfig(tracks=4), "s00000", 10.0, 2.0).shape
+    (44100,)
     """
     catalogue = make_catalogue(source) if isinstance(source, SyntheticConfig) else source
     track = catalogue.track(track_id)

@@ -89,7 +89,7 @@ def evaluate(
     notes: Sequence[str] = (),
     progress: Progress = silently,
 ) -> Evaluation:
-    """Evaluates every embedding in one task.
+    """Evaluates every embedding in one task (sections 3.1, 3.2 and 4).
 
     Args:
       task: one of `TASKS`.

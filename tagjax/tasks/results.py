@@ -83,7 +83,12 @@ class TaskResult:
     notes: tuple[str, ...] = ()
 
     def lists(self) -> dict[str, TaskTable]:
-        """{name: table} of all lists: "ranked", "errors" and the further ones."""
+        """{name: table} of all lists: "ranked", "errors" and the further ones.
+
+        >>> empty = TaskTable(("query",), ())
+        >>> list(TaskResult({}, {}, (), empty, empty, {"nearest": empty}).lists())
+        ['ranked', 'errors', 'nearest']
+        """
         return {"ranked": self.ranked, "errors": self.errors, **self.tables}
 
     def to_frame(self, table: str = "ranked") -> "pandas.DataFrame":
@@ -91,6 +96,10 @@ class TaskResult:
 
         Raises:
           InputError: there is no such list.
+
+        >>> ranked = TaskTable(("query", "candidate"), (("x:bebop", "bop"),))
+        >>> TaskResult({}, {}, (), ranked, ranked).to_frame()["candidate"].tolist()
+        ['bop']
         """
         import pandas
 

@@ -10,7 +10,7 @@ COLUMNS = ("tag", "duplicate")
 
 
 def read_duplicates(path: PathLike, systems: Sequence[str] = ("",)) -> tuple[tuple[str, str], ...]:
-    """Reads a CSV file with the columns `tag,duplicate`, tags with their prefixes.
+    """Reads a CSV file with the columns `tag,duplicate` (section 3.2), tags with their prefixes.
 
     With a third column `system` (a prefix, with or without its colon) tags stand without it.
 
@@ -20,6 +20,11 @@ def read_duplicates(path: PathLike, systems: Sequence[str] = ("",)) -> tuple[tup
 
     Raises:
       InputError: as `read_pairs`; an unknown system.
+
+    >>> with open("duplicates.csv", "w") as file:
+    ...     print("tag,duplicate", "bossa nova,bossanova", sep="\\n", file=file)
+    >>> read_duplicates("duplicates.csv")
+    (('bossa nova', 'bossanova'),)
     """
     table, pairs = read_pairs(path, COLUMNS, symmetric=True, within="system")
     prefixes = []

@@ -26,7 +26,7 @@ class Taxonomy:
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> "Taxonomy":
-        """The taxonomy of (style, genre) pairs.
+        """The taxonomy (section 3.1) of (style, genre) pairs.
 
         >>> Taxonomy.of([("dub", "reggae"), ("dub", "electronic")]).pairs()
         (('dub', 'electronic'), ('dub', 'reggae'))
@@ -65,7 +65,7 @@ class Placement:
 
 
 def read_taxonomy(path: PathLike, prefix: str = "") -> Taxonomy:
-    """Reads a CSV file `style,genre`; a style with several genres has several rows.
+    """Reads a CSV file `style,genre` (section 3.1); a style of several genres has several rows.
 
     Args:
       path: the file.
@@ -73,6 +73,11 @@ def read_taxonomy(path: PathLike, prefix: str = "") -> Taxonomy:
 
     Raises:
       InputError: as `pairs.read_pairs`; or the rows go in a circle.
+
+    >>> with open("taxonomy.csv", "w") as file:
+    ...     print("style,genre", "dub,reggae", sep="\\n", file=file)
+    >>> read_taxonomy("taxonomy.csv", prefix="a:").pairs()
+    (('a:dub', 'a:reggae'),)
     """
     table, pairs = read_pairs(path, COLUMNS, reflexive=True)
     graph: dict[str, set[str]] = {}

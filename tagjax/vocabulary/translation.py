@@ -29,7 +29,7 @@ class Relation:
 
 
 def read_translation(path: PathLike, systems: Sequence[str] = ()) -> tuple[Relation, ...]:
-    """Reads true relations between the tags of two systems.
+    """Reads true relations between the tags of two systems (section 4).
 
     Args:
       path: a CSV file with the columns `source,target,relation`, tags with their prefixes; or
@@ -39,6 +39,11 @@ def read_translation(path: PathLike, systems: Sequence[str] = ()) -> tuple[Relat
 
     Raises:
       InputError: as `read_pairs`; an unknown relation, or a column named after no prefix.
+
+    >>> with open("translation.csv", "w") as file:
+    ...     print("source,target,relation", "x:bebop,bop,exact", sep="\\n", file=file)
+    >>> read_translation("translation.csv")
+    (Relation(source='x:bebop', target='bop', relation='exact'),)
     """
     header = read_table(path, ("relation",))
     columns, prefixes = ("source", "target"), ("", "")

@@ -25,12 +25,16 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Truth:
-    """What is known; tags carry their prefixes.
+    """What is known (sections 3.1, 3.2 and 4); tags carry their prefixes.
 
     Attributes:
       taxonomy: genres of the styles; None where no table says.
       translation: relations between two systems; None where no table says.
       duplicates: pairs of tags that mean the same.
+
+    >>> truth = Truth(Taxonomy.of([("dub", "reggae")]), (Relation("x:dub", "dub"),))
+    >>> truth.rows()["translation"]
+    (('x:dub', 'dub', 'exact'),)
     """
 
     taxonomy: Taxonomy | None = None
@@ -70,8 +74,15 @@ def from_rows(rows: Mapping[str, Sequence[Sequence[str]]]) -> Truth:
 def read_truth(folder: PathLike) -> Truth:
     """Reads whichever of `taxonomy.csv`, `translation.csv`, `duplicates.csv` a folder holds.
 
+    They are of sections 3.1, 4 and 3.2.
+
     Raises:
       InputError: as the reader of each table.
+
+    >>> write_truth(".", Truth(Taxonomy.of([("dub", "reggae")])))
+    True
+    >>> read_truth(".").taxonomy.pairs()
+    (('dub', 'reggae'),)
     """
     paths = {name: pathlib.Path(folder) / f"{name}.csv" for name in COLUMNS}
     there = {name: path for name, path in paths.items() if path.exists()}

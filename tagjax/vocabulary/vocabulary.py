@@ -65,7 +65,7 @@ class Vocabulary:
     def of(
         cls, tags: Iterable[str], systems: Sequence[str] = ("",), halves: bool = False
     ) -> "Vocabulary":
-        """The vocabulary of tags whose systems are known.
+        """The vocabulary of tags whose systems are known (two of them in section 4).
 
         Args:
           tags: each once.
@@ -74,6 +74,9 @@ class Vocabulary:
 
         Raises:
           InputError: a tag begins with none of the prefixes.
+
+        >>> Vocabulary.of(["a:jazz", "b:jazz"], ["a:", "b:"]).system
+        ('a:', 'b:')
         """
         tags, systems = tuple(tags), tuple(dict.fromkeys(systems))
         system = []

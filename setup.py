@@ -37,9 +37,12 @@ setuptools.setup(
         "test": [
             "dill",
             "hypothesis",
+            "ipykernel",
             "librosa",
             "mutagen",
             "mypy",
+            "nbclient",
+            "nbformat",
             "pandas",
             "pytest",
             "pytest-xdist",

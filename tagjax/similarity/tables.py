@@ -107,7 +107,8 @@ def _read_matrix(
 def write_similarity(path: PathLike, similarity: Similarity, progress: Progress = silently) -> None:
     """Writes a similarity CSV file, numbers to their last digit and NaN as an empty cell.
 
-    That is the form of the release: https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
+    That is the form of the authors' release:
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags.
 
     >>> write_similarity("written.csv", Similarity(["dub", "ska"], [[1, 0.8], [0.8, 1]]))
     >>> print(open("written.csv").read().split())

@@ -62,6 +62,9 @@ def build(
     >>> manifest = Manifest(parts, Vocabulary.of(["rock"]))
     >>> build(manifest, folder, f"{folder}/tfds", config=BuildConfig(workers=0)).input_shape
     (22, 96)
+
+    Reference: section 2.3 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*/\w[\w.+-]*", name):
         raise InputError(f"dataset {name!r}: its name must be like catalogue_split/mine")

@@ -21,6 +21,12 @@ class Relation:
       target: a tag of another system, with its prefix.
       relation: one of `RELATIONS`: the source is the same as the target (`exact`, `close`),
         broader, narrower, or merely related.
+
+    >>> Relation("x:bebop", "bop").relation
+    'exact'
+
+    Reference: section 4 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     source: str
@@ -39,6 +45,14 @@ def read_translation(path: PathLike, systems: Sequence[str] = ()) -> tuple[Relat
 
     Raises:
       InputError: as `read_pairs`; an unknown relation, or a column named after no prefix.
+
+    >>> with open("translation.csv", "w") as file:
+    ...     print("source,target,relation", "x:bebop,bop,exact", sep="\\n", file=file)
+    >>> read_translation("translation.csv")
+    (Relation(source='x:bebop', target='bop', relation='exact'),)
+
+    Reference: section 4 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     header = read_table(path, ("relation",))
     columns, prefixes = ("source", "target"), ("", "")

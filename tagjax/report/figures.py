@@ -382,7 +382,8 @@ def _draw_names(
     sizes = np.array([(box.width, box.height) for box in extents])
     big = np.array([look.is_genre for look in styles])
     radii = np.where(big, GENRE_MARKER, STYLE_MARKER) / 2 * pixels
-    offsets = labels.place_labels(points, radii, sizes, tuple(axis.bbox.extents), big, pixels)
+    x0, y0, x1, y1 = axis.bbox.extents
+    offsets = labels.place_labels(points, radii, sizes, (x0, y0, x1, y1), big, pixels)
     to_data = axis.transData.inverted()
     for k, text in enumerate(texts):
         text.set_position(offsets[k] / pixels)

@@ -26,6 +26,13 @@ class InputError(ValueError):
 
     A quoted piece of the input can neither break the line nor send commands to the terminal.
     `launch` programs print the message without a traceback and exit with code 2.
+
+    >>> import tagjax
+    >>> tagjax.read_similarity("nowhere.csv")
+    Traceback (most recent call last):
+    tagjax.base.errors.InputError: nowhere.csv: no such file
+
+    Reference: https://docs.python.org/3/library/exceptions.html#ValueError
     """
 
     def __init__(self, message: object = "") -> None:

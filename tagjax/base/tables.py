@@ -35,11 +35,11 @@ class Table(dict[str, list[str]]):
 
     def __init__(self, path: PathLike, columns: dict[str, list[str]], lines: Sequence[int]):
         super().__init__(columns)
-        self._path, self.lines = path, lines
+        self.path, self.lines = path, lines
 
     def at(self, row: int) -> str:
         """`file:line` of a row, for messages."""
-        return f"{self._path}:{self.lines[row]}"
+        return f"{self.path}:{self.lines[row]}"
 
 
 def number(cell: str) -> float:
@@ -123,8 +123,8 @@ def open_rows(path: PathLike) -> Iterator[Iterator[tuple[int, list[str]]]]:
     """
     if not pathlib.Path(path).is_file():
         raise InputError(f"{path}: no such file")
-    with unpacked(path) as raw:
-        yield _rows(path, io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""))
+    with unpacked(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+        yield _rows(path, file)
 
 
 def _rows(path: PathLike, file: IO[str]) -> Iterator[tuple[int, list[str]]]:

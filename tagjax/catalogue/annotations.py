@@ -52,6 +52,13 @@ class Catalogue:
       title: titles, likewise.
       annotates: "album", where the source annotates albums (Discogs, MuMu): the tracks of an album
         share all of its tags; or "track" (a music library, FMA): a track's tags are its own.
+
+    >>> catalogue = Catalogue("a:", ("t1",), ("r1",), ("l1",), (("dub", "ska"),))
+    >>> len(catalogue), catalogue.annotates
+    (1, 'album')
+
+    Reference: section 2.1 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     prefix: str
@@ -93,6 +100,9 @@ class Catalogue:
         >>> catalogue = Catalogue.from_frame(frame)
         >>> catalogue.track_id, catalogue.album_id, catalogue.tags
         (('1', '2'), ('l1', ''), (('rock', 'pop'), ('jazz',)))
+
+        Reference: section 2.1 of the paper,
+        https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
         """
         return _catalogue("frame", _frame_table(frame, _COLUMNS), prefix, annotates)
 
@@ -105,6 +115,13 @@ class Tracks:
       track_id: unique ids.
       path: paths of the audio files, relative to the audio folder.
       duration: float64 [n], seconds; NaN if unknown.
+
+    >>> tracks = Tracks(("t1",), ("dub/t1.mp3",), np.array([187.4]))
+    >>> tracks.duration
+    array([187.4])
+
+    Reference: section 2.1 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     track_id: tuple[str, ...]
@@ -125,6 +142,9 @@ class Tracks:
         >>> frame = pandas.DataFrame({"track_id": [7], "path": ["a/7.mp3"], "duration_s": [31.5]})
         >>> Tracks.from_frame(frame).duration
         array([31.5])
+
+        Reference: section 2.1 of the paper,
+        https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
         """
         return _tracks("frame", _frame_table(frame, ("track_id", "path")))
 
@@ -150,6 +170,14 @@ def read_catalogue(path: PathLike, prefix: str = "", annotates: str | None = Non
     Raises:
       InputError: a missing column, no rows, an empty id or tag, a track id that occurs twice, or
         another word in `annotates`.
+
+    >>> with open("annotations.csv", "w") as file:
+    ...     print("track_id,artist_id,album_id,tags", "t1,r1,l1,dub|ska", sep="\\n", file=file)
+    >>> read_catalogue("annotations.csv", prefix="a:").tags
+    (('dub', 'ska'),)
+
+    Reference: section 2.1 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     return _catalogue(str(path), read_table(path, _COLUMNS), prefix, annotates)
 
@@ -199,6 +227,14 @@ def read_tracks(path: PathLike) -> Tracks:
       InputError: a missing column, no rows, an empty id or path, a track id that occurs twice, a
         path that leaves the audio folder or is of Windows, a duration that is not a positive
         number, or half of them longer than 2.5 hours, as milliseconds would be.
+
+    >>> with open("tracks.csv", "w") as file:
+    ...     print("track_id,path,duration_s", "t1,dub/t1.mp3,187.4", sep="\\n", file=file)
+    >>> read_tracks("tracks.csv").path
+    ('dub/t1.mp3',)
+
+    Reference: section 2.1 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     return _tracks(str(path), read_table(path, ("track_id", "path")))
 

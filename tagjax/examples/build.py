@@ -17,7 +17,7 @@ import tensorflow_datasets as tfds
 from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.base.progress import Progress, silently
-from tagjax.examples import journal, reports
+from tagjax.examples import journal, reports, workers
 from tagjax.examples.builder import CatalogueBuilder, EmptyPartError, ManifestBuilder
 from tagjax.examples.dataset import Dataset, find
 from tagjax.examples.reports import BuildReport
@@ -40,7 +40,9 @@ def build(
     """Builds the log-mels of a manifest's excerpts, or finds them built.
 
     The result is what `launch.build` makes: `find` and `launch.train` know it by its name. A
-    warning says how many excerpts were skipped.
+    warning says how many excerpts were skipped. Worker processes decode the audio, and each first
+    imports the script that calls this: a script must do so under `if __name__ == "__main__":`. A
+    notebook needs nothing.
 
     Args:
       manifest: a manifest's folder, or one in memory.
@@ -51,7 +53,7 @@ def build(
       progress: passes on the excerpts of each part.
 
     Raises:
-      InputError: the name has no such form; or as `prepare`.
+      InputError: the name has no such form; the script is not as above; or as `prepare`.
 
     >>> import tempfile, soundfile
     >>> from tagjax.vocabulary.vocabulary import Vocabulary
@@ -62,6 +64,9 @@ def build(
     >>> manifest = Manifest(parts, Vocabulary.of(["rock"]))
     >>> build(manifest, folder, f"{folder}/tfds", config=BuildConfig(workers=0)).input_shape
     (22, 96)
+
+    Reference: section 2.3 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*/\w[\w.+-]*", name):
         raise InputError(f"dataset {name!r}: its name must be like catalogue_split/mine")
@@ -114,6 +119,7 @@ def prepare(
     Raises:
       InputError: as the builder; or another process is building it.
     """
+    workers.refuse_import()
     folder, name = pathlib.Path(builder.data_dir), builder.info.full_name
     if folder.exists():
         report = reports.read(folder, name, builder.excerpts)

@@ -86,6 +86,11 @@ def find(name: str, data_dir: PathLike, known: Iterable[str] = ()) -> Dataset:
 
     Raises:
       InputError: unknown, or not built yet; the command that builds it is named.
+
+    >>> find("catalogue_split/mine", "data/tfds").parts
+    {'train': 8, 'validation': 8, 'test': 8}
+
+    Reference: https://www.tensorflow.org/datasets
     """
     import tensorflow_datasets as tfds
 

@@ -22,6 +22,7 @@ import numpy as np
 import threadpoolctl
 
 from tagjax.base import sound
+from tagjax.base.errors import InputError
 from tagjax.examples import audio, frontend
 
 MEL_DTYPES = {"float16": np.float16, "float32": np.float32, "uint8": np.uint8}
@@ -31,6 +32,10 @@ _CHUNK = 4
 """Excerpts a worker is handed at once."""
 _TRIES = 5
 """Of a file whose decoder is killed from outside."""
+_UNGUARDED = (
+    "the workers of a build end before they begin, as each of them first imports your script; put "
+    'what the script does under `if __name__ == "__main__":`, or take BuildConfig(workers=0)'
+)
 
 Reader = Callable[[str, float, float], tuple]
 """(path, start s, duration s) -> the first fields of an `audio.Excerpt`, or all of them."""
@@ -167,6 +172,16 @@ def _start_worker() -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
+def refuse_import() -> None:
+    """Ends a worker that is importing the script of its parent, and comes to a build in it.
+
+    Raises:
+      SystemExit: this process is such a worker. It says nothing, as its parent does.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(_UNGUARDED)
+
+
 class _Pool:
     """Worker processes that can be got rid of, whatever they are doing."""
 
@@ -193,6 +208,11 @@ class _Pool:
         self._executor.shutdown(cancel_futures=True)
         return any(process.exitcode == -signal.SIGKILL for process in self._workers)
 
+    @property
+    def failed_to_start(self) -> bool:
+        """Whether a worker that is gone ended by itself with an error."""
+        return any(process.exitcode == 1 for process in self._workers)
+
     def close(self) -> None:
         self._executor.shutdown(cancel_futures=True)
 
@@ -202,6 +222,7 @@ def _ready(work: Callable[[list[Job]], list[Outcome]]) -> _Pool:
 
     Raises:
       BrokenProcessPool: workers die before they have anything to do.
+      InputError: they do so because they cannot import the program's script.
     """
     for left in (2, 1, 0):
         pool = _Pool(1)
@@ -210,6 +231,8 @@ def _ready(work: Callable[[list[Job]], list[Outcome]]) -> _Pool:
             break
         except BrokenProcessPool:
             pool.kill()
+            if pool.failed_to_start:
+                raise InputError(_UNGUARDED) from None
             if not left:
                 raise
     return pool
@@ -251,6 +274,9 @@ def log_mels(jobs: list[Job], read: Reader, config: BuildConfig) -> Iterator[Out
     At most `4 * workers` chunks are in flight, so memory does not grow with the jobs. Where a
     file kills a worker, or holds it for too long, its chunk is done again, file by file, and
     the others follow.
+
+    Raises:
+      InputError: a script that is not under `if __name__ == "__main__":` calls it.
     """
     chunks = (jobs[i : i + _CHUNK] for i in range(0, len(jobs), _CHUNK))
     work = functools.partial(compute, read=read, config=config)

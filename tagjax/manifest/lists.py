@@ -91,6 +91,13 @@ class Manifest:
       config: the fields of the `SamplingConfig`, and what else was chosen.
       counts: what was found, changed, dropped and made.
       truth: what is known of the tags.
+
+    >>> part = Excerpts(("t1",), ("dub",), np.zeros(1), np.full(1, 30.0))
+    >>> Manifest({"train": part}, Vocabulary.of(["dub"])).labels
+    ('dub',)
+
+    Reference: section 2.2 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     parts: Mapping[str, Excerpts]
@@ -224,6 +231,14 @@ def read_manifest(folder: PathLike) -> Manifest:
     Raises:
       InputError: as `read_part`; no part in the folder, a fold missing, or an artist in two of
         train, validation and test, or in two folds.
+
+    >>> part = Excerpts(("t1",), ("dub",), np.zeros(1), np.full(1, 30.0))
+    >>> write_manifest("read", Manifest({"train": part}, Vocabulary.of(["dub"])))
+    >>> read_manifest("read").parts["train"].label
+    ('dub',)
+
+    Reference: the authors' lists,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
@@ -260,6 +275,14 @@ def write_manifest(folder: PathLike, manifest: Manifest, overwrite: bool = False
 
     Raises:
       InputError: the folder is taken.
+
+    >>> part = Excerpts(("t1",), ("dub",), np.zeros(1), np.full(1, 30.0))
+    >>> write_manifest("written", Manifest({"train": part}, Vocabulary.of(["dub"])))
+    >>> sorted(os.listdir("written"))
+    ['split.json', 'train.csv']
+
+    Reference: section 2.2 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     folder = pathlib.Path(os.path.abspath(folder))
     record = {

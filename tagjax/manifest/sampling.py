@@ -54,6 +54,13 @@ class SamplingConfig:
         "max_occurrences". The same in a large catalogue, where the commonest reaches K.
       max_excerpts_per_track: also after upsampling; None for no limit but `min_shift`.
       min_shift: seconds between the starts of two excerpts of a track, at least.
+
+    >>> config = SamplingConfig(top_tags=100, max_occurrences=500)
+    >>> config.train, config.validation, config.test
+    (0.7, 0.1, 0.2)
+
+    Reference: section 2.2 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     top_tags: int | None = None

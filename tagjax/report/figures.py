@@ -123,6 +123,8 @@ def plot_heat_map(
     >>> axes = plot_heat_map(Similarity(["bop", "ska"], [[1, 0.2], [0.2, 1]]))
     >>> axes.images[0].get_array().shape
     (2, 2)
+
+    Reference: https://matplotlib.org/stable/api/_as_gen/matplotlib.axes.Axes.imshow.html
     """
     ax = ax or _new_axes()
     labels.warn_of_missing(similarity.tags)
@@ -346,7 +348,15 @@ def _draw_tags(
             _draw_names(axis, [styles[i] for i in known], places[known], known, config, prefix)
 
 
-def _draw_names(axis, styles, places, numbers, config, prefix) -> None:
+def _draw_names(
+    axis: Axes,
+    styles: Sequence[Look],
+    places: npt.NDArray[np.float64],
+    numbers: Sequence[int],
+    config: FigureConfig,
+    prefix: str,
+) -> None:
+    """Names of tags; `numbers` [n] are those of their markers."""
     fonts = labels.families(look.label for look in styles)
     texts = [
         axis.annotate(
@@ -372,7 +382,8 @@ def _draw_names(axis, styles, places, numbers, config, prefix) -> None:
     sizes = np.array([(box.width, box.height) for box in extents])
     big = np.array([look.is_genre for look in styles])
     radii = np.where(big, GENRE_MARKER, STYLE_MARKER) / 2 * pixels
-    offsets = labels.place_labels(points, radii, sizes, tuple(axis.bbox.extents), big, pixels)
+    x0, y0, x1, y1 = axis.bbox.extents
+    offsets = labels.place_labels(points, radii, sizes, (x0, y0, x1, y1), big, pixels)
     to_data = axis.transData.inverted()
     for k, text in enumerate(texts):
         text.set_position(offsets[k] / pixels)
@@ -384,7 +395,14 @@ def _draw_names(axis, styles, places, numbers, config, prefix) -> None:
             axis.plot(*line, color="#999999", lw=0.5, zorder=1, clip_on=False, gid=gid)
 
 
-def _map_notes(similarity, parents, styles, number, prefix, neighbours) -> dict[str, Note]:
+def _map_notes(
+    similarity: Similarity,
+    parents: Parents,
+    styles: Sequence[Look],
+    number: Mapping[str, str],
+    prefix: str,
+    neighbours: int,
+) -> dict[str, Note]:
     """Tooltips of the markers; of each tag's marker, name and line, the tag and its genre."""
     notes = {}
     for i, (tag, look) in enumerate(zip(similarity.tags, styles, strict=True)):

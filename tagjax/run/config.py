@@ -29,6 +29,14 @@ class TrainConfig:
       decay: whether the learning rate falls to 0 over `max_epochs` (half a cosine).
       shuffle_labels: whether the labels are dealt out at random; such a run shows what chance
         would give.
+
+    >>> PRESETS["paper"].batch_size, PRESETS["small"].max_epochs
+    (32, 30)
+    >>> dataclasses.replace(PRESETS["small"], max_epochs=5).patience
+    5
+
+    Reference: section 2.3 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     step: StepConfig = StepConfig()

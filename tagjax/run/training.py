@@ -398,6 +398,17 @@ def train_run(
     Raises:
       InputError: as `train_model`; or there is no such fold.
       InterruptedRunError: as `train_model`.
+
+    >>> from tagjax.examples.dataset import find
+    >>> from tagjax.run.config import PRESETS, replaced
+    >>> tiny = {"filters": (2, 2, 2, 2), "gru_units": 2, "batch_size": 4, "max_epochs": 1}
+    >>> config = replaced(PRESETS["small"], tiny)
+    >>> dataset = find("catalogue_split/mine", "data/tfds")
+    >>> train_run(config, dataset, "runs/again")[0]["epochs"]
+    1
+
+    Reference: section 2.3 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     run_dir = pathlib.Path(run_dir)
     # These checks find wrong flags before anything is written.

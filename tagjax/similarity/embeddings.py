@@ -67,6 +67,12 @@ def fw(kernels: npt.NDArray | Sequence[npt.NDArray]) -> Array:
 
     Raises:
       ValueError: a kernel is not a matrix, or the networks have different classes.
+
+    >>> fw(np.ones((4, 3))).shape
+    (4, 3)
+
+    Reference: section 2.4.1 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     networks = kernels if isinstance(kernels, list | tuple) else [kernels]
     matrices = [_matrix(np.asarray(kernel), "kernel") for kernel in networks]
@@ -86,6 +92,12 @@ def fc(probabilities: Any) -> Any:
 
     Raises:
       ValueError: P is not a matrix.
+
+    >>> fc([[0.7, 0.3], [0.1, 0.9]])[:, 0].tolist()
+    [0.7, 0.1]
+
+    Reference: section 2.4.2 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     return _matrix(probabilities, "probabilities")
 
@@ -104,6 +116,12 @@ def fm(probabilities: Any, occurrences: Any, rows: int = ROWS) -> Array:
 
     Raises:
       ValueError: an argument is not a matrix, or the numbers of rows differ.
+
+    >>> fm([[0.75, 0.25], [0.25, 0.75]], [[1], [1]]).tolist()
+    [[0.5], [0.5]]
+
+    Reference: section 2.4.3 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     p, m = _matrix(probabilities, "probabilities"), fdist(occurrences)
     if len(p) != len(m):
@@ -209,6 +227,12 @@ def fdist(occurrences: Any) -> Any:
 
     Raises:
       ValueError: M is not a matrix.
+
+    >>> fdist([[1, 0], [1, 1]])[:, 0].tolist()
+    [1, 1]
+
+    Reference: section 2.4.4 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     return _matrix(occurrences, "occurrences")
 
@@ -349,6 +373,9 @@ def cosine(embedding: Any, rows: int = ROWS) -> Array:
 
     >>> cosine([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0]]).tolist()
     [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0]]
+
+    Reference: section 2.4.5 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     return cosine_of_gram(gram(chunks_of(_matrix(embedding, "embedding"), rows)))
 

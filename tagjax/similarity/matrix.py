@@ -29,6 +29,9 @@ class Similarity:
     >>> similarity = Similarity(["bop", "ska", "x:bop", "x:ska"], np.eye(4))
     >>> similarity.vocabulary.systems
     ('', 'x:')
+
+    Reference: section 2.4.5 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     vocabulary: Vocabulary
@@ -96,6 +99,10 @@ class Similarity:
 
         Raises:
           KeyError: it has no such tag.
+
+        >>> similarity = Similarity(["a", "b", "c"], [[1, 0.2, 0.5], [0.2, 1, 0], [0.5, 0, 1]])
+        >>> similarity.reordered(["c", "a"]).matrix.tolist()
+        [[1.0, 0.5], [0.5, 1.0]]
         """
         if tuple(tags) == self.tags:
             return self
@@ -113,6 +120,9 @@ class Similarity:
 
         >>> Similarity(["a", "b", "c"], [[1, 0.2, 0.5], [0.2, 1, 0], [0.5, 0, 1]]).nearest("a")
         [('c', 0.5), ('b', 0.2)]
+
+        Reference: section 2.4.5 of the paper,
+        https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
         """
         if tag not in self.vocabulary.index:
             close = difflib.get_close_matches(tag, self.tags, 3)
@@ -128,6 +138,8 @@ class Similarity:
 
         >>> Similarity(["a", "b"], [[1, 0.2], [0.2, 1]]).to_frame().loc["a", "b"].item()
         0.2
+
+        Reference: https://pandas.pydata.org/docs/reference/api/pandas.DataFrame.html
         """
         import pandas
 

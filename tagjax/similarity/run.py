@@ -79,6 +79,15 @@ class Run:
       truth: the tables of truth that it keeps, as a default.
       metadata: of its data set, such as `experiment` and `multi_label`.
       trained: when a tag counts as trained.
+
+    >>> run = load_run("runs/catalogue_split/mine")
+    >>> run.vocabulary.tags
+    ('bebop', 'dub', 'x:bop', 'x:ska')
+    >>> run.names
+    ('fw', 'fc', 'fm', 'fdist')
+
+    Reference: section 2.4 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     path: pathlib.Path
@@ -198,6 +207,13 @@ class Run:
         Raises:
           AudioError: the file cannot be used.
           InputError: the run's checkpoints are gone or damaged.
+
+        >>> run = load_run("runs/catalogue_split/mine")
+        >>> sorted(tag for tag, probability in run.predict("song.mp3"))
+        ['bebop', 'dub', 'x:bop', 'x:ska']
+
+        Reference: section 2.3 of the paper,
+        https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
         """
         heard = self.listener.probabilities(path).mean(axis=0)
         ranked = np.argsort(-heard, kind="stable").tolist()
@@ -256,6 +272,13 @@ class Run:
 
         Raises:
           InputError: an unknown embedding, or other excerpts; fdist of labels alone.
+
+        >>> sim = load_run("runs/catalogue_split/mine").similarity("fc")
+        >>> sorted(tag for tag, score in sim.nearest("bebop", 5))
+        ['dub', 'x:bop', 'x:ska']
+
+        Reference: section 2.4.5 of the paper,
+        https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
         """
         vectors = embeddings.named(embedding).of(self._inputs(embedding, fdist_of))
         matrix = embeddings.cosine(vectors)
@@ -265,7 +288,14 @@ class Run:
         return Similarity(self.vocabulary, matrix)
 
     def similarities(self, fdist_of: str = "all") -> dict[str, Similarity]:
-        """{embedding: similarity} of all of the run's embeddings, `names`; see `similarity`."""
+        """{embedding: similarity} of all of the run's embeddings, `names`; see `similarity`.
+
+        >>> list(load_run("runs/catalogue_split/mine").similarities())
+        ['fw', 'fc', 'fm', 'fdist']
+
+        Reference: section 2.4 of the paper,
+        https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
+        """
         return {name: self.similarity(name, fdist_of) for name in self.names}
 
     def embedding(self, name: str, fdist_of: str = "all", max_rows: int = 20_000) -> np.ndarray:
@@ -276,6 +306,12 @@ class Run:
 
         Raises:
           InputError: as `similarity`.
+
+        >>> load_run("runs/catalogue_split/mine").embedding("fm").shape
+        (4, 4)
+
+        Reference: section 2.4 of the paper,
+        https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
         """
         vectors = embeddings.named(name).of(self._inputs(name, fdist_of))
         if isinstance(vectors, embeddings.Rows):
@@ -292,7 +328,20 @@ class Run:
     def with_new_tags(
         self, annotations: Mapping[str, Sequence[str]], system: str = ""
     ) -> dict[str, Similarity]:
+<<<<<<< HEAD
         """fm, fr and fdist with other tags of the predicted tracks; see `annotated`."""
+=======
+        """fm and fdist with tags of another annotation of the predicted tracks; see `annotated`.
+
+        >>> run = load_run("runs/catalogue_split/mine")
+        >>> new = run.with_new_tags({"test0": ["deep"], "test1": ["deep"]}, system="y:")
+        >>> list(new), new["fm"].tags[-1]
+        (['fm', 'fdist'], 'y:deep')
+
+        Reference: section 2.4.3 of the paper,
+        https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
+        """
+>>>>>>> h-X
         annotated = self.annotated(annotations, system)
         return {
             name: annotated.similarity(name)
@@ -312,6 +361,13 @@ class Run:
 
         Raises:
           InputError: none of these tracks was predicted.
+
+        >>> run = load_run("runs/catalogue_split/mine").annotated({"test0": ["deep"]}, system="y:")
+        >>> run.vocabulary.tags
+        ('bebop', 'dub', 'x:bop', 'x:ska', 'y:deep')
+
+        Reference: section 2.4.3 of the paper,
+        https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
         """
         tagged = {track: [system + tag for tag in tags] for track, tags in annotations.items()}
         tags, new = predictions.occurrences_of(self.predictions.excerpts["sng_id"], tagged)
@@ -397,6 +453,12 @@ def load_run(path: PathLike, trained: TrainedConfig = TrainedConfig()) -> Run:
 
     Raises:
       InputError: it is none, not finished, or damaged.
+
+    >>> load_run("runs/catalogue_split/mine").vocabulary.systems
+    ('', 'x:')
+
+    Reference: section 2.3 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     path = pathlib.Path(path)
     if not (path / "config.json").exists():

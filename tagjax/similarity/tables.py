@@ -52,6 +52,13 @@ def read_similarity(
         among rows or columns; a cell is not a finite number, or is empty although the tag has
         data; a similarity is outside [-1, 1] or not symmetric (both to 1e-4); or a tag belongs to
         none of the systems.
+
+    >>> with open("similarity.csv", "w") as file:
+    ...     print(",dub,ska", "dub,1,0.8", "ska,0.8,1", sep="\\n", file=file)
+    >>> read_similarity("similarity.csv").nearest("dub")
+    [('ska', 0.8)]
+
+    Reference: https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     tags, matrix = _read_matrix(path, progress)
     return Similarity(_vocabulary(tags, systems), matrix)
@@ -97,7 +104,15 @@ def _read_matrix(
 
 
 def write_similarity(path: PathLike, similarity: Similarity, progress: Progress = silently) -> None:
-    """Writes a similarity CSV file, with all digits of the numbers and empty cells for NaN."""
+    """Writes a similarity CSV file, with all digits of the numbers and empty cells for NaN.
+
+    This is the form of the authors' release:
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
+
+    >>> write_similarity("written.csv", Similarity(["dub", "ska"], [[1, 0.8], [0.8, 1]]))
+    >>> print(open("written.csv").read().split())
+    [',dub,ska', 'dub,1.0,0.8', 'ska,0.8,1.0']
+    """
     rows = zip(similarity.tags, similarity.matrix, strict=True)
     with _writer(path) as writer:
         writer.writerow(["", *similarity.tags])
@@ -126,6 +141,13 @@ def read_similarities(
     Raises:
       InputError: there is no such file, a file is faulty, the tags of the files differ, or a tag
         belongs to none of the systems.
+
+    >>> similarity = Similarity(["dub", "ska"], [[1, 0.8], [0.8, 1]])
+    >>> write_similarity("fc_tag_similarity.csv", similarity)
+    >>> list(read_similarities("."))
+    ['fc']
+
+    Reference: https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     folder = pathlib.Path(folder)
     present = {name: path for name in embeddings.NAMES if (path := _present(folder, name))}

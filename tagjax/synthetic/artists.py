@@ -41,7 +41,11 @@ class ArtistSound:
 
 
 def artist_sound(seed: int) -> ArtistSound:
-    """Draws the sound of an artist; the same seed gives the same sound."""
+    """Draws the sound of an artist; the same seed gives the same sound.
+
+    >>> artist_sound(1) == artist_sound(1), artist_sound(1) == artist_sound(2)
+    (True, False)
+    """
     rng = np.random.default_rng([seed, 0x50])
     bells = tuple(
         (float(80 * 2 ** rng.uniform(0, 6.5)), float(rng.uniform(-14, 14)), float(width))

@@ -83,6 +83,17 @@ def build(
 
     Raises:
       InputError: as `examples.build.prepare`.
+
+    >>> music = synthetic.SyntheticConfig(tracks=60, album_tracks=1, artist_albums=1)
+    >>> shorter = dataclasses.replace(SAMPLING, seg_duration=1.0)
+    >>> config = SyntheticSplitConfig(
+    ...     name="tiny", experiment="taxonomy", catalogue=music, sampling=shorter
+    ... )
+    >>> build("data/tfds", config).input_shape
+    (22, 96)
+
+    Reference: section 2.2 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     return build_with(SyntheticBuilder(data_dir=str(data_dir), config=config), progress)
 

@@ -42,6 +42,9 @@ class SyntheticConfig:
       wrong: probability that an album's annotation has a wrong style of its genre.
       popularity: ratio of the most to the least popular style.
       duration: lengths of the shortest and the longest track, seconds.
+
+    >>> SyntheticConfig(tracks=400, both=0.2).duration
+    (60.0, 180.0)
     """
 
     seed: int = 1
@@ -187,7 +190,12 @@ def _palette(config: SyntheticConfig, chances: np.ndarray, rng: np.random.Genera
 
 @functools.lru_cache(maxsize=4)
 def make_catalogue(config: SyntheticConfig) -> Catalogue:
-    """Draws both catalogues; the same config gives the same ones (results are cached)."""
+    """Draws both catalogues; the same config gives the same ones (results are cached).
+
+    >>> catalogue = make_catalogue(SyntheticConfig(tracks=4))
+    >>> [track.track_id for track in catalogue.tracks]
+    ['s00000', 's00001', 's00002', 's00003']
+    """
     tracks: list[Track] = []
     annotations: dict[str, list[Annotation]] = {system: [] for system in SYSTEMS}
     chances = _popularity(config)
@@ -257,6 +265,9 @@ def render_excerpt(
 
     Raises:
       InputError: there is no such track, or the excerpt starts outside it or is empty.
+
+    >>> render_excerpt(SyntheticConfig(tracks=4), "s00000", 10.0, 2.0).shape
+    (44100,)
     """
     catalogue = make_catalogue(source) if isinstance(source, SyntheticConfig) else source
     track = catalogue.track(track_id)

@@ -271,6 +271,11 @@ def render(
     Returns:
       Mono audio, float32 [round(22050 * duration)], within [-1, 1]. Up to rounding it
       equals this slice of a longer rendering.
+
+    >>> from tagjax.synthetic.artists import artist_sound
+    >>> from tagjax.synthetic.styles import STYLES
+    >>> render(STYLES["haze"], artist_sound(1), seed=7, start=0.0, duration=1.0).shape
+    (22050,)
     """
     track = _Track.make(style, sound, seed)
     first, samples = round(start * SAMPLE_RATE), round(duration * SAMPLE_RATE)

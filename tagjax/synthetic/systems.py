@@ -71,7 +71,11 @@ GENRE_TAGS: dict[str, dict[str, str]] = {
 
 
 def concepts_of(system: str) -> dict[str, frozenset[str]]:
-    """The meaning of each style tag and genre tag of a system: {tag: concepts}."""
+    """The meaning of each style tag and genre tag of a system: {tag: concepts}.
+
+    >>> sorted(concepts_of("b")["stillwater"])
+    ['haze', 'shimmer']
+    """
     meaning: dict[str, set[str]] = {}
     for concept, tags in STYLE_TAGS[system].items():
         genres = (GENRE_TAGS[system][genre] for genre in STYLES[concept].genres)

@@ -41,6 +41,14 @@ class Background:
       recovery: how well halves of its tags find each other; None of similarities alone.
       single_label: whether each excerpt has its label alone, so that fm is a mean over these.
       notes: what is to be said beforehand, a sentence each.
+
+    >>> from tagjax.similarity.run import load_run
+    >>> background = Background.of(load_run("runs/catalogue_split/mine"))
+    >>> background.counts["dub"], background.labelled["dub"]
+    ((2, 2), (2, 2))
+
+    Reference: section 2.3 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     counts: Counts = dataclasses.field(default_factory=dict)

@@ -39,6 +39,14 @@ class Evaluation:
       printed: whether the paper's printed figures stand beside.
       notes: what a reader of the figures has to know, a sentence each.
       background: what is known beside the similarities.
+
+    >>> similarity = Similarity(["ska_1", "ska_2"], [[1, 0.9], [0.9, 1]])
+    >>> evaluation = evaluate("deduplication", {"fc": similarity})
+    >>> evaluation.best, evaluation.record()["embeddings"]["fc"]["map"]["n"]
+    ('fc', 2)
+
+    Reference: sections 3.1, 3.2 and 4 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     task: str
@@ -127,6 +135,9 @@ def evaluate(
     >>> similarity = Similarity(["ska_1", "ska_2"], [[1, 0.9], [0.9, 1]])
     >>> evaluate("deduplication", {"fc": similarity}).results["fc"].metrics["hr@1"]["mean"]
     1.0
+
+    Reference: sections 3.1, 3.2 and 4 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     if task not in (*TASKS, HALVES):
         raise InputError(f"unknown task {task!r}; choose from {', '.join((*TASKS, HALVES))}")
@@ -192,6 +203,14 @@ def check_answered(evaluation: Evaluation, table: PathLike | None = None) -> Non
 
     Raises:
       InputError: it says nothing of the tags; or no tag has another to rank for it.
+
+    >>> evaluation = evaluate("taxonomy", {"fc": Similarity(["dub", "x"], np.eye(2))})
+    >>> check_answered(evaluation)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    tagjax.base.errors.InputError: taxonomy: the table of truth names none of the 2 tags...
+
+    Reference: section 3.1 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     task, results, tags = evaluation.task, evaluation.results, evaluation.vocabulary.tags
     answered = any(result.metrics["hr@1"]["n"] for result in results.values())

@@ -43,6 +43,11 @@ def score_query(scores: npt.NDArray[np.float64], relevant: npt.NDArray) -> tuple
 
     Raises:
       ValueError: no candidate is relevant.
+
+    >>> score_query(np.array([0.9, 0.5, 0.7]), np.array([2]))
+    (2.0, 0.5)
+
+    Reference: https://scikit-learn.org/stable/modules/model_evaluation.html#label-ranking-average-precision
     """
     if len(relevant) == 0:
         raise ValueError("a query without relevant candidate has no rank")
@@ -63,12 +68,25 @@ def self_included(first_rank: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Average precision of a duplicate at rank r in a list that starts with the tag itself.
 
     This is the paper's MAP of deduplication (Table 3): (1 + 2 / (r + 1)) / 2.
+
+    >>> self_included([1, 3]).tolist()
+    [1.0, 0.75]
+
+    Reference: Table 3 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     return (1 + 2 / (np.asarray(first_rank, dtype=np.float64) + 1)) / 2
 
 
 def interval(values: npt.ArrayLike) -> Summary:
-    """Mean and 95 % interval of values [n]: {"mean", "ci95", "n"}; both are None without values."""
+    """Mean and 95 % interval of values [n]: {"mean", "ci95", "n"}; both are None without values.
+
+    >>> interval([1, 1, 0, 1])["mean"], round(interval([1, 1, 0, 1])["ci95"], 3)
+    (0.75, 0.424)
+
+    Reference: Tables 2 and 3 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
+    """
     values = np.asarray(values, dtype=np.float64)
     n = len(values)
     if n == 0:
@@ -106,6 +124,13 @@ def hit_rate(hits: npt.ArrayLike, pairs: npt.ArrayLike | None = None) -> Summary
       hits: bool [n].
       pairs: [n], for each query the pair to which it belongs. The two queries of a pair mostly
         have the same result, so `wilson95` counts a pair once; "pairs" is the number of pairs.
+
+    >>> found = hit_rate([True, True, False, True])
+    >>> found["mean"], [round(end, 2) for end in found["wilson95"]]
+    (0.75, [0.3, 0.95])
+
+    Reference: Tables 2 and 3 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     found = interval(hits)
     if pairs is None:
@@ -133,6 +158,9 @@ def summarise(
 
     >>> summarise([1, 1, 2, 4], [1, 1, 1 / 2, 1 / 4])["hr@1"]["mean"]
     0.5
+
+    Reference: Tables 2 and 3 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     rank = np.asarray(first_rank, dtype=np.float64)
     hits = {f"hr@{k}": hit_rate(rank <= k, pairs) for k in ks}

@@ -27,6 +27,12 @@ class TaskConfig:
         this many.
       correlated: largest number of pairs for the rank correlation of two similarities; if there
         are more, this many are drawn.
+
+    >>> TaskConfig(relations=("exact",)).listed
+    50
+
+    Reference: sections 3.1, 3.2 and 4 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     listed: int = 50
@@ -51,7 +57,14 @@ class TaskConfig:
 
 @dataclasses.dataclass(frozen=True)
 class TaskTable:
-    """Rows under a header, for a CSV file or a report; None stands for an empty cell."""
+    """Rows under a header, for a CSV file or a report; None stands for an empty cell.
+
+    >>> TaskTable(("query", "candidate"), (("x:bebop", "bop"),)).rows[0]
+    ('x:bebop', 'bop')
+
+    Reference: Table 4 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
+    """
 
     header: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -74,6 +87,14 @@ class TaskResult:
       tables: {name: further list}; the docstring of the task's module describes them.
       extra: {name: further value} for `metrics.json`.
       notes: sentences that a reader of the figures has to know.
+
+    >>> ranked = TaskTable(("query", "rank", "candidate"), (("x:bebop", 1, "bop"),))
+    >>> result = TaskResult({"hr@1": {"mean": 1.0, "ci95": 0.0, "n": 1}}, {}, (), ranked, ranked)
+    >>> result.metrics["hr@1"]["mean"]
+    1.0
+
+    Reference: Tables 2, 3 and 4 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     metrics: Mapping[str, Summary]
@@ -86,7 +107,12 @@ class TaskResult:
     notes: tuple[str, ...] = ()
 
     def lists(self) -> dict[str, TaskTable]:
-        """{name: table} of all lists: "ranked", "errors" and those of `tables`."""
+        """{name: table} of all lists: "ranked", "errors" and those of `tables`.
+
+        >>> empty = TaskTable(("query",), ())
+        >>> list(TaskResult({}, {}, (), empty, empty, {"nearest": empty}).lists())
+        ['ranked', 'errors', 'nearest']
+        """
         return {"ranked": self.ranked, "errors": self.errors, **self.tables}
 
     def to_frame(self, table: str = "ranked") -> "pandas.DataFrame":
@@ -94,6 +120,12 @@ class TaskResult:
 
         Raises:
           InputError: there is no such list.
+
+        >>> ranked = TaskTable(("query", "candidate"), (("x:bebop", "bop"),))
+        >>> TaskResult({}, {}, (), ranked, ranked).to_frame()["candidate"].tolist()
+        ['bop']
+
+        Reference: https://pandas.pydata.org/docs/reference/api/pandas.DataFrame.html
         """
         import pandas
 

@@ -21,6 +21,14 @@ def read_duplicates(path: PathLike, systems: Sequence[str] = ("",)) -> tuple[tup
 
     Raises:
       InputError: as `read_pairs`; an unknown system.
+
+    >>> with open("duplicates.csv", "w") as file:
+    ...     print("tag,duplicate", "bossa nova,bossanova", sep="\\n", file=file)
+    >>> read_duplicates("duplicates.csv")
+    (('bossa nova', 'bossanova'),)
+
+    Reference: section 3.2 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     table, pairs = read_pairs(path, COLUMNS, symmetric=True, within="system")
     prefixes = []

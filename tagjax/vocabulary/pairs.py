@@ -11,31 +11,45 @@ from tagjax.base.text import clean, cleaned
 def read_pairs(
     path: PathLike,
     columns: Sequence[str],
-    required: Sequence[str] = (),
     symmetric: bool = False,
     reflexive: bool = False,
     within: str = "",
 ) -> tuple[Table, list[tuple[str, str]]]:
-    """Reads a CSV file and the pairs of tags in two of its columns.
+    """Reads a CSV file and the pairs of tags in two of its columns; see `pairs_of`.
+
+    Raises:
+      InputError: as `tables.read_table` and `pairs_of`.
+    """
+    table = read_table(path, columns)
+    return table, pairs_of(table, columns, (), symmetric, reflexive, within)
+
+
+def pairs_of(
+    table: Table,
+    columns: Sequence[str],
+    required: Sequence[str] = (),
+    symmetric: bool = False,
+    reflexive: bool = False,
+    within: str = "",
+) -> list[tuple[str, str]]:
+    """The pairs of tags in two columns of a table.
 
     Tags are cleaned (`base.text`).
 
     Args:
-      path: the file.
+      table: the table.
       columns: names of the two columns with tags.
-      required: further columns that must exist and be filled.
+      required: further columns that must be filled.
       symmetric: whether (b, a) repeats (a, b).
       reflexive: whether a name may be paired with itself (Discogs has a genre and a style
         `Reggae`).
       within: an optional column; equal pairs with different cells in it are different.
 
     Raises:
-      InputError: as `tables.read_table`; no rows, an empty cell, a tag paired with itself, or a
-        pair that occurs twice.
+      InputError: no rows, an empty cell, a tag paired with itself, or a pair that occurs twice.
     """
-    table = read_table(path, (*columns, *required))
     if not table[columns[0]]:
-        raise InputError(f"{path}: no row under the header; add some, or leave the table out")
+        raise InputError(f"{table.path}: no row under the header; add some, or leave the table out")
     for name in (*columns, *required):
         for row, cell in enumerate(table[name]):
             if not clean(cell):
@@ -53,4 +67,4 @@ def read_pairs(
                 f"{table.at(row)}: the pair {', '.join(pair)} is already in row "
                 f"{table.lines[earlier]}; drop one"
             )
-    return table, pairs
+    return pairs

@@ -20,6 +20,12 @@ class Taxonomy:
 
     Attributes:
       parents: {style: genres}, in the spelling of their source.
+
+    >>> Taxonomy({"dub": frozenset({"reggae"})}).pairs()
+    (('dub', 'reggae'),)
+
+    Reference: section 3.1 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     parents: Mapping[str, frozenset[str]]
@@ -30,6 +36,9 @@ class Taxonomy:
 
         >>> Taxonomy.of([("dub", "reggae"), ("dub", "electronic")]).pairs()
         (('dub', 'electronic'), ('dub', 'reggae'))
+
+        Reference: section 3.1 of the paper,
+        https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
         """
         parents: dict[str, set[str]] = {}
         for style, genre in pairs:
@@ -74,6 +83,14 @@ def read_taxonomy(path: PathLike, prefix: str = "") -> Taxonomy:
 
     Raises:
       InputError: as `pairs.read_pairs`; the taxonomy has a circle.
+
+    >>> with open("taxonomy.csv", "w") as file:
+    ...     print("style,genre", "dub,reggae", sep="\\n", file=file)
+    >>> read_taxonomy("taxonomy.csv", prefix="a:").pairs()
+    (('a:dub', 'a:reggae'),)
+
+    Reference: section 3.1 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     table, pairs = read_pairs(path, COLUMNS, reflexive=True)
     graph: dict[str, set[str]] = {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike
 from tagjax.base.tables import read_table
-from tagjax.vocabulary.pairs import read_pairs
+from tagjax.vocabulary.pairs import pairs_of
 
 COLUMNS = ("source", "target", "relation")
 RELATIONS = ("exact", "broad", "narrow", "close", "related")
@@ -21,6 +21,12 @@ class Relation:
       target: a tag of another system, with its prefix.
       relation: one of `RELATIONS`: the source is the same as the target (`exact`, `close`),
         broader, narrower, or merely related.
+
+    >>> Relation("x:bebop", "bop").relation
+    'exact'
+
+    Reference: section 4 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     source: str
@@ -38,16 +44,25 @@ def read_translation(path: PathLike, systems: Sequence[str] = ()) -> tuple[Relat
       systems: prefixes of the tag systems.
 
     Raises:
-      InputError: as `read_pairs`; an unknown relation, or a column named after no prefix.
+      InputError: as `read_table` and `pairs_of`; an unknown relation, or a column named after no
+        prefix.
+
+    >>> with open("translation.csv", "w") as file:
+    ...     print("source,target,relation", "x:bebop,bop,exact", sep="\\n", file=file)
+    >>> read_translation("translation.csv")
+    (Relation(source='x:bebop', target='bop', relation='exact'),)
+
+    Reference: section 4 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
-    header = read_table(path, ("relation",))
+    table = read_table(path, ("relation",))
     columns, prefixes = ("source", "target"), ("", "")
-    named = [name for name in header if name.endswith("_tag")]
-    if not {"source", "target"} <= header.keys():
+    named = [name for name in table if name.endswith("_tag")]
+    if not {"source", "target"} <= table.keys():
         if len(named) != 2:
             raise InputError(
                 f"{path}:1: expected the columns source,target,relation or X_tag,Y_tag,relation "
-                f"(X:, Y: prefixes); found {', '.join(header)}"
+                f"(X:, Y: prefixes); found {', '.join(table)}"
             )
         columns = (named[0], named[1])
         prefixes = (f"{named[0][:-4]}:", f"{named[1][:-4]}:")
@@ -59,7 +74,7 @@ def read_translation(path: PathLike, systems: Sequence[str] = ()) -> tuple[Relat
                 )
     # Without prefixes, tags of the same name are still of two systems.
     reflexive = prefixes[0] != prefixes[1]
-    table, pairs = read_pairs(path, columns, ("relation",), reflexive=reflexive)
+    pairs = pairs_of(table, columns, ("relation",), reflexive=reflexive)
     relations = [cell.strip() for cell in table["relation"]]
     for row, relation in enumerate(relations):
         if relation not in RELATIONS:

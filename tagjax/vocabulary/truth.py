@@ -32,6 +32,13 @@ class Truth:
       taxonomy: genres of the styles; None without a table.
       translation: relations between two systems; None without a table.
       duplicates: pairs of tags that mean the same.
+
+    >>> truth = Truth(Taxonomy.of([("dub", "reggae")]), (Relation("x:dub", "dub"),))
+    >>> truth.rows()["translation"]
+    (('x:dub', 'dub', 'exact'),)
+
+    Reference: sections 3.1, 3.2 and 4 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     taxonomy: Taxonomy | None = None
@@ -73,6 +80,14 @@ def read_truth(folder: PathLike) -> Truth:
 
     Raises:
       InputError: as the reader of each table.
+
+    >>> write_truth(".", Truth(Taxonomy.of([("dub", "reggae")])))
+    True
+    >>> read_truth(".").taxonomy.pairs()
+    (('dub', 'reggae'),)
+
+    Reference: sections 3.1, 3.2 and 4 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     paths = {name: pathlib.Path(folder) / f"{name}.csv" for name in COLUMNS}
     found = {name: path for name, path in paths.items() if path.exists()}

@@ -40,6 +40,9 @@ class Vocabulary:
     ('jazz', 'jazz', 'R&B')
     >>> vocabulary.partner("a:jazz_1")
     'a:jazz_2'
+
+    Reference: sections 3.2 and 4 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
 
     tags: tuple[str, ...]
@@ -74,6 +77,12 @@ class Vocabulary:
 
         Raises:
           InputError: a tag begins with none of the prefixes.
+
+        >>> Vocabulary.of(["a:jazz", "b:jazz"], ["a:", "b:"]).system
+        ('a:', 'b:')
+
+        Reference: sections 3.2 and 4 of the paper,
+        https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
         """
         tags, systems = tuple(tags), tuple(dict.fromkeys(systems))
         system = []
@@ -97,6 +106,9 @@ class Vocabulary:
 
         >>> Vocabulary.guess(["dub", "ska", "mumu:dub", "mumu:ska"]).systems
         ('', 'mumu:')
+
+        Reference: the authors' files have such tags,
+        https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
         """
         tags = tuple(tags)
         heads = [tag[: tag.find(":") + 1] for tag in tags]

@@ -383,6 +383,29 @@ def test_a_stopped_build_goes_on_however_its_folders_are_spelt(stopped, spelt, m
     assert read_again == [f"x/{k}.flac" for k in (3, *range(12, 18))]
 
 
+UNGUARDED = """
+import sys
+import tagjax
+
+tagjax.build(*sys.argv[1:])
+"""
+
+
+def test_a_script_that_its_workers_cannot_import_is_told_so_in_one_line(catalogue):
+    (catalogue / "script.py").write_text(UNGUARDED)
+    arguments = [catalogue / name for name in ("script.py", "manifest", "audio", "data")]
+    finished = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert finished.returncode == 1
+    assert finished.stderr.count("Traceback") == 1  # None of the workers'.
+    assert "BrokenProcessPool" not in finished.stderr
+    message = finished.stderr.splitlines()[-1]
+    assert message.startswith("tagjax.base.errors.InputError: the workers of a build end before")
+    assert 'under `if __name__ == "__main__":`' in message
+    assert not [path for path in (catalogue / "data").rglob("*") if path.is_file()]
+
+
 def test_two_builds_of_one_data_set_do_not_meet(catalogue):
     made = builder(catalogue)
     with (

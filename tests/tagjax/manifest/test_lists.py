@@ -223,15 +223,15 @@ def test_nothing_is_left_behind_when_writing_fails(tmp_path):
     assert set(lists.read_manifest(tmp_path / "m").parts) == {"train", "validation", "test"}
 
 
-def test_reads_the_released_lists(shared):
-    release = lists.read_manifest(shared / "release" / "taxonomy_learning" / "dataset")
-    sizes = {name: len(excerpts) for name, excerpts in release.parts.items()}
+def test_reads_the_released_lists(release):
+    taxonomy = lists.read_manifest(release / "taxonomy_learning" / "dataset")
+    sizes = {name: len(excerpts) for name, excerpts in taxonomy.parts.items()}
     assert sizes["validation"] == 42_547
     assert sizes["test"] == 83_625
-    assert len(set(release.parts["test"].label)) == 250
-    assert len(release.labels) == 250
+    assert len(set(taxonomy.parts["test"].label)) == 250
+    assert len(taxonomy.labels) == 250
     with pytest.warns(UserWarning, match=r"guessed from the tags: '' \(\d+ tags\), 'mumu:'"):
-        mumu = lists.read_manifest(shared / "release" / "mumu_discogs_translation" / "dataset")
+        mumu = lists.read_manifest(release / "mumu_discogs_translation" / "dataset")
     assert len(set(mumu.parts["validation"].sng_id)) == 53_092
     assert len(mumu.labels) == 460
 

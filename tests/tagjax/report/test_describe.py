@@ -193,9 +193,9 @@ def test_tracks_that_training_has_no_place_for_are_labelled_and_no_excerpts():
     assert not any("does not have them" in note for note in made.notes)
 
 
-def test_the_released_lists(shared):
+def test_the_released_lists(release):
     """Figures of the authors' files: 250 labels, one row a song, 103 to 504 rows a label."""
-    folder = shared / "release" / "taxonomy_learning" / "dataset"
+    folder = release / "taxonomy_learning" / "dataset"
     made = describe.describe(lists.read_manifest(folder))
     assert len(made.vocabulary.tags) == 250
     parts = {row[0]: dict(zip(made.parts.header, row, strict=True)) for row in made.parts.rows}

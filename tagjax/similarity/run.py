@@ -328,20 +328,16 @@ class Run:
     def with_new_tags(
         self, annotations: Mapping[str, Sequence[str]], system: str = ""
     ) -> dict[str, Similarity]:
-<<<<<<< HEAD
-        """fm, fr and fdist with other tags of the predicted tracks; see `annotated`."""
-=======
-        """fm and fdist with tags of another annotation of the predicted tracks; see `annotated`.
+        """fm, fr and fdist with other tags of the predicted tracks; see `annotated`.
 
         >>> run = load_run("runs/catalogue_split/mine")
         >>> new = run.with_new_tags({"test0": ["deep"], "test1": ["deep"]}, system="y:")
         >>> list(new), new["fm"].tags[-1]
-        (['fm', 'fdist'], 'y:deep')
+        (['fm', 'fr', 'fdist'], 'y:deep')
 
         Reference: section 2.4.3 of the paper,
         https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
         """
->>>>>>> h-X
         annotated = self.annotated(annotations, system)
         return {
             name: annotated.similarity(name)

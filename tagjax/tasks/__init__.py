@@ -5,10 +5,7 @@
     tasks.translate(similarity, truth)
 
 Each function ranks tags by one similarity. `tasks.evaluate` does so for all similarities of a run,
-<<<<<<< HEAD
 as `launch.evaluate` does. Another task, `tasks.halves`, needs a run and no truth.
-=======
-as `launch.evaluate` does.
 
 >>> from tagjax import Similarity, tasks
 >>> similarity = Similarity(["ska_1", "ska_2"], [[1, 0.9], [0.9, 1]])
@@ -17,7 +14,6 @@ as `launch.evaluate` does.
 
 Reference: sections 3.1, 3.2 and 4 of the paper,
 https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
->>>>>>> h-X
 """
 
 from tagjax.tasks.background import Background

@@ -84,7 +84,7 @@ class Run:
     >>> run.vocabulary.tags
     ('bebop', 'dub', 'x:bop', 'x:ska')
     >>> run.names
-    ('fw', 'fc', 'fm', 'fdist')
+    ('fw', 'fc', 'fm', 'fr', 'fdist')
 
     Reference: section 2.4 of the paper,
     https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
@@ -291,7 +291,7 @@ class Run:
         """{embedding: similarity} of all of the run's embeddings, `names`; see `similarity`.
 
         >>> list(load_run("runs/catalogue_split/mine").similarities())
-        ['fw', 'fc', 'fm', 'fdist']
+        ['fw', 'fc', 'fm', 'fr', 'fdist']
 
         Reference: section 2.4 of the paper,
         https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags

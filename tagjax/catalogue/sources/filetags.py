@@ -1,8 +1,8 @@
 """Reads the tags of one audio file.
 
 mutagen reads ID3 of all versions, APEv2, Vorbis comments (FLAC, Ogg, Opus, Speex), MP4, ASF (WMA),
-and ID3 in WAV, AIFF, DSF and DSDIFF. libsndfile reads `LIST INFO` in WAV and CAF, which mutagen does
-not read. The names of the fields in each format are those of MediaFile, the library of beets.
+and ID3 in WAV, AIFF, DSF and DSDIFF. libsndfile reads `LIST INFO` in WAV and CAF, which mutagen
+does not. The names of the fields in each format are those of MediaFile, the library of beets.
 
 mutagen is an optional dependency. It is imported when a library is read.
 """
@@ -241,7 +241,7 @@ def _swapped(frame: Any, values: Iterable[str]) -> Iterator[str]:
 
 
 def _is_gnre_0(values: Sequence[str], path: str | os.PathLike[str]) -> bool:
-    """Whether the genre of an MP4 is the number 0, "none", which mutagen reads as its last genre."""
+    """Whether the genre of an MP4 is the number 0, "none", which mutagen takes for its last one."""
     import mutagen.id3
 
     if list(values) != [mutagen.id3.TCON.GENRES[-1]]:

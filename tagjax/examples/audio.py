@@ -260,7 +260,7 @@ def _decoded(file: soundfile.SoundFile, start: float, seconds: float) -> _Sound:
     rate, channels = file.samplerate, file.channels
     if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1] or channels > MAX_CHANNELS:
         raise AudioError(f"implausible header: {rate} Hz, {channels} channels")
-    # Otherwise soundfile seeks after each read, which fails if the file ends before the header says.
+    # Otherwise soundfile seeks after each read, which fails if the file ends too early.
     file.seekable = lambda: False
     first = round(start * rate)
     if first >= file.frames:

@@ -128,7 +128,7 @@ def split_groups(
     rng: np.random.Generator,
     passes: int = 3,
 ) -> np.ndarray:
-    """Splits groups (artists) into parts, with each feature (tag) as near to the shares as possible.
+    """Splits groups (artists) into parts, with each feature (tag) as near to the shares as can be.
 
     The method is greedy. Groups are placed from the largest to the smallest. Each goes where it
     adds least to the chi-square distance between the parts' counts and their shares of every

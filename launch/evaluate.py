@@ -1,13 +1,13 @@
-"""A run, or a folder of similarities, to the paper's tasks: metrics, lists and figures.
+"""Evaluates a run, or a folder of similarities, on the paper's tasks: metrics, lists and figures.
 
     python -m launch.evaluate --task=translation
 
     python -m launch.evaluate --task=taxonomy --similarity_dir=release/taxonomy_learning
 
-Without --run_dir or --similarity_dir it takes the newest run under runs/ that suits the task.
-The truth is the run's own, unless a flag names another; taxonomy falls back to Discogs's, and
-translation to tags of the same name. Results go into RUN_DIR/TASK; those of a folder FOLDER of
-similarities into results/FOLDER, or results/FOLDER/TASK if the folder is not named as the task.
+Without --run_dir or --similarity_dir it takes the newest run under runs/ that fits the task. The
+truth is that of the run, unless a flag names another. Without any truth, taxonomy uses Discogs's,
+and translation uses tags of the same name. Results go into RUN_DIR/TASK. Those of a folder FOLDER
+of similarities go into results/FOLDER, or into results/FOLDER/TASK if FOLDER is not named TASK.
 """
 
 import collections
@@ -36,7 +36,7 @@ from tagjax.vocabulary.vocabulary import Vocabulary
 
 _TASK = flags.DEFINE_string("task", "taxonomy", f"One of {', '.join(tasks.TASKS)}.")
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run.")
-_RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where the newest run is looked for.")
+_RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder to search for the newest run.")
 _SIMILARITY_DIR = flags.DEFINE_string(
     "similarity_dir",
     None,
@@ -72,8 +72,8 @@ _MAP = flags.DEFINE_list(
 _PAPER = flags.DEFINE_bool(
     "paper",
     None,
-    "Show the paper's printed figures beside; by default of a folder with exactly the tags of the "
-    "authors' release.",
+    "Also show the figures printed in the paper; by default only for a folder with exactly the "
+    "tags of the authors' release.",
 )
 _EXPERIMENTS = {
     "taxonomy": ("taxonomy", "translation"),
@@ -86,16 +86,16 @@ _CONFIG = program.config_flags(tasks.TaskConfig, {"": tasks.TaskConfig()})
 
 @dataclasses.dataclass(frozen=True)
 class _Source:
-    """What is evaluated.
+    """The input of an evaluation.
 
     Attributes:
-      path: of the folder or run.
-      similarities: {embedding: similarity}, of the same tags.
+      path: path of the folder or run.
+      similarities: {embedding: similarity}, all with the same tags.
       out: folder for the results.
-      truth: that is known beside them.
-      embedding: gives an embedding to be written; None where only similarities are known.
-      printed: whether they are the authors' release.
-      background: what is known beside them.
+      truth: truth that belongs to the similarities.
+      embedding: function that gives an embedding to write; None if only similarities are known.
+      printed: whether the similarities are the authors' release.
+      background: what is known beside the similarities.
     """
 
     path: pathlib.Path
@@ -126,7 +126,7 @@ def _folder(task: str) -> _Source:
 
 
 def _guess(vocabulary: Vocabulary) -> tuple[str, ...]:
-    """Says what was guessed of the tags of a file that does not say what they are."""
+    """Notes on what was guessed about tags whose file does not name their systems."""
     found = []
     if vocabulary.systems != ("",):
         counts = collections.Counter(vocabulary.system)
@@ -141,7 +141,7 @@ def _guess(vocabulary: Vocabulary) -> tuple[str, ...]:
 
 
 def _run(task: str) -> _Source:
-    """Similarities of a run, or its fm and fdist with tags of another annotation."""
+    """Similarities of a run; or its fm and fdist with the tags of other annotations."""
     path = _RUN_DIR.value
     if not path:
         experiments = _EXPERIMENTS[task]
@@ -172,7 +172,7 @@ def _run(task: str) -> _Source:
 
 
 def _given_truth(vocabulary: Vocabulary) -> Truth:
-    """The tables of truth that flags name."""
+    """The tables of truth named by flags."""
     systems = vocabulary.systems
     return Truth(
         taxonomy.read_taxonomy(_TAXONOMY.value) if _TAXONOMY.value else None,
@@ -182,7 +182,7 @@ def _given_truth(vocabulary: Vocabulary) -> Truth:
 
 
 def _check_flags(task: str) -> None:
-    """Refuses what no source could make right."""
+    """Refuses flags that are wrong for any source."""
     if task not in tasks.TASKS:
         raise InputError(f"unknown task {task!r}; one of {', '.join(tasks.TASKS)}")
     if _FDIST.value not in (None, "all", "overlap"):
@@ -196,7 +196,7 @@ def _check_flags(task: str) -> None:
 
 
 def main() -> None:
-    """Flags to one task."""
+    """Runs the evaluation that the flags describe."""
     task = _TASK.value
     _check_flags(task)
     config = tasks.TaskConfig(**program.given(_CONFIG))
@@ -218,7 +218,7 @@ def main() -> None:
     named = {"taxonomy": _TAXONOMY, "translation": _TRANSLATION, "deduplication": _DUPLICATES}
     tasks.check_answered(evaluation, named[task].value)
     print(text.format_evaluation(evaluation), flush=True)
-    # It takes seconds to import, and the metrics stand there without it.
+    # Imported here because it takes seconds, and the metrics can be printed before.
     from tagjax.report import results
 
     out = pathlib.Path(_OUT.value or source.out)

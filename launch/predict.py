@@ -1,10 +1,10 @@
-"""Audio files to their likeliest tags, as a finished run hears them.
+"""Predicts the likeliest tags of audio files with a finished run.
 
     python -m launch.predict --run_dir=runs/catalogue_split/mine song.mp3 music
 
-A folder stands for the audio files below it. A file is cut into excerpts of the run's length; its
+A folder stands for the audio files below it. A file is cut into excerpts of the run's length. Its
 probabilities are means over its excerpts, and over the models of a run with folds. A file that
-cannot be decoded is named with its reason, and the others go on.
+cannot be decoded is printed with the reason and skipped.
 """
 
 import pathlib
@@ -28,7 +28,7 @@ _OUT = flags.DEFINE_string(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Flags to one table."""
+    """Predicts the files and prints a table; returns the exit code."""
     if not _RUN_DIR.value:
         raise InputError("--run_dir: name a finished run, such as runs/catalogue_split/mine")
     if not arguments:
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _files(path: pathlib.Path) -> list[pathlib.Path]:
-    """The file, or the files below a folder in their order, hidden ones left out."""
+    """The file, or the files below a folder, sorted and without hidden ones."""
     if path.is_file():
         return [path]
     if not path.is_dir():

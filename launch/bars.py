@@ -12,9 +12,9 @@ from tagjax.run.progress import TrainingProgress
 
 
 def bar(items: Iterable[Any], what: str, total: int | None) -> Iterator[Any]:
-    """Passes items on, and shows a bar if they take longer than 2 s, or 30 s in a file.
+    """Passes items on, and shows a bar if they take longer than 2 s (30 s if stderr is a file).
 
-    The bar shows an item that is a name while the item is in work. On a terminal the clock keeps
+    If an item is a name, the bar shows it while it is in work. On a terminal the clock keeps
     running, and the bar is cleared at the end. In a file the last state of the bar stays.
     """
     over = threading.Event()

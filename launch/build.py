@@ -45,7 +45,7 @@ _STRICT = flags.DEFINE_bool(
 _KEEP_SILENT = flags.DEFINE_bool(
     "keep_silent",
     False,
-    "Make examples of excerpts that nothing can be heard of: silent, nearly silent, or with "
+    "Also make examples of excerpts in which nothing can be heard: silent, nearly silent, or with "
     "channels that cancel; by default they are skipped and listed.",
 )
 _MAX_SKIPPED = flags.DEFINE_float(

@@ -64,9 +64,9 @@ def main() -> None:
 def _evaluate(task: str, run: runs.Run) -> list[str]:
     """Evaluates a task on a run and writes the results into its folder; returns a summary."""
     fdist_of = "overlap" if task == "translation" else "all"
-    known = tasks.Background.of(run)
+    background = tasks.Background.of(run)
     evaluation = tasks.evaluate(
-        task, run.similarities(fdist_of), run.truth, background=known, progress=bar
+        task, run.similarities(fdist_of), run.truth, background=background, progress=bar
     )
     embedding = functools.partial(run.embedding, fdist_of=fdist_of)
     written = results.write_evaluation(

@@ -55,7 +55,9 @@ _SYSTEMS = flags.DEFINE_list(
     "as the run recorded them, or as the tags of --similarity_dir suggest.",
 )
 _ANNOTATIONS = flags.DEFINE_string(
-    "annotations", None, "Table track_id,artist_id,album_id,tags with tags the run never saw: fm."
+    "annotations",
+    None,
+    "Table track_id,artist_id,album_id,tags with tags that the run never saw, for fm and fdist.",
 )
 _PREFIX = flags.DEFINE_string("prefix", "", "Prefix of the tags of --annotations.")
 _FDIST = flags.DEFINE_string(
@@ -67,7 +69,8 @@ _FDIST = flags.DEFINE_string(
 _MAP = flags.DEFINE_list(
     "map",
     None,
-    f"Embeddings of Figure 1, side by side, of {','.join(embeddings.NAMES)}; by default the first.",
+    f"Embeddings that Figure 1 shows side by side, from {','.join(embeddings.NAMES)}; by default "
+    "the first.",
 )
 _PAPER = flags.DEFINE_bool(
     "paper",
@@ -108,7 +111,7 @@ class _Source:
 
 
 def _folder(task: str) -> _Source:
-    """Similarities in the release's form."""
+    """The input from a folder with similarities in the form of the release."""
     for flag in (_RUN_DIR, _ANNOTATIONS, _FDIST, *_TRAINED.values()):
         if flag.value is not None:
             raise InputError(f"--{flag.name} has no use beside --similarity_dir; leave it out")
@@ -141,7 +144,7 @@ def _guess(vocabulary: Vocabulary) -> tuple[str, ...]:
 
 
 def _run(task: str) -> _Source:
-    """Similarities of a run; or its fm and fdist with the tags of other annotations."""
+    """The input from a run; with --annotations, its fm and fdist with their tags."""
     path = _RUN_DIR.value
     if not path:
         experiments = _EXPERIMENTS[task]
@@ -152,7 +155,7 @@ def _run(task: str) -> _Source:
     if _SYSTEMS.value is not None:
         run = dataclasses.replace(run, vocabulary=run.vocabulary.regrouped(_SYSTEMS.value))
     if _FDIST.value and not run.multi_label:
-        raise InputError(f"--fdist_of has no use: {run.path} was trained on labels alone")
+        raise InputError(f"--fdist_of has no use: {run.path} was trained only on labels")
     fdist_of = _FDIST.value or ("overlap" if task == "translation" else "all")
     if _ANNOTATIONS.value:
         new = annotations.read_catalogue(_ANNOTATIONS.value, _PREFIX.value)

@@ -21,7 +21,7 @@ from tagjax.base.sound import quiet
 from tagjax.base.tables import write_table
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run.")
-_TOP = flags.DEFINE_integer("top", 5, "Tags shown of each file.", lower_bound=1)
+_TOP = flags.DEFINE_integer("top", 5, "Number of tags shown for each file.", lower_bound=1)
 _OUT = flags.DEFINE_string(
     "out", None, "CSV file for all tags of all files: file,rank,tag,probability,excerpts."
 )
@@ -46,16 +46,17 @@ def main(arguments: Sequence[str]) -> int:
     for path in bar:
         try:
             with quiet():
-                heard = listener.probabilities(path)
+                probabilities = listener.probabilities(path)
         except AudioError as error:
             skipped += 1
             bar.write(f"skipped: {path}: {error}", file=sys.stderr)
             continue
-        means = heard.mean(axis=0)
+        means = probabilities.mean(axis=0)
         ranked = (-means).argsort(kind="stable").tolist()
         found = [(listener.tags[place], float(means[place])) for place in ranked]
-        rows += [(str(path), n, *pair, len(heard)) for n, pair in enumerate(found, 1)]
-        bar.write(f"{path} ({len(heard)} excerpts)")
+        excerpts = len(probabilities)
+        rows += [(str(path), n, *pair, excerpts) for n, pair in enumerate(found, 1)]
+        bar.write(f"{path} ({excerpts} excerpts)")
         for tag, probability in found[: _TOP.value]:
             bar.write(f"  {100 * probability:5.1f} %  {tag}")
     if _OUT.value and rows:

@@ -44,7 +44,7 @@ class MissingFileError(AudioError):
 
 
 class PastEndError(AudioError):
-    """An excerpt begins where its file has ended."""
+    """The file ends before the excerpt begins."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -264,7 +264,7 @@ def _decoded(
 ) -> _Sound:
     """The part of an excerpt that libsndfile finds; nothing if the file ends before it.
 
-    Seconds before it, `preroll`, are decoded and thrown away.
+    The `preroll` seconds before it are decoded and thrown away.
 
     Raises:
       AudioError: an implausible header.

@@ -277,11 +277,11 @@ class CatalogueBuilder(FolderBuilder, skip_registration=True):
         return builder_config  # TFDS would warn that it is not in a list.
 
 
-def _known(wanted: Any, kept: Any) -> Any:
-    """A record without what another one does not say, at any depth."""
-    if not (isinstance(wanted, dict) and isinstance(kept, dict)):
-        return wanted
-    return {key: _known(value, kept[key]) for key, value in wanted.items() if key in kept}
+def _known(new: Any, old: Any) -> Any:
+    """The new record without the fields that the old one lacks, at any depth."""
+    if not (isinstance(new, dict) and isinstance(old, dict)):
+        return new
+    return {key: _known(value, old[key]) for key, value in new.items() if key in old}
 
 
 def _check_same(folder: pathlib.Path, metadata: Mapping[str, Any]) -> None:

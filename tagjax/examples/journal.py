@@ -15,7 +15,7 @@ from tagjax.base import files
 from tagjax.examples import workers
 
 _ODD = {"padded": "b", "quiet": "U", "loud": "b", "clipped": "i"}
-"""What is kept of an outcome beside its log-mel: fields, and the kinds of their arrays."""
+"""{field of an outcome that is kept beside its log-mel: NumPy kind of its array}."""
 ROWS = 32
 
 

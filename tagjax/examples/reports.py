@@ -76,10 +76,10 @@ class BuildReport:
                 f"{part:<22} {counts['written']:>8} written {counts['padded']:>6} padded "
                 f"{counts['skipped']:>6} skipped"
             )
-        for kind, said in _ODD.items():
+        for kind, warning in _ODD.items():
             number = sum(counts.get(kind, 0) for counts in self.counts.values())
             if number:
-                yield f"{kind} {number}: {said}"
+                yield f"{kind} {number}: {warning}"
         if self.previews:
             yield (
                 f"{self.previews} excerpts are of previews: they begin where the preview "

@@ -26,7 +26,7 @@ from tagjax.examples import audio, frontend
 
 MEL_DTYPES = {"float16": np.float16, "float32": np.float32, "uint8": np.uint8}
 KINDS = ("written", "padded", "skipped", "quiet", "loud", "clipped")
-"""What excerpts of a build are counted as; all but `skipped` are also `written`."""
+"""Kinds of excerpts that a build counts; all but `skipped` are also `written`."""
 _CHUNK = 4
 """Excerpts given to a worker at once."""
 _TRIES = 5
@@ -87,7 +87,7 @@ class Outcome:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What of `KINDS` it counts as."""
+        """The `KINDS` that it belongs to."""
         if self.mel is None:
             return ("skipped",)
         odd = {
@@ -96,7 +96,7 @@ class Outcome:
             "loud": self.loud,
             "clipped": self.clipped > 0,
         }
-        return ("written", *(kind for kind, so in odd.items() if so))
+        return ("written", *(kind for kind, is_so in odd.items() if is_so))
 
 
 def read_file(

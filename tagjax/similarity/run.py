@@ -280,7 +280,7 @@ class Run:
     def annotated(self, annotations: Mapping[str, Sequence[str]], system: str = "") -> "Run":
         """The run with further annotations of the predicted tracks (section 2.4.3).
 
-        The classifier is not trained again. So fm and fdist can have new tags, but fw and fc cannot.
+        The classifier is not trained again. fm and fdist can have new tags; fw and fc cannot.
 
         Args:
           annotations: {track id: tags, without prefix}.

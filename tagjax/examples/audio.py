@@ -86,6 +86,8 @@ class Excerpt(NamedTuple):
     """Why nothing can be heard: `silent`, `nearly silent`, or `channels cancel in their sum`."""
     loud: bool = False
     """Whether the amplitude is far above full scale."""
+    channels: int = 1
+    """Number of channels whose sum it is."""
 
 
 class _Sound(NamedTuple):
@@ -141,7 +143,8 @@ def read_excerpt(
         if found.rate != sample_rate:
             mono = soxr.resample(mono, found.rate, sample_rate, quality=config.resampler)
         mono = np.pad(mono[:samples], (0, max(0, samples - len(mono))))
-        return Excerpt(mono, len(found.mono) < round(duration * found.rate), quiet, loud)
+        padded = len(found.mono) < round(duration * found.rate)
+        return Excerpt(mono, padded, quiet, loud, found.channels)
 
 
 @contextlib.contextmanager

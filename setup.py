@@ -50,7 +50,7 @@ setuptools.setup(
             "tensorflow-cpu",
         ],
         "keras": ["tensorflow-cpu", "keras"],
-        "bench": ["tensorflow-cpu", "keras", "torch", "pandas", "librosa"],
+        "bench": ["tensorflow-cpu", "keras", "torch", "pandas", "librosa", "rapidfuzz"],
         "beam": ["apache-beam"],
         "fuzz": ["atheris"],
         "gpu": ["jax[cuda12]"],

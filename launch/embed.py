@@ -70,7 +70,7 @@ def main() -> int:
     if report.share_skipped <= _MAX_SKIPPED.value:
         return 0
     print(
-        f"warning: {len(report.skipped)} tracks are skipped, more than "
+        f"warning: {len(report.skipped)} of {len(tracks)} tracks are skipped, more than "
         f"--max_skipped={_MAX_SKIPPED.value:g} allows; the table has all others",
         file=sys.stderr,
     )

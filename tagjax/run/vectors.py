@@ -280,8 +280,9 @@ class _Unfinished:
             raise
 
     def finish(self) -> None:
-        """Writes the table."""
-        self._write(self._out)
+        """Writes the table, if there is anything new."""
+        if self._new or self._partial.exists():
+            self._write(self._out)
         self._partial.unlink(missing_ok=True)
 
     def _write(self, path: pathlib.Path) -> None:

@@ -100,16 +100,16 @@ def _from_npy(path: pathlib.Path) -> tuple[Ids, Vectors]:
 
 @contextlib.contextmanager
 def _reading(path: pathlib.Path) -> Any:
-    """Turns what NumPy says of a damaged or pickled file into an `InputError`."""
+    """Turns what libraries say of a damaged or pickled file into an `InputError`."""
     try:
         yield
     except InputError:
         raise
-    except Exception as error:  # NumPy and zipfile raise anything on a damaged file.
+    except Exception as error:  # NumPy, zipfile and pyarrow raise anything on a damaged file.
         if "pickle" in str(error) or "Python objects" in str(error):
             reason = "holds pickled objects, which could run code; save text and numbers"
         else:
-            reason = f"not arrays that can be read ({error})"
+            reason = f"not a table that can be read ({error})"
         raise InputError(f"{path}: {reason}") from None
 
 
@@ -201,30 +201,36 @@ def _numbers(at: str, names: Sequence[str], cells: Sequence[str]) -> Vectors:
 
 def _from_parquet(path: pathlib.Path) -> tuple[Ids, Vectors]:
     try:
-        from pyarrow import parquet, types
+        import pyarrow  # noqa: F401
     except ImportError:
         raise InputError(f"{path}: Parquet needs pyarrow: pip install pyarrow") from None
-    try:
-        table = parquet.read_table(path)
-        columns = [column.combine_chunks() for column in table.columns]
-    except Exception as error:  # A damaged file raises a dozen kinds of exceptions.
-        raise InputError(f"{path}: not Parquet that can be read ({error})") from None
+    at = _Places(path)
+    with _reading(path):
+        ids, vectors = _parquet_columns(path, at)
+    return _checked(ids, vectors, at)
+
+
+def _parquet_columns(path: pathlib.Path, at: _Places) -> tuple[list[str], npt.NDArray]:
+    from pyarrow import parquet, types
+
+    table = parquet.read_table(path)
+    columns, names = [column.combine_chunks() for column in table.columns], table.column_names
     if not table.num_rows or len(columns) < 2:
         raise InputError(f"{path}: no {'columns of numbers' if table.num_rows else 'rows'}")
-    names, at, kind = table.column_names, _Places(path), columns[0].type
+    kind = columns[0].type
     texts = (types.is_string, types.is_large_string, types.is_integer, types.is_dictionary)
     if not any(fits(kind) for fits in texts):
         raise InputError(f"{path}: the first column, {names[0]!r}, names the tracks; it is {kind}")
     ids = ["" if cell is None else str(cell) for cell in columns[0].to_pylist()]
     if len(columns) == 2 and types.is_nested(columns[1].type):
-        return _checked(ids, _lists(names[1], columns[1], at), at)
+        return ids, _lists(names[1], columns[1], at)
     for name, column in zip(names[1:], columns[1:], strict=True):
         if not (types.is_floating(column.type) or types.is_integer(column.type)):
             raise InputError(
                 f"{path}: column {name!r} is {column.type}; the first column names the tracks, and "
                 "all others are numbers"
             )
-    return _checked(ids, np.stack([_array(column) for column in columns[1:]], axis=1), at)
+    return ids, np.stack([_array(column) for column in columns[1:]], axis=1)
 
 
 def _array(column: Any) -> npt.NDArray:

@@ -24,6 +24,7 @@ from tagjax.manifest import lists
 from tagjax.previews import ids, ledger
 from tagjax.run import predictions
 from tagjax.similarity import tables as similarity
+from tagjax.similarity.features import read_features
 from tagjax.vocabulary import taxonomy
 from tagjax.vocabulary.duplicates import read_duplicates
 from tagjax.vocabulary.translation import read_translation
@@ -49,6 +50,12 @@ def _table(header: str, *rows: str) -> bytes:
 def _array(array: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def _arrays(**arrays: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 
@@ -85,6 +92,7 @@ _PART = _table(
 )
 _SQUARE = _table(",a,b,ü", "a,1,0.5,-0.25", "b,0.5,1.0,1e-3", "ü,-0.25,0.001,1")
 _VECTORS = _table("a,b,ü", "0.5,1,-2e-3", "1,,4")
+_FEATURES = _table("track_id,0,1", "1,0.5,-2e-3", "ü,1,4")
 _TRUTH = _table("style,genre", "Deep House,genre:Electronic", '"Folk, World",genre:Folk')
 _TRANSLATION = _table("source,target,relation", "b:x,a:y,exact", "b:z,a:w,broad")
 _DUPLICATES = _table("tag,duplicate", "Hip Hop,hip-hop", "rnb,R&B")
@@ -139,6 +147,16 @@ PARSERS: Mapping[str, Parser] = {
         }.items()
     },
     "embedding": _one(_VECTORS, similarity.read_embedding),
+    "features": _one(_FEATURES, read_features),
+    "arrays of features": _one(
+        _arrays(ids=np.array(["1", "ü"]), vectors=np.eye(2, dtype=np.float32)),
+        read_features,
+        "a.npz",
+    ),
+    "array of features": Parser(
+        {"a.npy": _array(np.eye(2, dtype=np.float32)), "a.ids.txt": "1\nü\n".encode()},
+        lambda folder: read_features(folder / "a.npy"),
+    ),
     "taxonomy": _one(_TRUTH, taxonomy.read_taxonomy),
     "translation": _one(_TRANSLATION, read_translation),
     "duplicates": _one(_DUPLICATES, read_duplicates),

@@ -113,14 +113,14 @@ BAD = {
     "npy, twice": (lambda f: save_npy(f / "v.npy", ids="a\nb\na\n"), "ids.txt:3: id 'a' occurs"),
     "npy, blank line": (lambda f: save_npy(f / "v.npy", ids="a\n\nb"), "ids.txt:2: an empty id"),
     "npy, NaN": (lambda f: save_npy(f / "v.npy", NAN), "ids.txt:2: nan in column 2"),
-    "damaged npz": (lambda f: text(f / "v.npz", "PK\x03\x04 and no more"), "v.npz: not arrays"),
+    "damaged npz": (lambda f: text(f / "v.npz", "PK\x03\x04 and no more"), "v.npz: not a table"),
     "damaged npy": (
         lambda f: text(f / "v.npy", "x").write_bytes(b"\x93NUMPY\1") and f / "v.npy",
-        "v.npy: not arrays",
+        "v.npy: not a table",
     ),
     "damaged parquet": (
         lambda f: text(f / "v.parquet", "PAR1PAR1"),
-        "not Parquet that can be read",
+        "not a table that can be read",
     ),
     "empty": (lambda f: text(f / "v.csv", ""), "v.csv: no columns of numbers"),
     "header alone": (lambda f: text(f / "v.csv", "track,a\n"), "v.csv: no rows"),

@@ -84,19 +84,36 @@ def artist_means(
     return ArtistMeans(tag, keys % width, heard - expected + additions[tag])
 
 
-def two_covariance(
+@dataclasses.dataclass(frozen=True, eq=False)
+class TagSpace:
+    """Dimensions in which artists vary by 1 within a tag, and tags by `spread` among themselves.
+
+    Attributes:
+      means: what each tag sounds like with each artist, in these dimensions.
+      count: int64 [N], artists of each tag.
+      centre: float64 [N, D], mean over a tag's artists; zero for a tag without any.
+      spread: tau, float64 [D], variance between tags.
+      residual: float32 [tracks, D], what a track's tags leave unexplained.
+      additions: float64 [N, D], what each tag adds. Residual and addition of a tag together are
+        what the tag sounds like in a track.
+    """
+
+    means: ArtistMeans
+    count: npt.NDArray[np.int64]
+    centre: Array
+    spread: Array
+    residual: npt.NDArray[np.float32]
+    additions: Array
+
+
+def tag_space(
     features: npt.NDArray,
     tags: scipy.sparse.csr_array,
     artist: npt.NDArray[np.int64],
     ridge: float,
-    config: ScoreConfig | None = None,
-) -> Array:
-    """Log-likelihood ratio that two tags share one mean, for all pairs.
-
-    W is the covariance of artists within a tag, T that of the tags. Both are diagonalised together;
-    then the ratio is a sum over dimensions with variance 1 within and tau between:
-    the means of two tags with n_1 and n_2 artists have variances tau + 1/n_1 and tau + 1/n_2, and
-    covariance tau if they are the same.
+    config: ScoreConfig = ScoreConfig(),
+) -> TagSpace | None:
+    """Diagonalises the covariances within and between tags together.
 
     Args:
       features: float [tracks, D], centred.
@@ -106,34 +123,63 @@ def two_covariance(
       config: see there.
 
     Returns:
-      float64 [N, N], symmetric; NaN in the rows and columns of tags without tracks, and everywhere
-      where no tag has two artists, as then nothing is known of the spread within a tag.
+      The space; None if no tag has two artists, as then the spread within a tag is unknown.
     """
-    config = config or ScoreConfig()
-    found = np.full((tags.shape[1],) * 2, np.nan)
     components = principal(features, config.dimensions)
-    means = artist_means(components, tags, artist, embeddings.regress(components, tags, ridge))
+    additions = embeddings.regress(components, tags, ridge)
+    means = artist_means(components, tags, artist, additions)
     count = np.bincount(means.tag, minlength=tags.shape[1])
     there = np.flatnonzero(count)
     freedom = len(means.tag) - len(there)
     if not freedom or not components.any():
-        return found
-    averaging = scipy.sparse.csr_array(
-        (1.0 / count[means.tag], (means.tag, np.arange(len(means.tag)))),
-        (len(count), len(means.tag)),
-    )
-    centre = averaging @ means.vectors
+        return None
+    centre = np.zeros((len(count), components.shape[1]))
+    np.add.at(centre, means.tag, means.vectors / count[means.tag][:, None])
     apart = means.vectors - centre[means.tag]
     within = apart.T @ apart / freedom
-    mean_variance = np.trace(within) / len(within)
-    within = (1 - config.shrinkage) * within + config.shrinkage * mean_variance * np.eye(
-        len(within)
-    )
-    offsets = centre[there] - centre[there].mean(axis=0)
+    isotropic = np.trace(within) / len(within) * np.eye(len(within))
+    within = (1 - config.shrinkage) * within + config.shrinkage * isotropic
+    middle = centre[there].mean(axis=0)
+    offsets = centre[there] - middle
     between = offsets.T @ offsets / len(there) - within * np.mean(1 / count[there])
     spread, directions = scipy.linalg.eigh(between, within)
-    ratios = _ratios(offsets @ directions, count[there], np.maximum(spread, 1e-6))
-    found[np.ix_(there, there)] = ratios
+    centre[there] -= middle
+    vectors = (means.vectors - middle) @ directions
+    return TagSpace(
+        dataclasses.replace(means, vectors=vectors),
+        count,
+        centre @ directions,
+        np.maximum(spread, 1e-6),
+        ((components - tags @ additions - middle) @ directions).astype(np.float32),
+        additions @ directions,
+    )
+
+
+def two_covariance(
+    features: npt.NDArray,
+    tags: scipy.sparse.csr_array,
+    artist: npt.NDArray[np.int64],
+    ridge: float,
+    config: ScoreConfig = ScoreConfig(),
+) -> Array:
+    """Log-likelihood ratio that two tags share one mean, for all pairs.
+
+    In the dimensions of a `TagSpace` the means of two tags with n_1 and n_2 artists have variances
+    tau + 1/n_1 and tau + 1/n_2, and covariance tau if they are the same.
+
+    Args:
+      features, tags, artist, ridge, config: see `tag_space`.
+
+    Returns:
+      float64 [N, N], symmetric; NaN in the rows and columns of tags without tracks, and everywhere
+      where no tag has two artists.
+    """
+    found = np.full((tags.shape[1],) * 2, np.nan)
+    space = tag_space(features, tags, artist, ridge, config)
+    if space is not None:
+        there = np.flatnonzero(space.count)
+        ratios = _ratios(space.centre[there], space.count[there], space.spread)
+        found[np.ix_(there, there)] = ratios
     return found
 
 

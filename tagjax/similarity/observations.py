@@ -105,8 +105,8 @@ def observe(
             "{} rows of features, {} of tags, {} track ids; give one row an excerpt".format(*counts)
         )
     names, place = np.unique(np.asarray(track_id, dtype=str), return_inverse=True)
-    vocabulary, merging = _whole(vocabulary)
-    tags = _averaging(place, len(names)) @ _sparse_rows(occurrences) @ merging
+    vocabulary, merging = whole(vocabulary)
+    tags = _averaging(place, len(names)) @ sparse_rows(occurrences) @ merging
     tags.data[:] = 1.0
     artist, known = _artists(artist_id, place, len(names))
     keep = _of_one_system(tags, vocabulary, artist, known)
@@ -141,7 +141,7 @@ def _rows(matrix: Any) -> Any:
     return matrix if hasattr(matrix, "shape") else np.asarray(matrix)
 
 
-def _sparse_rows(occurrences: Any) -> scipy.sparse.csr_array:
+def sparse_rows(occurrences: Any) -> scipy.sparse.csr_array:
     """Occurrences as a sparse matrix of ones, float64, a block of rows at a time."""
     if scipy.sparse.issparse(occurrences):
         tags = scipy.sparse.csr_array(occurrences, dtype=np.float64)
@@ -154,7 +154,7 @@ def _sparse_rows(occurrences: Any) -> scipy.sparse.csr_array:
     return scipy.sparse.csr_array(scipy.sparse.vstack(blocks, format="csr"))
 
 
-def _whole(vocabulary: Vocabulary) -> tuple[Vocabulary, scipy.sparse.csr_array]:
+def whole(vocabulary: Vocabulary) -> tuple[Vocabulary, scipy.sparse.csr_array]:
     """Whole tags, and the matrix [N_t, whole] that sums the halves of each."""
     names = list(dict.fromkeys(vocabulary.whole))
     place = {name: k for k, name in enumerate(names)}

@@ -428,6 +428,10 @@ class Run:
     def _parts(self) -> np.ndarray:
         return np.array(self.predictions.excerpts["part"], dtype=np.str_)
 
+    def overlap(self) -> np.ndarray:
+        """The rows of tracks in both catalogues, int64 [n]."""
+        return np.flatnonzero(np.char.endswith(self._parts, "overlap"))
+
     def _heard(self) -> np.ndarray:
         """The rows for embeddings that use the predicted probabilities, int64 [n].
 
@@ -443,7 +447,7 @@ class Run:
         These are all tracks; with `fdist_of` "overlap", those in both catalogues. Only these show
         which tags of the two catalogues go together (section 4).
         """
-        overlap = np.flatnonzero(np.char.endswith(self._parts, "overlap"))
+        overlap = self.overlap()
         together = fdist_of == "overlap" and len(overlap)
         return overlap if together else np.arange(len(self._parts))
 

@@ -1,0 +1,83 @@
+"""What each tag is to each other tag, and how sure that is: the same, broader, narrower, a sibling.
+
+    python -m launch.evidence --run_dir=runs/catalogue_split/mine
+
+    python -m launch.evidence --annotations=a.csv,b.csv --prefix=a:,b: --features=vectors.npz
+
+    python -m launch.evidence --annotations=a.csv,b.csv --prefix=a:,b:
+
+The first takes the predictions of a finished run; the second any vectors by track, such as
+launch.embed makes; the third needs no sound, and asks the tracks that both catalogues share. Nobody
+labels a pair: what speaks for the same is learnt on tags split in two. It writes evidence.csv (a
+row a pair), senses.csv (tags that may be two things) and evidence.json (the choices, and how far to
+trust them) into RUN_DIR/evidence, or results/NAME/evidence.
+"""
+
+import pathlib
+
+from absl import flags
+
+from launch import program
+from launch.bars import bar
+from tagjax.base.errors import InputError
+from tagjax.catalogue import annotations
+from tagjax.evidence import inputs, summary
+from tagjax.evidence.config import EvidenceConfig
+from tagjax.evidence.weigh import weigh
+from tagjax.similarity import run as runs
+from tagjax.similarity.features import read_features
+
+_RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run; by default the newest.")
+_RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder to search for the newest run.")
+_ANNOTATIONS = flags.DEFINE_list("annotations", [], "Or annotation tables, one for each catalogue.")
+_PREFIX = flags.DEFINE_list("prefix", [], "Prefixes of their tags, one for each catalogue: a:,b:")
+_FEATURES = flags.DEFINE_string(
+    "features", None, "Vectors by track of the annotated tracks: .npz, .npy, .parquet or .csv."
+)
+_SHARE = flags.DEFINE_float(
+    "share_without",
+    None,
+    "Share of the tags without counterpart; by default that of the halves that taught.",
+    lower_bound=0,
+    upper_bound=1,
+)
+_LEAST_TRACKS = flags.DEFINE_integer(
+    "least_tracks", 1, "Tracks that a tag of --annotations needs.", lower_bound=1
+)
+_OUT = flags.DEFINE_string("out", None, "Folder for the results.")
+_CONFIG = program.config_flags(EvidenceConfig, {"": EvidenceConfig()})
+
+
+def main() -> None:
+    """Flags to evidence on disk."""
+    if _ANNOTATIONS.value:
+        if _RUN_DIR.value:
+            raise InputError("--run_dir has no use beside --annotations; leave one out")
+        catalogues = annotations.read_catalogues(_ANNOTATIONS.value, _PREFIX.value)
+        features = read_features(_FEATURES.value) if _FEATURES.value else None
+        observed, common = inputs.of_catalogues(catalogues, features, _LEAST_TRACKS.value)
+        name = "+".join(pathlib.Path(path).stem for path in _ANNOTATIONS.value)
+        out = pathlib.Path("results", name, "evidence")
+    else:
+        for flag in (_PREFIX, _FEATURES):
+            if flag.value:
+                raise InputError(f"--{flag.name} needs --annotations")
+        path = _RUN_DIR.value or runs.find(
+            _RUNS_DIR.value,
+            ("translation", "taxonomy", "deduplication"),
+            "python -m launch.train --dataset=synthetic_split/translation --preset=small",
+        )
+        run = runs.load_run(path)
+        observed, common = inputs.of_run(run)
+        out = run.path / "evidence"
+    config = EvidenceConfig(**program.given(_CONFIG))
+    found = weigh(observed, common, config, _SHARE.value, bar)
+    out = pathlib.Path(_OUT.value or out)
+    for line in summary.lines(found):
+        print(line)
+    for path in summary.write_evidence(out, found):
+        print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    program.run(main)

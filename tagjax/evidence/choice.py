@@ -1,0 +1,161 @@
+"""One probability a pair, learnt from questions whose answers are known.
+
+A query has one partner among its candidates, or none. So the model is a choice among all
+candidates and "none": a conditional logit (McFadden 1974,
+https://eml.berkeley.edu/reprints/mcfadden/zarembka.pdf).
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import scipy.optimize
+
+Array = npt.NDArray[np.float64]
+Question = tuple[Array, npt.NDArray[np.int64]]
+"""Evidence [Q, C, F], and the place of each query's partner [Q], -1 for none."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ChoiceModel:
+    """P(candidate) in proportion to exp(w'x), P(none) in proportion to exp(none).
+
+    Attributes:
+      weights: w, float64 [F], of standardised evidence.
+      none: what speaks for none.
+      mean: float64 [F], and
+      scale: float64 [F], by which evidence is standardised.
+      share: of the queries without partner among those it learnt from.
+    """
+
+    weights: Array
+    none: float
+    mean: Array
+    scale: Array
+    share: float
+
+    def probabilities(self, evidence: Array) -> Array:
+        """P(candidate), and P(none) in the last column: [Q, C, F] to float64 [Q, C + 1]."""
+        utility = (evidence - self.mean) / self.scale @ self.weights
+        return _softmax(np.append(utility, np.full((len(utility), 1), self.none), axis=1))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Tested:
+    """A model, and what it said of questions that did not teach it.
+
+    Attributes:
+      model: the model.
+      known: float64 [K], probability of the first candidate of each query, and
+      right: bool [K], whether that is the partner, and
+      tag: int64 [K], the tag that asked.
+    """
+
+    model: ChoiceModel
+    known: Array
+    right: npt.NDArray[np.bool_]
+    tag: npt.NDArray[np.int64]
+
+
+def fit(questions: Sequence[Question], penalty: float = 0.3) -> ChoiceModel:
+    """Learns to choose, by penalised maximum likelihood.
+
+    Args:
+      questions: with their answers.
+      penalty: half of it times the squared weights is added to the mean negative log-likelihood.
+
+    Raises:
+      ValueError: no question.
+
+    >>> evidence = np.array([[[3.0], [0.0]], [[0.0], [3.0]], [[0.0], [0.0]]])
+    >>> model = fit([(evidence, np.array([0, 1, -1]))], penalty=0.01)
+    >>> model.probabilities(evidence).argmax(axis=1).tolist()
+    [0, 1, 2]
+
+    Reference: https://eml.berkeley.edu/reprints/mcfadden/zarembka.pdf
+    """
+    answers = [partner for _, partner in questions]
+    if not sum(map(len, answers)):
+        raise ValueError("no question to learn from")
+    rows = np.concatenate([x.reshape(-1, x.shape[2]) for x, _ in questions])
+    mean, scale = rows.mean(axis=0), rows.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    blocks = [((x - mean) / scale, partner) for x, partner in questions]
+    found = scipy.optimize.minimize(
+        _objective, np.zeros(len(mean) + 1), (blocks, penalty), jac=True, method="L-BFGS-B"
+    )
+    share = float(np.mean(np.concatenate(answers) < 0))
+    return ChoiceModel(found.x[:-1], float(found.x[-1]), mean, scale, share)
+
+
+def test(model: ChoiceModel, questions: Sequence[tuple[Array, npt.NDArray, npt.NDArray]]) -> Tested:
+    """Asks a model.
+
+    Args:
+      model: to be asked.
+      questions: evidence [Q, C, F], each query's partner [Q], the tag that asks [Q].
+    """
+    known, right, tags = [], [], []
+    for evidence, partner, tag in questions:
+        found = model.probabilities(evidence)[:, :-1]
+        known.append(found.max(axis=1))
+        right.append(found.argmax(axis=1) == partner)
+        tags.append(tag)
+    return Tested(model, np.concatenate(known), np.concatenate(right), np.concatenate(tags))
+
+
+def with_share(probabilities: Array, learnt: float, share: float) -> Array:
+    """Probabilities if another share of the queries has no partner (Bayes' rule).
+
+    Args:
+      probabilities: float64 [Q, C + 1], none in the last column.
+      learnt: share without partner among the questions that were learnt from, in (0, 1).
+      share: that is expected instead, in [0, 1].
+
+    Reference: Saerens et al. 2002, equation 4, https://doi.org/10.1162/089976602753284446
+    """
+    weight = np.full(probabilities.shape[1], (1 - share) / (1 - learnt))
+    weight[-1] = share / learnt
+    found = probabilities * weight
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def estimate_share(probabilities: Array, learnt: float, steps: int = 100) -> float:
+    """The share of queries without partner that unlabelled queries speak for (EM).
+
+    Args:
+      probabilities: float64 [Q, C + 1], as the model gave them.
+      learnt: share without partner among the questions that were learnt from, in (0, 1).
+      steps: of the iteration.
+
+    Reference: Saerens et al. 2002, https://doi.org/10.1162/089976602753284446
+    """
+    share = learnt
+    for _ in range(steps):
+        share = float(with_share(probabilities, learnt, share)[:, -1].mean())
+    return share
+
+
+def _softmax(utility: Array) -> Array:
+    shares = np.exp(utility - utility.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _objective(
+    parameters: Array, blocks: Sequence[Question], penalty: float
+) -> tuple[float, Array]:
+    """Penalised mean negative log-likelihood, and its gradient."""
+    weights, none = parameters[:-1], parameters[-1]
+    loss, count, gradient = 0.0, 0, np.zeros_like(parameters)
+    for evidence, partner in blocks:
+        utility = evidence @ weights
+        shares = _softmax(np.append(utility, np.full((len(utility), 1), none), axis=1))
+        queries = np.arange(len(partner))
+        loss -= float(np.log(np.maximum(shares[queries, partner], 1e-300)).sum())
+        shares[queries, partner] -= 1  # None is the last column, as -1 says.
+        gradient[:-1] += np.einsum("qc,qcf->f", shares[:, :-1], evidence)
+        gradient[-1] += shares[:, -1].sum()
+        count += len(partner)
+    loss = loss / count + 0.5 * penalty * float(weights @ weights)
+    return loss, gradient / count + penalty * np.append(weights, 0.0)

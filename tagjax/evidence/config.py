@@ -1,0 +1,56 @@
+"""The choices of evidence."""
+
+import dataclasses
+
+from tagjax.base.errors import InputError
+from tagjax.evidence.score import ScoreConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class EvidenceConfig:
+    """How evidence is gathered and how probabilities are learnt from it.
+
+    Attributes:
+      ridges: ridges of the regressions behind fr, in tracks.
+      score_ridges: ridges of the regressions behind the two-covariance score, in tracks.
+      score: see `ScoreConfig`.
+      splits: number of splits into halves to learn from; as many others calibrate.
+      least_artists: artists that a tag needs; with fewer, nothing can be told from its sound.
+      without_partner: share of the halves whose partner is taken away, so that "none" is learnt.
+      merged: share of the candidates that are two tags in one, so that a broader tag is not taken
+        for the same.
+      penalty: half of it times the squared weights is added to the mean negative log-likelihood.
+      accept_fdr: share of wrong pairs that the list of accepted ones may hold.
+      listed: candidates that are listed for each tag.
+      clips: tracks to hear for and against each pair.
+      senses_artists: artists that a tag needs to be looked at for two senses.
+      seed: seed of all draws.
+    """
+
+    ridges: tuple[float, ...] = (5.0, 20.0)
+    score_ridges: tuple[float, ...] = (5.0, 60.0)
+    score: ScoreConfig = ScoreConfig()
+    splits: int = 6
+    least_artists: int = 2
+    without_partner: float = 0.1
+    merged: float = 0.05
+    penalty: float = 0.3
+    accept_fdr: float = 0.05
+    listed: int = 10
+    clips: int = 3
+    senses_artists: int = 6
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("splits", "least_artists", "listed", "clips"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}={getattr(self, name)}: must be at least 1")
+        if self.senses_artists < 4:
+            raise InputError(f"senses_artists={self.senses_artists}: must be at least 4")
+        for name in ("without_partner", "merged", "accept_fdr"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name}={getattr(self, name)}: must be in [0, 1)")
+        if self.without_partner + self.merged >= 1:
+            raise InputError("without_partner and merged must be below 1 together")
+        if self.penalty < 0 or min(*self.ridges, *self.score_ridges) <= 0:
+            raise InputError("ridges must be above 0, and penalty at least 0")

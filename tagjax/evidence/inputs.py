@@ -1,0 +1,100 @@
+"""Where evidence comes from: a finished run, or annotations with or without vectors by track."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from tagjax.base.errors import InputError
+from tagjax.catalogue.annotations import Catalogue
+from tagjax.evidence.weigh import Common
+from tagjax.similarity.embeddings import Rows
+from tagjax.similarity.observations import Observations, observe, sparse_rows, whole
+from tagjax.similarity.run import Run
+from tagjax.vocabulary.vocabulary import Vocabulary
+
+
+def of_run(run: Run) -> tuple[Observations | None, Common | None]:
+    """(tracks that were heard, tracks of several catalogues) of a run; None where there is none."""
+    vocabulary, merging = whole(run.vocabulary)
+    overlap = Rows(run.predictions.occurrences, run.overlap())
+    tags = sparse_rows(overlap) @ merging if len(overlap) else None
+    try:
+        observed = run.observed
+    except InputError:
+        observed = None
+    return observed, common(vocabulary, tags)
+
+
+def of_catalogues(
+    catalogues: Sequence[Catalogue],
+    features: tuple[Sequence[str], npt.NDArray] | None = None,
+    least_tracks: int = 1,
+) -> tuple[Observations | None, Common | None]:
+    """(tracks that were heard, tracks of several catalogues) of tables of annotations.
+
+    Args:
+      catalogues: annotated tracks, one for each tag system.
+      features: track ids, and vectors float [tracks, D] by any model; None: nothing was heard.
+      least_tracks: a tag needs so many tracks.
+
+    Raises:
+      InputError: prefixes that are alike, or vectors of none of the tracks.
+    """
+    prefixes = [catalogue.prefix for catalogue in catalogues]
+    if len({*prefixes}) < len(prefixes):
+        raise InputError(f"the catalogues' prefixes are alike: {','.join(prefixes)}; see --prefix")
+    tagged: dict[str, set[str]] = {}
+    artist: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    for catalogue in catalogues:
+        rows = zip(catalogue.track_id, catalogue.artist_id, catalogue.tags, strict=True)
+        for track, who, tags in rows:
+            named = {catalogue.prefix + tag for tag in tags}
+            tagged.setdefault(track, set()).update(named)
+            artist.setdefault(track, who)
+            for tag in named:
+                counts[tag] = counts.get(tag, 0) + 1
+    vocabulary = Vocabulary.of(
+        sorted(tag for tag, count in counts.items() if count >= least_tracks), prefixes
+    )
+    tracks = sorted(tagged)
+    tags = _matrix(tagged, tracks, vocabulary)
+    systems = np.array([[name == s for s in vocabulary.systems] for name in vocabulary.system])
+    both = ((tags @ systems) > 0).sum(axis=1) > 1
+    found = common(vocabulary, scipy.sparse.csr_array(tags[np.flatnonzero(both)]))
+    if features is None:
+        return None, found
+    ids, vectors = features
+    known = [row for row, track in enumerate(ids) if track in tagged]
+    if not known:
+        raise InputError(
+            f"none of the {len(ids)} vectors is of an annotated track; ids begin with {ids[0]!r}"
+        )
+    heard = [ids[row] for row in known]
+    occurrences = _matrix(tagged, heard, vocabulary)
+    artists = [artist[track] for track in heard]
+    return observe(Rows(vectors, np.array(known)), occurrences, vocabulary, heard, artists), found
+
+
+def common(vocabulary: Vocabulary, tags: scipy.sparse.csr_array | None) -> Common | None:
+    """Tracks with tags of several catalogues; None if there are none."""
+    if tags is None or not tags.nnz or len(vocabulary.systems) < 2:
+        return None
+    return Common(vocabulary, scipy.sparse.csr_array(tags))
+
+
+def _matrix(
+    tagged: Mapping[str, set[str]], tracks: Sequence[str], vocabulary: Vocabulary
+) -> scipy.sparse.csr_array:
+    """{0, 1} sparse [tracks, N]."""
+    cells = [
+        (row, vocabulary.index[tag])
+        for row, track in enumerate(tracks)
+        for tag in tagged[track]
+        if tag in vocabulary.index
+    ]
+    rows, columns = np.array(cells, np.int64).reshape(-1, 2).T
+    shape = (len(tracks), len(vocabulary))
+    return scipy.sparse.csr_array((np.ones(len(cells)), (rows, columns)), shape)

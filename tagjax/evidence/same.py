@@ -1,0 +1,105 @@
+"""Which tags mean the same, and how sure that is.
+
+What speaks for the same is learnt on halves of the catalogues' own tags (`questions`). Nobody
+labels a pair. The model is then asked about pairs whose answers nobody knows.
+"""
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+from tagjax.base.errors import InputError
+from tagjax.base.progress import Progress, silently
+from tagjax.evidence import choice, questions, relation
+from tagjax.evidence.config import EvidenceConfig
+from tagjax.evidence.sources import Sources
+from tagjax.similarity.observations import Observations
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Judge:
+    """What was learnt on halves.
+
+    Attributes:
+      choice: the model of the same and of none, tested on halves that did not teach it.
+      relations: the model of the other relations.
+    """
+
+    choice: choice.Tested
+    relations: relation.RelationModel
+
+
+def learn(
+    observed: Observations,
+    config: EvidenceConfig = EvidenceConfig(),  # noqa: B008 (frozen)
+    progress: Progress = silently,
+) -> Judge:
+    """Learns on halves what speaks for the same and for each relation.
+
+    Args:
+      observed: the tracks.
+      config: see there.
+      progress: gets the splits.
+
+    Raises:
+      InputError: no tag has enough artists for two halves.
+    """
+    teaching: list[questions.Questions] = []
+    testing: list[questions.Questions] = []
+    for number in progress(range(2 * config.splits), "learn from halves", 2 * config.splits):
+        into = teaching if number % 2 == 0 else testing
+        into += list(questions.ask(observed, number, config))
+    if not teaching or not testing:
+        raise InputError(
+            f"no tag system has tags of {2 * config.least_artists} artists, so none can be split "
+            "in two halves: there is too little to learn from"
+        )
+    model = choice.fit(
+        [
+            (asked.sources.pairs(asked.queries, asked.candidates), asked.partner)
+            for asked in teaching
+        ],
+        config.penalty,
+    )
+    tested = choice.test(model, [(_evidence(part), part.partner, part.tag) for part in testing])
+    return Judge(tested, relation.learn(observed, teaching))
+
+
+def _evidence(part: questions.Questions) -> Array:
+    return part.sources.pairs(part.queries, part.candidates)
+
+
+def hear(
+    judge: Judge,
+    sources: Sources,
+    queries: npt.NDArray[np.int64],
+    candidates: npt.NDArray[np.int64],
+    config: EvidenceConfig = EvidenceConfig(),  # noqa: B008 (frozen)
+) -> Array:
+    """What sound alone says: P(candidate is the same), and P(none is) in the last column.
+
+    Args:
+      judge: what was learnt.
+      sources: of all tags.
+      queries: int64 [Q], and
+      candidates: int64 [C]: places of tags; a query is no candidate of its own.
+      config: see there.
+
+    Returns:
+      float64 [Q, C + 1]; NaN in the row of a tag with too few artists, and 0 for candidates that
+      have too few.
+    """
+    enough = sources.artists >= config.least_artists
+    found = np.full((len(queries), len(candidates) + 1), np.nan)
+    told, rows = queries[enough[queries]], enough[queries]
+    known = enough[candidates]
+    if not len(told) or not known.any():
+        return found
+    answers = judge.choice.model.probabilities(sources.pairs(told, candidates[known]))
+    answers[:, :-1][told[:, None] == candidates[known]] = 0
+    found[rows] = 0.0
+    found[np.ix_(rows, np.append(known, True))] = answers / answers.sum(axis=1, keepdims=True)
+    return found

@@ -1,0 +1,113 @@
+"""What each source says of pairs of tags, as numbers that a model can weigh."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+import scipy.stats
+
+from tagjax.evidence.config import EvidenceConfig
+from tagjax.evidence.score import two_covariance
+from tagjax.similarity import embeddings
+from tagjax.similarity.halves import mean_features
+from tagjax.similarity.observations import Observations, artists_of, tracks_of
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sources:
+    """What is heard of N tags and their pairs.
+
+    Attributes:
+      similar: {source: float64 [N, N]}, such as "fr 5", "score 60", "fm"; NaN where unknown.
+      tracks: int64 [N], and
+      artists: int64 [N], which speak for each tag.
+      spread: float64 [N], variance of the features of a tag's tracks, summed over features: a broad
+        tag spreads.
+    """
+
+    similar: Mapping[str, Array]
+    tracks: npt.NDArray[np.int64]
+    artists: npt.NDArray[np.int64]
+    spread: Array
+
+    def pairs(self, queries: npt.NDArray[np.int64], candidates: npt.NDArray[np.int64]) -> Array:
+        """Evidence for pairs of a query and a candidate.
+
+        Each source gives three numbers: its similarity (arcsinh, so that no score outweighs all),
+        and minus the logarithms of the candidate's rank for the query and of the query's rank for
+        the candidate. A pair that is first both ways stands out from one that is merely near. The
+        last number is the logarithm of the tracks of the weaker side.
+
+        Args:
+          queries: int64 [Q], and
+          candidates: int64 [C], places of tags.
+
+        Returns:
+          float64 [Q, C, 3 * sources + 1]. What is unknown counts as the least similar.
+        """
+        cells, columns = np.ix_(queries, candidates), []
+        for values in self.similar.values():
+            known = _filled(values[cells])
+            columns.append(np.arcsinh(known))
+            for axis in (1, 0):
+                columns.append(-np.log(scipy.stats.rankdata(-known, method="max", axis=axis)))
+        tracks = np.minimum(self.tracks[queries][:, None], self.tracks[candidates])
+        columns.append(np.log(np.maximum(tracks, 1)))
+        return np.stack(columns, axis=2)
+
+    def contrasts(self, queries: npt.NDArray[np.int64], candidates: npt.NDArray[np.int64]) -> Array:
+        """What tells relations apart: each source's similarity, and how much more one spreads.
+
+        Returns:
+          float64 [Q, C, sources + 1]; the last is the log ratio of spreads, candidate to query. The
+          numbers of tracks are no part of it: they say how popular a tag is, not how it sounds.
+        """
+        cells = np.ix_(queries, candidates)
+        columns = [np.arcsinh(_filled(values[cells])) for values in self.similar.values()]
+        spread = np.log(np.maximum(self.spread, 1e-3))
+        return np.stack([*columns, spread[candidates] - spread[queries][:, None]], axis=2)
+
+
+def gather(
+    observed: Observations,
+    tags: scipy.sparse.csr_array,
+    config: EvidenceConfig = EvidenceConfig(),  # noqa: B008 (frozen)
+) -> Sources:
+    """All sources for tags of observed tracks, which may be halves or merged ones.
+
+    Args:
+      observed: the tracks.
+      tags: sparse [tracks, N].
+      config: see there.
+    """
+    similar = {}
+    for ridge in config.ridges:
+        added = embeddings.regress(observed.features, tags, ridge)
+        similar[f"fr {ridge:g}"] = embeddings.cosine(added.T)
+    for ridge in config.score_ridges:
+        similar[f"score {ridge:g}"] = two_covariance(
+            observed.features, tags, observed.artist, ridge, config.score
+        )
+    similar["fm"] = embeddings.cosine(mean_features(observed, tags).T)
+    tracks = tracks_of(tags)
+    return Sources(
+        similar, tracks, artists_of(tags, observed.artist), _spread(observed, tags, tracks)
+    )
+
+
+def _spread(
+    observed: Observations, tags: scipy.sparse.csr_array, tracks: npt.NDArray[np.int64]
+) -> Array:
+    count = np.maximum(tracks, 1)
+    lengths = np.einsum("kd,kd->k", observed.features, observed.features, dtype=np.float64)
+    centre = np.asarray(tags.T @ observed.features, np.float64) / count[:, None]
+    around = tags.T @ lengths / count - np.einsum("nd,nd->n", centre, centre)
+    return np.maximum(around, 0) * count / np.maximum(count - 1, 1)
+
+
+def _filled(values: Array) -> Array:
+    return np.where(np.isnan(values), np.nanmin(values, initial=0.0), values)

@@ -1,0 +1,317 @@
+"""All evidence of two catalogues, or of one, put together: what each tag is to each other tag.
+
+Two independent sources may speak: how the tags sound on tracks of one catalogue each, and which
+tags stand together on tracks of both. Each gives a probability, learnt on the catalogues' own tags;
+their product (Bayes' rule) is the answer.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from tagjax.base.errors import InputError
+from tagjax.base.progress import Progress, silently
+from tagjax.evidence import accept, choice, relation, same, senses, together
+from tagjax.evidence.config import EvidenceConfig
+from tagjax.evidence.hear import clips_of
+from tagjax.evidence.score import TagSpace, tag_space
+from tagjax.evidence.sources import Sources, gather
+from tagjax.similarity.observations import Observations, artists_of, tracks_of
+from tagjax.vocabulary.vocabulary import Vocabulary
+
+Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+RELATIONS = ("same", *relation.OTHERS)
+COLUMNS = (
+    "source", "target", "rank", "relation", "same", "mutual", "broad", "narrow", "related", "none",
+    "accepted", "fm", "fr", "score", "together", "common_tracks", "source_tracks",
+    "source_artists", "target_tracks", "target_artists", "for", "against",
+)  # fmt: skip
+"""Columns of EVIDENCE, a row a pair of tags; see `Evidence.rows`."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Common:
+    """Tracks with tags of several catalogues.
+
+    Attributes:
+      vocabulary: the N whole tags.
+      tags: {0, 1} sparse [tracks, N].
+    """
+
+    vocabulary: Vocabulary
+    tags: scipy.sparse.csr_array
+
+    def of(self, places: Ints) -> scipy.sparse.csr_array:
+        """The columns of some tags."""
+        return scipy.sparse.csr_array(self.tags[:, places])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Answers:
+    """What the tags of one system are to the tags of another.
+
+    Attributes:
+      queries: int64 [Q], and
+      candidates: int64 [C]: places of tags in the vocabulary.
+      probability: {relation of `RELATIONS`: float64 [Q, C]}. At most one candidate is the same, so
+        these rows sum to at most 1. NaN for a query of which nothing can be told.
+      none: float64 [Q], probability that no candidate is the same.
+      p_value: float64 [Q], that the first candidate is wrong; see `accept.p_values`. It compares
+        with halves of tags, or without sound with thinned copies. NaN if unknown.
+      share: of the queries without counterpart: as given, or as estimated from all answers.
+    """
+
+    queries: Ints
+    candidates: Ints
+    probability: Mapping[str, Array]
+    none: Array
+    p_value: Array
+    share: float
+
+    def accepted(self, fdr: float) -> npt.NDArray[np.bool_]:
+        """Queries whose first candidate is accepted at a false-discovery rate: bool [Q]."""
+        told = ~np.isnan(self.p_value)
+        found = np.zeros(len(told), bool)
+        found[told] = accept.accept(self.p_value[told], fdr)
+        return found
+
+    def relation(self, place: int, column: int) -> str:
+        """The likeliest relation of a candidate to a query, "none" if it is likelier than all."""
+        shares = {name: values[place, column] for name, values in self.probability.items()}
+        best = max(shares, key=lambda name: shares[name])
+        return best if shares[best] >= 1 - sum(shares.values()) else "none"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is known of every pair of tags.
+
+    Attributes:
+      vocabulary: the N whole tags.
+      tracks: int64 [N], and
+      artists: int64 [N], that speak for each tag by their sound. Without any sound: common tracks,
+        and no artists.
+      answers: {(tag system, other system): answers}; of one system with itself if it is alone.
+      heard: what single sources say of sound; None without it.
+      observed: the tracks that were heard.
+      common: tracks of several catalogues.
+      senses: of tags with enough artists, the most divided first.
+      config: the choices.
+      notes: what a reader has to know, a sentence each.
+    """
+
+    vocabulary: Vocabulary
+    tracks: Ints
+    artists: Ints
+    answers: Mapping[tuple[str, str], Answers]
+    heard: Sources | None
+    observed: Observations | None
+    common: Common | None
+    senses: tuple[senses.Senses, ...]
+    config: EvidenceConfig
+    notes: tuple[str, ...]
+
+    def rows(self) -> list[tuple]:
+        """EVIDENCE: for each tag its likeliest counterparts, a row a pair, as `COLUMNS` says.
+
+        `same`, `broad`, `narrow` and `related` are probabilities of what the target is to the
+        source. `mutual` is the smaller `same` of both directions. `relation` is the likeliest;
+        "untold" stands where too little speaks. `none` is the probability that no target is the
+        same. `together` is the cosine on common tracks. `for` and `against` are tracks to hear.
+        """
+        found = []
+        for pair, answers in self.answers.items():
+            back = self._reverse(pair)
+            accepted = answers.accepted(self.config.accept_fdr)
+            for place in range(len(answers.queries)):
+                found += self._rows_of(answers, place, back, bool(accepted[place]))
+        return found
+
+    def _reverse(self, pair: tuple[str, str]) -> Array | None:
+        """`same` of the other direction, [Q, C] as this one; None if nobody asked."""
+        back = self.answers.get(pair[::-1])
+        return None if back is None else back.probability["same"].T
+
+    def _rows_of(
+        self, answers: Answers, place: int, back: Array | None, accepted: bool
+    ) -> list[tuple]:
+        query, none = int(answers.queries[place]), float(answers.none[place])
+        name = self.vocabulary.tags[query]
+        own = (int(self.tracks[query]), int(self.artists[query]))
+        if np.isnan(none):
+            return [(name, None, None, "untold", *[None] * 12, *own, *[None] * 4)]
+        order = np.argsort(-answers.probability["same"][place], kind="stable")
+        order = order[answers.candidates[order] != query][: self.config.listed]
+        rows = []
+        for rank, column in enumerate(order.tolist(), 1):
+            target = int(answers.candidates[column])
+            shares = [float(answers.probability[name][place, column]) for name in RELATIONS]
+            reverse = np.nan if back is None else float(back[place, column])
+            clips = self._clips(query, target) if rank == 1 else (None, None)
+            rows.append((
+                name, self.vocabulary.tags[target], rank, answers.relation(place, column),
+                shares[0], None if np.isnan(reverse) else min(shares[0], reverse), *shares[1:],
+                none, accepted and rank == 1, *self._said(query, target), *own,
+                int(self.tracks[target]), int(self.artists[target]), *clips,
+            ))  # fmt: skip
+        return rows
+
+    def _said(self, first: int, second: int) -> tuple[float | int | None, ...]:
+        """What single sources say: fm, fr, score, cosine on common tracks, their number."""
+        found: list[float | int | None] = [None] * 5
+        if self.heard is not None:
+            ridge, other = self.config.ridges[0], self.config.score_ridges[0]
+            for place, name in enumerate(("fm", f"fr {ridge:g}", f"score {other:g}")):
+                value = float(self.heard.similar[name][first, second])
+                found[place] = None if np.isnan(value) else value
+        if self._together is not None:
+            cosine, number = (float(matrix[first, second]) for matrix in self._together)
+            found[3:] = [None if np.isnan(cosine) else cosine, int(number)]
+        return tuple(found)
+
+    @functools.cached_property
+    def _together(self) -> tuple[Array, Array] | None:
+        """(cosine, number) of common tracks of all pairs, [N, N] each."""
+        if self.common is None:
+            return None
+        counts = tracks_of(self.common.tags).astype(np.float64)
+        number = (self.common.tags.T @ self.common.tags).toarray()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return number / np.sqrt(np.outer(counts, counts)), number
+
+    def _clips(self, first: int, second: int) -> tuple[str | None, str | None]:
+        if self._space is None or self.observed is None:
+            return None, None
+        sides = clips_of(self.observed, self._space, first, second, self.config.clips)
+        best, worst = (" ".join(clip.track_id for clip in side) for side in sides)
+        return best, worst
+
+    @functools.cached_property
+    def _space(self) -> TagSpace | None:
+        observed, config = self.observed, self.config
+        if observed is None:
+            return None
+        ridge = config.score_ridges[0]
+        return tag_space(observed.features, observed.tags, observed.artist, ridge, config.score)
+
+
+def weigh(
+    observed: Observations | None,
+    common: Common | None = None,
+    config: EvidenceConfig = EvidenceConfig(),  # noqa: B008 (frozen)
+    share: float | None = None,
+    progress: Progress = silently,
+) -> Evidence:
+    """Weighs what is heard and what common tracks say.
+
+    Args:
+      observed: tracks with their sound; None if nothing was heard.
+      common: tracks with tags of several catalogues, of the same vocabulary; None if there are
+        none.
+      config: see there.
+      share: of the tags without counterpart; None takes that of the halves that taught.
+      progress: passes on what takes long.
+
+    Raises:
+      InputError: there is neither sound nor a common track.
+    """
+    if observed is not None:
+        vocabulary = observed.vocabulary
+    elif common is not None and common.tags.nnz:
+        vocabulary = common.vocabulary
+    else:
+        raise InputError("nothing to weigh: there is neither sound nor a track of both catalogues")
+    notes: list[str] = []
+    heard = judge = None
+    artists = np.zeros(len(vocabulary), np.int64)
+    tracks = artists if common is None else tracks_of(common.tags)
+    found: list[senses.Senses] = []
+    if observed is not None:
+        heard = gather(observed, observed.tags, config)
+        tracks, artists = tracks_of(observed.tags), artists_of(observed.tags, observed.artist)
+        judge = _learn(observed, config, notes, progress)
+        found = senses.find_senses(observed, config, progress)
+    places = {system: np.array(vocabulary.members(system)) for system in vocabulary.systems}
+    shared = None
+    if common is not None:
+        shared = together.learn([common.of(columns) for columns in places.values()], config)
+    panel = _Panel(judge, heard, shared, common, config, share)
+    pairs = [(a, b) for a in places for b in places if a != b or len(places) == 1]
+    answers = {(a, b): panel.answer(places[a], places[b]) for a, b in pairs}
+    return Evidence(
+        vocabulary, tracks, artists, answers, heard, observed, common, tuple(found), config,
+        tuple(notes),
+    )  # fmt: skip
+
+
+def _learn(
+    observed: Observations, config: EvidenceConfig, notes: list[str], progress: Progress
+) -> same.Judge | None:
+    """What the halves teach; None, and a note, where nothing can be split."""
+    if not observed.artists_known:
+        notes.append("Artists are unknown, so each track counts as an artist of its own.")
+    try:
+        return same.learn(observed, config, progress)
+    except InputError as error:
+        notes.append(f"Sound says nothing here: {error}.")
+        return None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Panel:
+    """Whoever can answer."""
+
+    judge: same.Judge | None
+    heard: Sources | None
+    shared: choice.Tested | None
+    common: Common | None
+    config: EvidenceConfig
+    share: float | None
+
+    def answer(self, queries: Ints, candidates: Ints) -> Answers:
+        """The answers of both sources, fused."""
+        shape = (len(queries), len(candidates))
+        found, p_value = np.full((shape[0], shape[1] + 1), np.nan), np.full(len(queries), np.nan)
+        others = {name: np.full(shape, np.nan) for name in relation.OTHERS}
+        if self.judge is not None and self.heard is not None and len(queries):
+            found = same.hear(self.judge, self.heard, queries, candidates, self.config)
+            shares = self.judge.relations.probabilities(self.heard.contrasts(queries, candidates))
+            others = {name: shares[name] for name in relation.OTHERS}
+        learnt = self.judge.choice.model.share if self.judge else self.config.without_partner
+        found = self._fused(found, queries, candidates, learnt)
+        told = ~np.isnan(found[:, -1])
+        estimated = choice.estimate_share(found[told], learnt) if told.any() and learnt else learnt
+        if self.share is not None and 0 < learnt < 1:
+            found[told] = choice.with_share(found[told], learnt, self.share)
+        tested = self.judge.choice if self.judge is not None else self.shared
+        if tested is not None and told.any():
+            sure = found[told, :-1].max(axis=1)
+            p_value[told] = accept.p_values(sure, tested.known, tested.right, tested.tag)
+        probability = {"same": found[:, :-1]}
+        for name, shares_of in others.items():
+            probability[name] = np.where(np.isnan(found[:, :-1]), np.nan, shares_of)
+            probability[name] = probability[name] * (1 - found[:, :-1])
+        share = estimated if self.share is None else self.share
+        return Answers(queries, candidates, probability, found[:, -1], p_value, share)
+
+    def _fused(self, found: Array, queries: Ints, candidates: Ints, learnt: float) -> Array:
+        """What is heard, and for tags with common tracks what these say too."""
+        if self.shared is None or self.common is None or np.array_equal(queries, candidates):
+            return found
+        pair = together.Pair(self.common.of(queries), self.common.of(candidates))
+        known = tracks_of(pair.first) > 0
+        if not known.any() or not pair.second.nnz:
+            return found
+        said = self.shared.model.probabilities(pair.evidence()[known])
+        rows = np.flatnonzero(known)
+        alone = np.isnan(found[rows, -1])
+        both = rows[~alone]
+        found[both] = together.fuse(found[both], said[~alone], min(max(learnt, 0.01), 0.99))
+        found[rows[alone]] = said[alone]
+        return found

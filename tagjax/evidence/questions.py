@@ -75,7 +75,7 @@ def ask(
         if not columns:
             continue
         both = scipy.sparse.csr_array(scipy.sparse.hstack([asking, *columns], format="csr"))
-        sources = gather(observed, both, config)
+        sources = gather(observed, both, config, size)
         for system in vocabulary.systems:
             members = vocabulary.members(system)
             queries = np.array([tag for tag in members if split.usable[tag]], np.int64)

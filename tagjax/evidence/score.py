@@ -17,6 +17,7 @@ import scipy.linalg
 import scipy.sparse
 
 from tagjax.similarity import embeddings
+from tagjax.similarity.observations import Observations
 
 Array = npt.NDArray[np.float64]
 
@@ -32,13 +33,6 @@ class ScoreConfig:
 
     dimensions: int = 40
     shrinkage: float = 0.3
-
-
-def principal(features: npt.NDArray, dimensions: int) -> npt.NDArray[np.float32]:
-    """The first principal components of centred features: float32 [tracks, dimensions or D]."""
-    covariance = np.asarray(features.T @ features, np.float64)
-    _, vectors = np.linalg.eigh(covariance)
-    return features @ vectors[:, ::-1][:, :dimensions].astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -107,27 +101,25 @@ class TagSpace:
 
 
 def tag_space(
-    features: npt.NDArray,
+    observed: Observations,
     tags: scipy.sparse.csr_array,
-    artist: npt.NDArray[np.int64],
     ridge: float,
     config: ScoreConfig = ScoreConfig(),
 ) -> TagSpace | None:
     """Diagonalises the covariances within and between tags together.
 
     Args:
-      features: float [tracks, D], centred.
-      tags: M, sparse [tracks, N].
-      artist: int64 [tracks], numbers from 0.
+      observed: the tracks.
+      tags: M, sparse [tracks, N]: their tags, or halves of these.
       ridge: of the regression, in tracks; see `embeddings.fr`.
       config: see there.
 
     Returns:
       The space; None if no tag has two artists, as then the spread within a tag is unknown.
     """
-    components = principal(features, config.dimensions)
+    components = observed.components(config.dimensions)
     additions = embeddings.regress(components, tags, ridge)
-    means = artist_means(components, tags, artist, additions)
+    means = artist_means(components, tags, observed.artist, additions)
     count = np.bincount(means.tag, minlength=tags.shape[1])
     there = np.flatnonzero(count)
     freedom = len(means.tag) - len(there)
@@ -156,11 +148,11 @@ def tag_space(
 
 
 def two_covariance(
-    features: npt.NDArray,
+    observed: Observations,
     tags: scipy.sparse.csr_array,
-    artist: npt.NDArray[np.int64],
     ridge: float,
     config: ScoreConfig = ScoreConfig(),
+    split: int | None = None,
 ) -> Array:
     """Log-likelihood ratio that two tags share one mean, for all pairs.
 
@@ -168,37 +160,43 @@ def two_covariance(
     tau + 1/n_1 and tau + 1/n_2, and covariance tau if they are the same.
 
     Args:
-      features, tags, artist, ridge, config: see `tag_space`.
+      observed, tags, ridge, config: see `tag_space`.
+      split: None for all pairs; else only pairs of one of the first `split` tags with another.
 
     Returns:
-      float64 [N, N], symmetric; NaN in the rows and columns of tags without tracks, and everywhere
-      where no tag has two artists.
+      float64 [N, N], symmetric, or [split, N - split]. NaN in the rows and columns of tags without
+      tracks, and everywhere if no tag has two artists.
     """
-    found = np.full((tags.shape[1],) * 2, np.nan)
-    space = tag_space(features, tags, artist, ridge, config)
+    rows = np.arange(tags.shape[1] if split is None else split)
+    columns = np.arange(0 if split is None else split, tags.shape[1])
+    found = np.full((len(rows), len(columns)), np.nan)
+    space = tag_space(observed, tags, ridge, config)
     if space is not None:
-        there = np.flatnonzero(space.count)
-        ratios = _ratios(space.centre[there], space.count[there], space.spread)
-        found[np.ix_(there, there)] = ratios
+        there = space.count > 0
+        chosen = rows[there[rows]], columns[there[columns]]
+        first, second = ((space.centre[side], space.count[side]) for side in chosen)
+        found[np.ix_(there[rows], there[columns])] = _ratios(first, second, space.spread)
     return found
 
 
-def _ratios(means: Array, count: npt.NDArray, spread: Array) -> Array:
-    """Sum over dimensions of the log-likelihood ratios: float64 [N, N].
+def _ratios(
+    first: tuple[Array, npt.NDArray], second: tuple[Array, npt.NDArray], spread: Array
+) -> Array:
+    """Sum over dimensions of the log-likelihood ratios: float64 [N, C].
 
     Args:
-      means: [N, D], of the tags, in dimensions with variance 1 within a tag.
-      count: int [N], artists of each.
+      first: means [N, D] of tags, in dimensions with variance 1 within a tag, and artists [N].
+      second: the same of C tags.
       spread: tau, [D], variance between tags.
     """
-    total = np.zeros((len(means),) * 2)
-    for values, tau in zip(means.T, spread, strict=True):
-        own = tau + 1 / count
-        product = np.outer(own, own)
+    (means, count), (others, their_count) = first, second
+    total = np.zeros((len(means), len(others)))
+    for values, other_values, tau in zip(means.T, others.T, spread, strict=True):
+        own, other = (tau + 1 / count)[:, None], (tau + 1 / their_count)[None]
+        product = own * other
         determinant = product - tau**2
-        square = values**2
-        same = own[None] * square[:, None] + own[:, None] * square[None]
-        same = (same - 2 * tau * np.outer(values, values)) / determinant
-        other = (square / own)[:, None] + (square / own)[None]
-        total -= 0.5 * (np.log(determinant / product) + same - other)
+        square, other_square = (values**2)[:, None], (other_values**2)[None]
+        same = other * square + own * other_square - 2 * tau * np.outer(values, other_values)
+        apart = square / own + other_square / other
+        total -= 0.5 * (np.log(determinant / product) + same / determinant - apart)
     return total

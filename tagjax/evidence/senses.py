@@ -66,7 +66,7 @@ def find_senses(
       progress: gets the tags.
     """
     ridge = config.score_ridges[0]
-    space = tag_space(observed.features, observed.tags, observed.artist, ridge, config.score)
+    space = tag_space(observed, observed.tags, ridge, config.score)
     if space is None:
         return []
     rng, known = np.random.default_rng(config.seed), containment(observed)
@@ -156,7 +156,7 @@ def _described(
             format="csr",
         )
     )
-    score = two_covariance(observed.features, together, observed.artist, 5.0)
+    score = two_covariance(observed, together, 5.0)
     size = len(others)
     near = np.where(np.isnan(score[size:, :size]), -np.inf, score[size:, :size])
     same = float(score[size, size + 1])

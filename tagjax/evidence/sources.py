@@ -22,17 +22,25 @@ class Sources:
     """What is heard of N tags and their pairs.
 
     Attributes:
-      similar: {source: float64 [N, N]}, such as "fr 5", "score 60", "fm"; NaN where unknown.
+      similar: {source: float64 [N, N]}, such as "fr 5", "score 60", "fm"; NaN where unknown. If
+        tags are split in two groups, [split, N - split].
       tracks: int64 [N], and
       artists: int64 [N], which speak for each tag.
       spread: float64 [N], variance of the features of a tag's tracks, summed over features: a broad
         tag spreads.
+      split: number of tags in the first group, if only pairs across two groups are known; else 0.
     """
 
     similar: Mapping[str, Array]
     tracks: npt.NDArray[np.int64]
     artists: npt.NDArray[np.int64]
     spread: Array
+    split: int = 0
+
+    def _cells(
+        self, queries: npt.NDArray[np.int64], candidates: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray, ...]:
+        return np.ix_(queries, candidates - self.split)
 
     def pairs(self, queries: npt.NDArray[np.int64], candidates: npt.NDArray[np.int64]) -> Array:
         """Evidence for pairs of a query and a candidate.
@@ -49,7 +57,7 @@ class Sources:
         Returns:
           float64 [Q, C, 3 * sources + 1]. What is unknown counts as the least similar.
         """
-        cells, columns = np.ix_(queries, candidates), []
+        cells, columns = self._cells(queries, candidates), []
         for values in self.similar.values():
             known = _filled(values[cells])
             columns.append(np.arcsinh(known))
@@ -66,7 +74,7 @@ class Sources:
           float64 [Q, C, sources + 1]; the last is the log ratio of spreads, candidate to query. The
           numbers of tracks are no part of it: they say how popular a tag is, not how it sounds.
         """
-        cells = np.ix_(queries, candidates)
+        cells = self._cells(queries, candidates)
         columns = [np.arcsinh(_filled(values[cells])) for values in self.similar.values()]
         spread = np.log(np.maximum(self.spread, 1e-3))
         return np.stack([*columns, spread[candidates] - spread[queries][:, None]], axis=2)
@@ -76,6 +84,7 @@ def gather(
     observed: Observations,
     tags: scipy.sparse.csr_array,
     config: EvidenceConfig = EvidenceConfig(),  # noqa: B008 (frozen)
+    split: int = 0,
 ) -> Sources:
     """All sources for tags of observed tracks, which may be halves or merged ones.
 
@@ -83,28 +92,36 @@ def gather(
       observed: the tracks.
       tags: sparse [tracks, N].
       config: see there.
+      split: if not 0, only pairs of one of the first `split` tags with another are looked at.
     """
-    similar = {}
+    tracks, similar = tracks_of(tags), {}
+    sums = np.asarray(tags.T @ observed.features, np.float64)
+    together = (tags.T @ tags).toarray()
     for ridge in config.ridges:
-        added = embeddings.regress(observed.features, tags, ridge)
-        similar[f"fr {ridge:g}"] = embeddings.cosine(added.T)
+        added = embeddings.solve_ridge(together.copy(), sums.copy(), ridge)
+        similar[f"fr {ridge:g}"] = _cosine(added, split)
     for ridge in config.score_ridges:
         similar[f"score {ridge:g}"] = two_covariance(
-            observed.features, tags, observed.artist, ridge, config.score
+            observed, tags, ridge, config.score, split or None
         )
-    similar["fm"] = embeddings.cosine(mean_features(observed, tags).T)
-    tracks = tracks_of(tags)
-    return Sources(
-        similar, tracks, artists_of(tags, observed.artist), _spread(observed, tags, tracks)
-    )
+    similar["fm"] = _cosine(mean_features(observed, tags), split)
+    spread = _spread(observed, tags, sums, np.maximum(tracks, 1))
+    return Sources(similar, tracks, artists_of(tags, observed.artist), spread, split)
+
+
+def _cosine(vectors: Array, split: int) -> Array:
+    """Cosine of rows, of all pairs or only across the split; NaN for a row of zeros."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        unit = vectors / np.where(lengths > 0, lengths, np.nan)
+    return unit[: split or None] @ unit[split:].T
 
 
 def _spread(
-    observed: Observations, tags: scipy.sparse.csr_array, tracks: npt.NDArray[np.int64]
+    observed: Observations, tags: scipy.sparse.csr_array, sums: Array, count: npt.NDArray[np.int64]
 ) -> Array:
-    count = np.maximum(tracks, 1)
     lengths = np.einsum("kd,kd->k", observed.features, observed.features, dtype=np.float64)
-    centre = np.asarray(tags.T @ observed.features, np.float64) / count[:, None]
+    centre = sums / count[:, None]
     around = tags.T @ lengths / count - np.einsum("nd,nd->n", centre, centre)
     return np.maximum(around, 0) * count / np.maximum(count - 1, 1)
 

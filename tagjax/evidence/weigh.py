@@ -198,7 +198,7 @@ class Evidence:
         if observed is None:
             return None
         ridge = config.score_ridges[0]
-        return tag_space(observed.features, observed.tags, observed.artist, ridge, config.score)
+        return tag_space(observed, observed.tags, ridge, config.score)
 
 
 def weigh(

@@ -175,8 +175,7 @@ def mean_features(observed: Observations, tags: scipy.sparse.csr_array) -> Array
     Returns:
       float64 [N, D]; the row of a tag without tracks is zero.
     """
-    raw = np.square(observed.features + observed.mean) if observed.roots else observed.features
-    sums = np.asarray(tags.T @ raw, np.float64)
+    sums = np.asarray(tags.T @ observed.raw, np.float64)
     return sums / np.maximum(tracks_of(tags), 1)[:, None]
 
 

@@ -6,6 +6,7 @@ catalogues are left out, so that likeness is heard and not co-annotated (section
 """
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -47,6 +48,24 @@ class Observations:
 
     def __len__(self) -> int:
         return len(self.track_id)
+
+    @functools.cached_property
+    def raw(self) -> npt.NDArray[np.float32]:
+        """The features as they were given, float32 [tracks, D]: not centred, no roots."""
+        given = self.features + self.mean
+        return np.square(given, out=given) if self.roots else given
+
+    def components(self, dimensions: int) -> npt.NDArray[np.float32]:
+        """The first principal components of the features, float32 [tracks, dimensions or D]."""
+        if dimensions not in self._components:
+            products = np.asarray(self.features.T @ self.features, np.float64)
+            vectors = np.linalg.eigh(products)[1][:, ::-1][:, :dimensions]
+            self._components[dimensions] = self.features @ vectors.astype(np.float32)
+        return self._components[dimensions]
+
+    @functools.cached_property
+    def _components(self) -> dict[int, npt.NDArray[np.float32]]:
+        return {}
 
     def support(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """(artists, tracks) of each tag, int64 [N_t] each."""

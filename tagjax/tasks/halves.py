@@ -106,10 +106,10 @@ def with_score(
     found = []
     for number in range(1, config.splits, 2):
         split = halves.draw(observed, number, config)
-        similarity = two_covariance(observed.features, split.tags, observed.artist, recovery.ridge)
+        similarity = two_covariance(observed, split.tags, recovery.ridge)
         found.append(halves.rank_halves(observed, split, similarity))
     ranks = {**recovery.ranks, "score": halves.join(found)}
-    score = two_covariance(observed.features, observed.tags, observed.artist, recovery.ridge)
+    score = two_covariance(observed, observed.tags, recovery.ridge)
     even = 1 / (1 + np.exp(-np.clip(score, -500, 500)))
     np.fill_diagonal(even, np.where(np.isnan(np.diagonal(score)), np.nan, 1))
     means = halves.mean_features(observed, observed.tags)

@@ -191,14 +191,15 @@ def solve_ridge(together: Array, sums: Array, ridge: float) -> Array:
     Raises:
       ValueError: ridge is not above 0.
 
-    Reference: https://docs.scipy.org/doc/scipy/reference/generated/scipy.linalg.solve.html
+    Reference: https://docs.scipy.org/doc/scipy/reference/generated/scipy.linalg.cho_solve.html
     """
     import scipy.linalg  # Imported here because ranking alone does not need it.
 
     if not ridge > 0:
         raise ValueError(f"ridge={ridge}: must be above 0")
     together[np.diag_indices_from(together)] += ridge
-    return scipy.linalg.solve(together, sums, assume_a="pos", overwrite_a=True)
+    factor = scipy.linalg.cho_factor(together, overwrite_a=True)
+    return scipy.linalg.cho_solve(factor, sums)
 
 
 def regress(features: npt.NDArray, tags: Any, ridge: float) -> Array:

@@ -8,7 +8,7 @@ run's table of truth. All rows have the same tracks; those of both catalogues ar
 
 - names: string distance (RapidFuzz's ratio, else difflib's).
 - cepstra, if the audio is given: 120 statistics; pretrained: `--features`, as `launch.embed` makes.
-- centroids: cosine of the mean vectors of two tags' tracks, centred, or scaled to unit variance too.
+- centroids: cosine of the mean vectors of two tags' tracks, centred, or of unit variance too.
 - regression, score: fr and the two-covariance score of the same vectors, by a ridge that halves
   choose.
 - fc, fm, fr, score: of the run.

@@ -7,13 +7,15 @@ The task is translation both ways: how many tags find a right one of the other s
 run's table of truth. All rows have the same tracks; those of both catalogues are left out.
 
 - names: string distance (RapidFuzz's ratio, else difflib's).
-- centroids: cosine of the mean vectors of two tags' tracks, each dimension scaled to unit variance;
-  of 120 cepstral statistics if the audio is given, and of `--features`, as `launch.embed` makes.
-- regression: fr of the same vectors, by a ridge that halves choose.
-- fc, fm, fr: of the run.
+- cepstra, if the audio is given: 120 statistics; pretrained: `--features`, as `launch.embed` makes.
+- centroids: cosine of the mean vectors of two tags' tracks, centred, or of unit variance too.
+- regression, score: fr and the two-covariance score of the same vectors, by a ridge that halves
+  choose.
+- fc, fm, fr, score: of the run.
 """
 
 import argparse
+import dataclasses
 import difflib
 import functools
 
@@ -22,8 +24,10 @@ import scipy.fft
 
 from tagjax.base.errors import InputError
 from tagjax.catalogue.annotations import read_tracks
+from tagjax.evidence.score import two_covariance
 from tagjax.examples import audio, frontend, workers
 from tagjax.similarity import embeddings, halves
+from tagjax.similarity.embeddings import regress
 from tagjax.similarity.features import read_features
 from tagjax.similarity.matrix import Similarity
 from tagjax.similarity.observations import observe
@@ -66,7 +70,7 @@ def cepstra(tracks_path, audio_dir):
 
 
 def from_features(run, ids, vectors):
-    """Similarities of the run's tags by vectors of its tracks: centroids, and our regression."""
+    """Similarities of the run's tags by vectors of its tracks: theirs, and ours."""
     place = {track: row for row, track in enumerate(ids)}
     excerpts = run.predictions.excerpts
     rows = [row for row, track in enumerate(excerpts["sng_id"]) if track in place]
@@ -74,15 +78,25 @@ def from_features(run, ids, vectors):
         raise InputError(f"no track of the run has a vector; ids look like {ids[0]!r}")
     track, artist = ([excerpts[name][row] for row in rows] for name in ("sng_id", "artist_id"))
     occurrences = run.predictions.occurrences[rows]
-    vectors = vectors[[place[name] for name in track]]
-    observed = observe(vectors, occurrences, run.vocabulary, track, artist)
+    observed = observe(
+        vectors[[place[name] for name in track]], occurrences, run.vocabulary, track, artist
+    )
+    centred = vectors[[place[name] for name in observed.track_id]]
+    centred = dataclasses.replace(observed, features=centred - centred.mean(axis=0))
     ridge = halves.recover(observed).ridge
-    centroids = halves.mean_features(observed, observed.tags)
-    added = embeddings.regress(observed.features, observed.tags, ridge)
-    return len(observed), {
-        "centroids": Similarity(observed.vocabulary, embeddings.cosine(centroids.T)),
-        f"regression, ridge {ridge:g}": Similarity(observed.vocabulary, embeddings.cosine(added.T)),
+    matrices = {
+        "centroids, centred": cosine(halves.mean_features(centred, observed.tags)),
+        "centroids, scaled": cosine(halves.mean_features(observed, observed.tags)),
+        f"regression, ridge {ridge:g}": cosine(regress(observed.features, observed.tags, ridge)),
+        "score": two_covariance(observed.features, observed.tags, observed.artist, ridge),
     }
+    return len(observed), {
+        name: Similarity(observed.vocabulary, matrix) for name, matrix in matrices.items()
+    }
+
+
+def cosine(rows):
+    return embeddings.cosine(rows.T)
 
 
 def both_ways(similarity, relations):
@@ -113,7 +127,10 @@ def main(argv=None):
         print(f"{name}: {count} tracks, {vectors.shape[1]} dimensions")
         rows |= {f"{name}, {kind}": similarity for kind, similarity in found.items()}
     rows |= {name: run.similarity(name) for name in ("fc", "fm", "fr")}
-    print(f"run: {len(run.observed)} tracks, ridge {run.recovery.ridge:g}")
+    observed, ridge = run.observed, run.recovery.ridge
+    matrix = two_covariance(observed.features, observed.tags, observed.artist, ridge)
+    rows["score"] = Similarity(observed.vocabulary, matrix)
+    print(f"run: {len(observed)} tracks, ridge {ridge:g}")
     print(f"{'hits at 1':34}{'source to target':>18}{'target to source':>18}")
     for name, similarity in rows.items():
         cells = [f"{hits} of {n}" for hits, n in both_ways(similarity, run.truth.translation)]

@@ -286,8 +286,8 @@ class _Unfinished:
         self._partial.unlink(missing_ok=True)
 
     def _write(self, path: pathlib.Path) -> None:
-        listed = [track for track in self._order if track in self.vectors]
-        ids = [*listed, *(self.vectors.keys() - {*listed})]
+        # Listed tracks in the order of their list, then what an earlier list had.
+        ids = [*dict.fromkeys((*(t for t in self._order if t in self.vectors), *self.vectors))]
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(
                 file,

@@ -51,9 +51,11 @@ def table(capsys, *arguments):
 def test_every_row_is_printed_with_its_hits_both_ways(run, tmp_path, capsys):
     found = table(capsys, f"--run_dir={run}", f"--features={tmp_path / 'vectors.npz'}")
     (regression,) = [name for name in found if name.startswith("pretrained, regression")]
-    assert list(found) == ["names", "pretrained, centroids", regression, "fc", "fm", "fr"]
+    centroids = [f"pretrained, centroids, {kind}" for kind in ("centred", "scaled")]
+    ours = [*centroids, regression, "pretrained, score"]
+    assert list(found) == ["names", *ours, "fc", "fm", "fr", "score"]
     assert found["names"] == ["0 of 4", "0 of 4"]
-    assert found["pretrained, centroids"] == found[regression] == ["4 of 4", "4 of 4"]
+    assert all(found[name] == ["4 of 4", "4 of 4"] for name in ours)
     assert all(int(cells[0][0]) < 4 for name, cells in found.items() if name in ("fc", "fm", "fr"))
 
 
@@ -71,7 +73,7 @@ def test_cepstra_are_made_of_the_audio(run, tmp_path, capsys):
     found = table(
         capsys, f"--run_dir={run}", f"--tracks={tmp_path / 'tracks.csv'}", f"--audio_dir={tmp_path}"
     )
-    assert "cepstra, centroids" in found
+    assert "cepstra, centroids, scaled" in found
 
 
 def test_a_run_without_translations_is_refused(run, capsys):

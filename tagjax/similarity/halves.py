@@ -37,7 +37,7 @@ class HalvesConfig:
 
     splits: int = 10
     least_artists: int = 2
-    ridges: tuple[float, ...] = (2.0, 5.0, 10.0, 20.0, 50.0)
+    ridges: tuple[float, ...] = (5.0, 10.0, 20.0, 50.0)
     ridge: float = 5.0
     seed: int = 0
 

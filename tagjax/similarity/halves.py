@@ -156,15 +156,13 @@ def without_own_units(features_of: Array, owner: npt.NDArray[np.int64]) -> Array
     squares = np.diagonal(products).copy()
     dots, norms = products.copy(), np.broadcast_to(squares[:, None], products.shape).copy()
     for tag in np.unique(owner[owner >= 0]).tolist():
-        units = features_of[:, owner == tag]
-        both = units @ units.T
-        own = np.diagonal(both)
-        halves = [tag, tag + size]
-        dots[halves] -= both[halves]
+        units, halves = features_of[:, owner == tag], [tag, tag + size]
+        both, own = units[halves] @ units.T, np.einsum("nd,nd->n", units, units)
+        dots[halves] -= both
         norms[halves] -= own[halves][:, None]
-        others = np.setdiff1d(np.arange(2 * size), halves)
-        dots[np.ix_(others, halves)] -= both[np.ix_(others, halves)]
-        norms[np.ix_(others, halves)] -= own[others][:, None]
+        both[:, halves], own[halves] = 0, 0  # These are left out already.
+        dots[:, halves] -= both.T
+        norms[:, halves] -= own[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         return dots / np.sqrt(np.maximum(norms, 0) * np.maximum(norms.T, 0))
 
@@ -175,7 +173,7 @@ def mean_features(observed: Observations, tags: scipy.sparse.csr_array) -> Array
     Returns:
       float64 [N, D]; the row of a tag without tracks is zero.
     """
-    sums = np.asarray(tags.T @ observed.raw, np.float64)
+    sums = embeddings.sums_by_tag(tags, observed.raw)
     return sums / np.maximum(tracks_of(tags), 1)[:, None]
 
 
@@ -211,8 +209,10 @@ def recover(
     splits = [draw(observed, number, config) for number in range(config.splits)]
     tried: dict[float, list[Ranks]] = {ridge: [] for ridge in config.ridges}
     for split in progress(splits[::2], "choose the ridge of fr", len(splits[::2])):
+        together = (split.tags.T @ split.tags).toarray()
+        sums = embeddings.sums_by_tag(split.tags, observed.features)
         for ridge in config.ridges:
-            rows = embeddings.regress(observed.features, split.tags, ridge)
+            rows = embeddings.solve_ridge(together.copy(), sums, ridge)
             tried[ridge].append(rank_halves(observed, split, embeddings.cosine(rows.T)))
     mrr = {ridge: join(ranks).mrr() for ridge, ranks in tried.items()}
     chosen = any(split.usable.any() for split in splits[::2])

@@ -1,9 +1,13 @@
 """The choices of evidence."""
 
 import dataclasses
+import math
 
 from tagjax.base.errors import InputError
 from tagjax.evidence.score import ScoreConfig
+
+SENSE_ARTISTS = 3
+"""Artists that make a sense of a tag: fewer may be mislabelled."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,15 +46,16 @@ class EvidenceConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("splits", "least_artists", "listed", "clips"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)}: must be at least 1")
-        if self.senses_artists < 4:
-            raise InputError(f"senses_artists={self.senses_artists}: must be at least 4")
+        least = {"splits": 1, "least_artists": 1, "listed": 1, "clips": 1, "seed": 0, "penalty": 0}
+        for name, smallest in (least | {"senses_artists": 2 * SENSE_ARTISTS}).items():
+            if not smallest <= getattr(self, name) < math.inf:
+                raise InputError(f"{name}={getattr(self, name)}: must be at least {smallest}")
         for name in ("without_partner", "merged", "accept_fdr"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: must be in [0, 1)")
         if self.without_partner + self.merged >= 1:
             raise InputError("without_partner and merged must be below 1 together")
-        if self.penalty < 0 or min(*self.ridges, *self.score_ridges) <= 0:
-            raise InputError("ridges must be above 0, and penalty at least 0")
+        for name in ("ridges", "score_ridges"):
+            values = getattr(self, name)
+            if not values or not all(0 < value < math.inf for value in values):
+                raise InputError(f"{name}={','.join(map(str, values))}: must be above 0")

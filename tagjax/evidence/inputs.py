@@ -18,7 +18,9 @@ from tagjax.vocabulary.vocabulary import Vocabulary
 def of_run(run: Run) -> tuple[Observations | None, Common | None]:
     """(tracks that were heard, tracks of several catalogues) of a run; None where there is none."""
     vocabulary, merging = whole(run.vocabulary)
-    overlap = Rows(run.predictions.occurrences, run.overlap())
+    rows = run.overlap()
+    first = np.unique(np.array(run.predictions.excerpts["sng_id"])[rows], return_index=True)[1]
+    overlap = Rows(run.predictions.occurrences, rows[np.sort(first)])
     tags = sparse_rows(overlap) @ merging if len(overlap) else None
     try:
         observed = run.observed
@@ -40,7 +42,8 @@ def of_catalogues(
       least_tracks: a tag needs so many tracks.
 
     Raises:
-      InputError: prefixes that are alike, or vectors of none of the tracks.
+      InputError: prefixes that are alike; no tag of enough tracks; vectors of none of the tracks,
+        or as `observe`.
     """
     prefixes = [catalogue.prefix for catalogue in catalogues]
     if len({*prefixes}) < len(prefixes):
@@ -59,6 +62,8 @@ def of_catalogues(
     vocabulary = Vocabulary.of(
         sorted(tag for tag, count in counts.items() if count >= least_tracks), prefixes
     )
+    if not len(vocabulary):
+        raise InputError(f"no tag has {least_tracks} tracks; see --least_tracks")
     tracks = sorted(tagged)
     tags = _matrix(tagged, tracks, vocabulary)
     systems = np.array([[name == s for s in vocabulary.systems] for name in vocabulary.system])

@@ -57,13 +57,7 @@ def learn(
             f"no tag system has tags of {2 * config.least_artists} artists, so none can be split "
             "in two halves: there is too little to learn from"
         )
-    model = choice.fit(
-        [
-            (asked.sources.pairs(asked.queries, asked.candidates), asked.partner)
-            for asked in teaching
-        ],
-        config.penalty,
-    )
+    model = choice.fit([(_evidence(part), part.partner) for part in teaching], config.penalty)
     tested = choice.test(model, [(_evidence(part), part.partner, part.tag) for part in testing])
     return Judge(tested, relation.learn(observed, teaching))
 

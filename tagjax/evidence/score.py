@@ -16,9 +16,14 @@ import numpy.typing as npt
 import scipy.linalg
 import scipy.sparse
 
+from tagjax.base.errors import InputError
 from tagjax.similarity import embeddings
 
 Array = npt.NDArray[np.float64]
+
+
+_NOTHING = 1e-12
+"""Share of the variance that is rounding: features are float32."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +37,12 @@ class ScoreConfig:
 
     dimensions: int = 40
     shrinkage: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.dimensions < 1:
+            raise InputError(f"dimensions={self.dimensions}: must be at least 1")
+        if not 0 < self.shrinkage <= 1:
+            raise InputError(f"shrinkage={self.shrinkage}: must be in (0, 1]")
 
 
 def principal(features: npt.NDArray, dimensions: int) -> npt.NDArray[np.float32]:
@@ -123,7 +134,8 @@ def tag_space(
       config: see there.
 
     Returns:
-      The space; None if no tag has two artists, as then the spread within a tag is unknown.
+      The space; None if the spread within a tag is unknown, because no tag has two artists or its
+      artists do not differ.
     """
     components = principal(features, config.dimensions)
     additions = embeddings.regress(components, tags, ridge)
@@ -137,8 +149,10 @@ def tag_space(
     np.add.at(centre, means.tag, means.vectors / count[means.tag][:, None])
     apart = means.vectors - centre[means.tag]
     within = apart.T @ apart / freedom
-    isotropic = np.trace(within) / len(within) * np.eye(len(within))
-    within = (1 - config.shrinkage) * within + config.shrinkage * isotropic
+    variance = np.trace(within) / len(within)
+    if variance <= _NOTHING * np.square(means.vectors).mean():
+        return None
+    within = (1 - config.shrinkage) * within + config.shrinkage * variance * np.eye(len(within))
     middle = centre[there].mean(axis=0)
     offsets = centre[there] - middle
     between = offsets.T @ offsets / len(there) - within * np.mean(1 / count[there])
@@ -172,7 +186,7 @@ def two_covariance(
 
     Returns:
       float64 [N, N], symmetric; NaN in the rows and columns of tags without tracks, and everywhere
-      where no tag has two artists.
+      where there is no such space.
     """
     found = np.full((tags.shape[1],) * 2, np.nan)
     space = tag_space(features, tags, artist, ridge, config)

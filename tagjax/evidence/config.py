@@ -29,6 +29,11 @@ class EvidenceConfig:
       clips: tracks to hear for and against each pair.
       senses_artists: artists that a tag needs to be looked at for two senses.
       seed: seed of all draws.
+
+    >>> EvidenceConfig(accept_fdr=0.1).accept_fdr
+    0.1
+
+    Reference: `accept_fdr` is of Jin and Candes 2023, https://jmlr.org/papers/v24/22-1176.html
     """
 
     ridges: tuple[float, ...] = (5.0, 20.0)

@@ -46,6 +46,18 @@ def learn(
 
     Raises:
       InputError: no tag has enough artists for two halves.
+
+    >>> from tagjax import Vocabulary
+    >>> from tagjax.similarity.observations import observe
+    >>> tags, names = np.eye(2)[np.arange(80) % 2], [f"t{k}" for k in range(80)]
+    >>> sound = tags + np.random.default_rng(0).normal(0, 0.2, (80, 2))
+    >>> judge = learn(observe(sound, tags, Vocabulary.of(["dub", "ska"]), names, names))
+    >>> bool(judge.choice.right.mean() > 0.8)
+    True
+
+    Reference: halves are of section 3.2 of the paper,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags; the model is that of
+    McFadden 1974, https://eml.berkeley.edu/reprints/mcfadden/zarembka.pdf
     """
     teaching: list[questions.Questions] = []
     testing: list[questions.Questions] = []

@@ -24,6 +24,13 @@ def write_evidence(folder: PathLike, evidence: Evidence) -> list[pathlib.Path]:
     Args:
       folder: made if absent.
       evidence: to be written.
+
+    >>> from tagjax import Catalogue, evidence
+    >>> names, tags = ("t1", "t2", "t3", "t4"), (("dub",), ("dub",), ("ska",), ("ska",))
+    >>> catalogues = [Catalogue(name, names, names, names, tags) for name in ("a:", "b:")]
+    >>> found = evidence.weigh(*evidence.of_catalogues(catalogues))
+    >>> [path.name for path in write_evidence("results", found)]
+    ['evidence.csv', 'senses.csv', 'evidence.json']
     """
     folder = pathlib.Path(folder)
     tags = evidence.vocabulary.tags

@@ -107,6 +107,14 @@ class Evidence:
       senses: of tags with enough artists, the most divided first.
       config: the choices.
       notes: what a reader has to know, a sentence each.
+
+    >>> from tagjax import evidence, load_run
+    >>> found = evidence.weigh(*evidence.of_run(load_run("runs/catalogue_split/mine")))
+    >>> found.vocabulary.tags, list(found.answers)
+    (('bebop', 'dub', 'x:bop', 'x:ska'), [('', 'x:'), ('x:', '')])
+
+    Reference: relations are those of Sanderson and Croft 1999,
+    https://doi.org/10.1145/312624.312679
     """
 
     vocabulary: Vocabulary
@@ -226,36 +234,44 @@ def weigh(
 
     Raises:
       InputError: there is neither sound nor a common track, or share is not in [0, 1].
+
+    >>> from tagjax import Catalogue, evidence
+    >>> tags, names = [("dub",), ("ska", "pop")] * 20, [f"t{k}" for k in range(40)]
+    >>> catalogues = [Catalogue(name, names, names, names, tags) for name in ("a:", "b:")]
+    >>> found = weigh(*evidence.of_catalogues(catalogues))
+    >>> [row[:4] for row in found.rows() if row[0] == "a:dub" and row[2] == 1]
+    [('a:dub', 'b:dub', 1, 'same')]
+
+    Reference: Brummer and de Villiers 2010,
+    https://www.isca-archive.org/odyssey_2010/brummer10_odyssey.html, McFadden 1974,
+    https://eml.berkeley.edu/reprints/mcfadden/zarembka.pdf, and Jin and Candes 2023,
+    https://jmlr.org/papers/v24/22-1176.html
     """
     if observed is not None:
-        vocabulary = observed.vocabulary
+        vocabulary, tags = observed.vocabulary, observed.tags
     elif common is not None and common.tags.nnz:
-        vocabulary = common.vocabulary
+        vocabulary, tags = common.vocabulary, common.tags
     else:
         raise InputError("nothing to weigh: there is neither sound nor a track of both catalogues")
     if share is not None and not 0 <= share <= 1:
         raise InputError(f"share={share}: must be in [0, 1]")
     notes: list[str] = []
-    heard = judge = None
-    artists = np.zeros(len(vocabulary), np.int64)
-    tracks = artists if common is None else tracks_of(common.tags)
-    found: list[senses.Senses] = []
+    heard = judge = shared = None
+    artists, found = np.zeros(len(vocabulary), np.int64), list[senses.Senses]()
     if observed is not None:
-        heard = gather(observed, observed.tags, config)
-        tracks, artists = tracks_of(observed.tags), artists_of(observed.tags, observed.artist)
+        heard, artists = gather(observed, tags, config), artists_of(tags, observed.artist)
         judge = _learn(observed, config, notes, progress)
         found = senses.find_senses(observed, config, progress)
     places = {system: np.array(vocabulary.members(system)) for system in vocabulary.systems}
-    places = {system: tags for system, tags in places.items() if len(tags)}
-    shared = None
+    places = {system: members for system, members in places.items() if len(members)}
     if common is not None:
         shared = together.learn([common.of(columns) for columns in places.values()], config)
     panel = _Panel(judge, heard, shared, common, config, share)
     pairs = [(a, b) for a in places for b in places if a != b or len(places) == 1]
     answers = {(a, b): panel.answer(places[a], places[b]) for a, b in pairs}
     return Evidence(
-        vocabulary, tracks, artists, answers, heard, observed, common, tuple(found), config,
-        tuple(notes),
+        vocabulary, tracks_of(tags), artists, answers, heard, observed, common, tuple(found),
+        config, tuple(notes),
     )  # fmt: skip
 
 

@@ -23,9 +23,10 @@ from tagjax.base.errors import InputError
 from tagjax.catalogue import annotations
 from tagjax.evidence import inputs, summary
 from tagjax.evidence.config import EvidenceConfig
-from tagjax.evidence.weigh import weigh
+from tagjax.evidence.weigh import Common, weigh
 from tagjax.similarity import run as runs
 from tagjax.similarity.features import read_features
+from tagjax.similarity.observations import Observations
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run; by default the newest.")
 _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder to search for the newest run.")
@@ -48,29 +49,41 @@ _OUT = flags.DEFINE_string("out", None, "Folder for the results.")
 _CONFIG = program.config_flags(EvidenceConfig, {"": EvidenceConfig()})
 
 
-def main() -> None:
-    """Flags to evidence on disk."""
-    if _ANNOTATIONS.value:
-        if _RUN_DIR.value:
-            raise InputError("--run_dir has no use beside --annotations; leave one out")
-        catalogues = annotations.read_catalogues(_ANNOTATIONS.value, _PREFIX.value)
-        features = read_features(_FEATURES.value) if _FEATURES.value else None
-        observed, common = inputs.of_catalogues(catalogues, features, _LEAST_TRACKS.value)
-        name = "+".join(pathlib.Path(path).stem for path in _ANNOTATIONS.value)
-        out = pathlib.Path("results", name, "evidence")
-    else:
-        for flag in (_PREFIX, _FEATURES):
-            if flag.value:
-                raise InputError(f"--{flag.name} needs --annotations")
-        path = _RUN_DIR.value or runs.find(
+Found = tuple[Observations | None, Common | None, pathlib.Path]
+
+
+def _from_annotations() -> Found:
+    """What the tables have, and the folder for the results."""
+    for flag in (_RUN_DIR, _RUNS_DIR):
+        if flag.present:
+            raise InputError(f"--{flag.name} has no use beside --annotations; leave one out")
+    catalogues = annotations.read_catalogues(_ANNOTATIONS.value, _PREFIX.value)
+    features = read_features(_FEATURES.value, bar) if _FEATURES.value else None
+    found = inputs.of_catalogues(catalogues, features, _LEAST_TRACKS.value)
+    name = "+".join(pathlib.Path(path).stem for path in _ANNOTATIONS.value)
+    return *found, pathlib.Path("results", name, "evidence")
+
+
+def _from_run() -> Found:
+    """What a run has, and the folder for the results."""
+    for flag in (_PREFIX, _FEATURES, _LEAST_TRACKS):
+        if flag.present:
+            raise InputError(f"--{flag.name} needs --annotations")
+    run = runs.load_run(
+        _RUN_DIR.value
+        or runs.find(
             _RUNS_DIR.value,
             ("translation", "taxonomy", "deduplication"),
             "python -m launch.train --dataset=synthetic_split/translation --preset=small",
         )
-        run = runs.load_run(path)
-        observed, common = inputs.of_run(run)
-        out = run.path / "evidence"
+    )
+    return *inputs.of_run(run), run.path / "evidence"
+
+
+def main() -> None:
+    """Flags to evidence on disk."""
     config = EvidenceConfig(**program.given(_CONFIG))
+    observed, common, out = _from_annotations() if _ANNOTATIONS.value else _from_run()
     found = weigh(observed, common, config, _SHARE.value, bar)
     out = pathlib.Path(_OUT.value or out)
     for line in summary.lines(found):

@@ -92,23 +92,19 @@ def _show_warning(message: Warning | str, category: type[Warning], *rest: Any) -
         _default_show(message, category, *rest)
 
 
-def _ints(value: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in value.split("x"))
-
-
 class _TupleParser(flags.ArgumentParser):
-    """Parses `16,32` as (16, 32), and `2x2,3x4` as ((2, 2), (3, 4))."""
+    """Parses `16,32` as (16, 32), `2x2,3x4` as ((2, 2), (3, 4)), and numbers with fractions."""
 
-    def __init__(self, nested: bool) -> None:
+    def __init__(self, nested: bool, kind: type = int) -> None:
         super().__init__()
-        self._nested = nested
-        self.syntactic_help = "2x2,3x4" if nested else "16,32"
+        self._nested, self._kind = nested, kind
+        self.syntactic_help = "2x2,3x4" if nested else "16,32" if kind is int else "5,0.5"
 
     def parse(self, argument: str | tuple) -> tuple:
         if isinstance(argument, tuple):
             return argument
         try:
-            parts = [_ints(part) for part in argument.split(",")]
+            parts = [tuple(map(self._kind, part.split("x"))) for part in argument.split(",")]
             if any((len(part) > 1) != self._nested for part in parts):
                 raise ValueError
         except ValueError:
@@ -177,8 +173,11 @@ def _define(kind: Any, name: str, text: str) -> flags.FlagHolder:
     if kind == tuple[str, ...]:
         return flags.DEFINE_list(name, None, text)
     if typing.get_origin(kind) is tuple:
-        nested = typing.get_origin(typing.get_args(kind)[0]) is tuple
-        return flags.DEFINE(_TupleParser(nested), name, None, text)
+        inner = typing.get_args(kind)[0]
+        nested = typing.get_origin(inner) is tuple
+        return flags.DEFINE(
+            _TupleParser(nested, float if inner is float else int), name, None, text
+        )
     define: dict[type, Callable[..., flags.FlagHolder]] = {
         bool: flags.DEFINE_bool,
         int: flags.DEFINE_integer,

@@ -41,6 +41,7 @@ _PLACES = {
     "Truth": "vocabulary.truth",
     "Vocabulary": "vocabulary.vocabulary",
     "build": "examples.build",
+    "evidence": "",
     "find_dataset": "examples.dataset:find",
     "load_run": "similarity.run",
     "make_manifest": "manifest.sampling",

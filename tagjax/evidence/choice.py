@@ -35,6 +35,11 @@ class ChoiceModel:
     scale: Array
     share: float
 
+    @property
+    def prior(self) -> float:
+        """`share`, but neither 0 nor 1, of which no finite number of questions could be sure."""
+        return min(max(self.share, 0.01), 0.99)
+
     def probabilities(self, evidence: Array) -> Array:
         """P(candidate), and P(none) in the last column: [Q, C, F] to float64 [Q, C + 1]."""
         utility = (evidence - self.mean) / self.scale @ self.weights
@@ -113,12 +118,19 @@ def with_share(probabilities: Array, learnt: float, share: float) -> Array:
       learnt: share without partner among the questions that were learnt from, in (0, 1).
       share: that is expected instead, in [0, 1].
 
+    Returns:
+      float64 [Q, C + 1]; a row that the new share rules out stays as it is.
+
+    >>> with_share(np.array([[0.5, 0.5]]), 0.5, 0.8).round(2).tolist()
+    [[0.2, 0.8]]
+
     Reference: Saerens et al. 2002, equation 4, https://doi.org/10.1162/089976602753284446
     """
     weight = np.full(probabilities.shape[1], (1 - share) / (1 - learnt))
     weight[-1] = share / learnt
     found = probabilities * weight
-    return found / found.sum(axis=1, keepdims=True)
+    total = found.sum(axis=1, keepdims=True)
+    return np.divide(found, total, out=probabilities.copy(), where=total > 0)
 
 
 def estimate_share(probabilities: Array, learnt: float, steps: int = 100) -> float:

@@ -1,9 +1,13 @@
 """The choices of evidence."""
 
 import dataclasses
+import math
 
 from tagjax.base.errors import InputError
 from tagjax.evidence.score import ScoreConfig
+
+SENSE_ARTISTS = 3
+"""Artists that make a sense of a tag: fewer may be mislabelled."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +19,7 @@ class EvidenceConfig:
       score_ridges: ridges of the regressions behind the two-covariance score, in tracks.
       score: see `ScoreConfig`.
       splits: number of splits into halves to learn from; as many others calibrate.
+      asked: queries after which no further split is drawn; a large catalogue needs few splits.
       least_artists: artists that a tag needs; with fewer, nothing can be told from its sound.
       without_partner: share of the halves whose partner is taken away, so that "none" is learnt.
       merged: share of the candidates that are two tags in one, so that a broader tag is not taken
@@ -25,12 +30,18 @@ class EvidenceConfig:
       clips: tracks to hear for and against each pair.
       senses_artists: artists that a tag needs to be looked at for two senses.
       seed: seed of all draws.
+
+    >>> EvidenceConfig(accept_fdr=0.1).accept_fdr
+    0.1
+
+    Reference: `accept_fdr` is of Jin and Candes 2023, https://jmlr.org/papers/v24/22-1176.html
     """
 
     ridges: tuple[float, ...] = (5.0, 20.0)
     score_ridges: tuple[float, ...] = (5.0, 60.0)
     score: ScoreConfig = ScoreConfig()
     splits: int = 6
+    asked: int = 1500
     least_artists: int = 2
     without_partner: float = 0.1
     merged: float = 0.05
@@ -42,15 +53,17 @@ class EvidenceConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("splits", "least_artists", "listed", "clips"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)}: must be at least 1")
-        if self.senses_artists < 4:
-            raise InputError(f"senses_artists={self.senses_artists}: must be at least 4")
+        at_least_one = ("splits", "asked", "least_artists", "listed", "clips")
+        least = dict.fromkeys(at_least_one, 1) | {"seed": 0, "penalty": 0}
+        for name, smallest in (least | {"senses_artists": 2 * SENSE_ARTISTS}).items():
+            if not smallest <= getattr(self, name) < math.inf:
+                raise InputError(f"{name}={getattr(self, name)}: must be at least {smallest}")
         for name in ("without_partner", "merged", "accept_fdr"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: must be in [0, 1)")
         if self.without_partner + self.merged >= 1:
             raise InputError("without_partner and merged must be below 1 together")
-        if self.penalty < 0 or min(*self.ridges, *self.score_ridges) <= 0:
-            raise InputError("ridges must be above 0, and penalty at least 0")
+        for name in ("ridges", "score_ridges"):
+            values = getattr(self, name)
+            if not values or not all(0 < value < math.inf for value in values):
+                raise InputError(f"{name}={','.join(map(str, values))}: must be above 0")

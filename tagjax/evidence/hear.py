@@ -44,7 +44,7 @@ def clips_of(
     clips, artists = [], []
     for tag, other in ((first, second), (second, first)):
         rows = observed.tags[:, [tag]].tocoo().coords[0]
-        vectors = space.residual[rows] + space.additions[tag]
+        vectors = space.of_tracks(observed, rows, tag)
         gains = _gain(vectors, space.centre[other], int(space.count[other]), space.spread)
         for row, gain in zip(rows.tolist(), gains.tolist(), strict=True):
             clips.append(Clip(observed.track_id[row], tag, gain))

@@ -1,5 +1,6 @@
 """Where evidence comes from: a finished run, or annotations with or without vectors by track."""
 
+import collections
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,9 +17,20 @@ from tagjax.vocabulary.vocabulary import Vocabulary
 
 
 def of_run(run: Run) -> tuple[Observations | None, Common | None]:
-    """(tracks that were heard, tracks of several catalogues) of a run; None where there is none."""
+    """(tracks that were heard, tracks of several catalogues) of a run; None where there is none.
+
+    >>> from tagjax import load_run
+    >>> observed, common = of_run(load_run("runs/catalogue_split/mine"))
+    >>> observed.vocabulary.systems, common
+    (('', 'x:'), None)
+
+    Reference: section 4 of the paper has tracks of both catalogues,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
+    """
     vocabulary, merging = whole(run.vocabulary)
-    overlap = Rows(run.predictions.occurrences, run.overlap())
+    rows = run.overlap()
+    first = np.unique(np.array(run.predictions.excerpts["sng_id"])[rows], return_index=True)[1]
+    overlap = Rows(run.predictions.occurrences, rows[np.sort(first)])
     tags = sparse_rows(overlap) @ merging if len(overlap) else None
     try:
         observed = run.observed
@@ -40,25 +52,34 @@ def of_catalogues(
       least_tracks: a tag needs so many tracks.
 
     Raises:
-      InputError: prefixes that are alike, or vectors of none of the tracks.
+      InputError: prefixes that are alike; no tag of enough tracks; vectors of none of the tracks,
+        or as `observe`.
+
+    >>> a = Catalogue("a:", ("t1", "t2"), ("r1", "r2"), ("", ""), (("dub",), ("ska",)))
+    >>> b = Catalogue("b:", ("t2", "t3"), ("r2", "r3"), ("", ""), (("ska",), ("bop",)))
+    >>> observed, common = of_catalogues([a, b], (["t1", "t2", "t3"], np.eye(3)))
+    >>> observed.track_id, common.tags.shape
+    (('t1', 't3'), (1, 4))
+
+    Reference: section 4 of the paper has tracks of both catalogues,
+    https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     prefixes = [catalogue.prefix for catalogue in catalogues]
     if len({*prefixes}) < len(prefixes):
         raise InputError(f"the catalogues' prefixes are alike: {','.join(prefixes)}; see --prefix")
     tagged: dict[str, set[str]] = {}
     artist: dict[str, str] = {}
-    counts: dict[str, int] = {}
     for catalogue in catalogues:
         rows = zip(catalogue.track_id, catalogue.artist_id, catalogue.tags, strict=True)
-        for track, who, tags in rows:
-            named = {catalogue.prefix + tag for tag in tags}
-            tagged.setdefault(track, set()).update(named)
+        for track, who, own in rows:
+            tagged.setdefault(track, set()).update(catalogue.prefix + tag for tag in own)
             artist.setdefault(track, who)
-            for tag in named:
-                counts[tag] = counts.get(tag, 0) + 1
+    counts = collections.Counter(tag for own in tagged.values() for tag in own)
     vocabulary = Vocabulary.of(
         sorted(tag for tag, count in counts.items() if count >= least_tracks), prefixes
     )
+    if not len(vocabulary):
+        raise InputError(f"no tag has {least_tracks} tracks; see --least_tracks")
     tracks = sorted(tagged)
     tags = _matrix(tagged, tracks, vocabulary)
     systems = np.array([[name == s for s in vocabulary.systems] for name in vocabulary.system])

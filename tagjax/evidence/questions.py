@@ -79,7 +79,7 @@ def ask(
         for system in vocabulary.systems:
             members = vocabulary.members(system)
             queries = np.array([tag for tag in members if split.usable[tag]], np.int64)
-            chosen = [k for k, parts in enumerate(made_of) if parts[0] in {*members}]
+            chosen = [k for k, parts in enumerate(made_of) if vocabulary.system[parts[0]] == system]
             if not len(queries) or len(chosen) < 2:
                 continue
             alone = {made_of[k]: place for place, k in enumerate(chosen)}

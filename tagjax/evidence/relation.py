@@ -23,6 +23,8 @@ OTHERS = ("broad", "narrow", "related")
 """Relations of a candidate to a query, beside the same: the candidate is broader, narrower, a
 sibling."""
 _KINDS = ("unrelated", "same", *OTHERS)
+_KIND_OF = np.array([_KINDS.index(kind) for kind in ("unrelated", "broad", "related", "narrow")])
+"""The kind of each value of `containment`; -1 is the last."""
 _CONTAINED = 0.7
 _UNRELATED = 4
 """So many unrelated pairs are learnt from for each related one."""
@@ -97,10 +99,7 @@ def learn(observed: Observations, asked: Sequence[Questions], seed: int = 0) -> 
     rows, kinds = [], []
     for question in asked:
         contrasts = question.sources.contrasts(question.queries, question.candidates)
-        kind = np.zeros(contrasts.shape[:2], np.int64)
-        for place, parts in enumerate(question.made_of):
-            for query, tag in enumerate(question.tag.tolist()):
-                kind[query, place] = _kind(tag, parts, known)
+        kind = _kinds(question, known)
         related = np.flatnonzero(kind)
         apart = np.flatnonzero(kind == 0)
         apart = rng.permutation(apart)[: _UNRELATED * max(len(related), 1)]
@@ -111,26 +110,23 @@ def learn(observed: Observations, asked: Sequence[Questions], seed: int = 0) -> 
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     seen = np.unique(labels)
-    if len(seen) < 2:
-        seen = np.append(seen, 0 if seen[0] else 1)[:1]
-        return RelationModel(
-            np.zeros((1, len(mean))), np.zeros(1), mean, scale, (_KINDS[int(seen[0])],)
-        )
+    names = tuple(_KINDS[kind] for kind in seen.tolist())
+    if len(seen) == 1:
+        return RelationModel(np.zeros((1, len(mean))), np.zeros(1), mean, scale, names)
     model = sklearn.linear_model.LogisticRegression(max_iter=1000)
     model.fit((features - mean) / scale, labels)
     weights, bias = model.coef_, model.intercept_
     if len(seen) == 2:
         weights, bias = np.concatenate([-weights, weights]) / 2, np.append(-bias, bias) / 2
-    return RelationModel(weights, bias, mean, scale, tuple(_KINDS[k] for k in seen.tolist()))
+    return RelationModel(weights, bias, mean, scale, names)
 
 
-def _kind(tag: int, parts: tuple[int, ...], known: npt.NDArray[np.int8]) -> int:
-    """The kind of a candidate, made of some tags, for the half of a tag."""
-    if parts == (tag,):
-        return _KINDS.index("same")
-    if tag in parts:
-        return _KINDS.index("broad")
-    said = {int(known[tag, part]) for part in parts}
-    if len(said) > 1:
-        return 0
-    return {0: 0, 1: 2, -1: 3, 2: 4}[said.pop()]
+def _kinds(question: Questions, known: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
+    """The place in `_KINDS` of each pair, int64 [Q, C]; a merged candidate is two tags."""
+    parts = np.array([(parts[0], parts[-1]) for parts in question.made_of])
+    said = known[question.tag[:, None, None], parts]
+    kinds = np.where(said[..., 0] == said[..., 1], _KIND_OF[said[..., 0]], 0)
+    itself = question.tag[:, None, None] == parts
+    kinds[itself.any(axis=2)] = _KINDS.index("broad")
+    kinds[itself.all(axis=2)] = _KINDS.index("same")
+    return kinds

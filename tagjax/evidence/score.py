@@ -16,10 +16,15 @@ import numpy.typing as npt
 import scipy.linalg
 import scipy.sparse
 
+from tagjax.base.errors import InputError
 from tagjax.similarity import embeddings
 from tagjax.similarity.observations import Observations
 
 Array = npt.NDArray[np.float64]
+
+
+_NOTHING = 1e-12
+"""Share of the variance that is rounding: features are float32."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +38,12 @@ class ScoreConfig:
 
     dimensions: int = 40
     shrinkage: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.dimensions < 1:
+            raise InputError(f"dimensions={self.dimensions}: must be at least 1")
+        if not 0 < self.shrinkage <= 1:
+            raise InputError(f"shrinkage={self.shrinkage}: must be in (0, 1]")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -87,17 +98,33 @@ class TagSpace:
       count: int64 [N], artists of each tag.
       centre: float64 [N, D], mean over a tag's artists; zero for a tag without any.
       spread: tau, float64 [D], variance between tags.
-      residual: float32 [tracks, D], what a track's tags leave unexplained.
-      additions: float64 [N, D], what each tag adds. Residual and addition of a tag together are
-        what the tag sounds like in a track.
+      additions: float64 [N, d], what each tag adds to the d principal components.
+      middle: float64 [d], mean over tags, and
+      directions: float64 [d, D], by which components come into these dimensions.
     """
 
     means: ArtistMeans
     count: npt.NDArray[np.int64]
     centre: Array
     spread: Array
-    residual: npt.NDArray[np.float32]
     additions: Array
+    middle: Array
+    directions: Array
+
+    def of_tracks(self, observed: Observations, rows: npt.NDArray[np.int64], tag: int) -> Array:
+        """What a tag sounds like in tracks: what their tags leave unexplained, plus its own part.
+
+        Args:
+          observed: the tracks, with the tags of this space.
+          rows: int64 [n], tracks with the tag.
+          tag: its place.
+
+        Returns:
+          float64 [n, D].
+        """
+        components = observed.components(len(self.middle))[rows]
+        own = components - observed.tags[rows] @ self.additions + self.additions[tag]
+        return (own - self.middle) @ self.directions
 
 
 def tag_space(
@@ -115,7 +142,8 @@ def tag_space(
       config: see there.
 
     Returns:
-      The space; None if no tag has two artists, as then the spread within a tag is unknown.
+      The space; None if the spread within a tag is unknown, because no tag has two artists or its
+      artists do not differ.
     """
     components = observed.components(config.dimensions)
     additions = embeddings.regress(components, tags, ridge)
@@ -129,8 +157,10 @@ def tag_space(
     np.add.at(centre, means.tag, means.vectors / count[means.tag][:, None])
     apart = means.vectors - centre[means.tag]
     within = apart.T @ apart / freedom
-    isotropic = np.trace(within) / len(within) * np.eye(len(within))
-    within = (1 - config.shrinkage) * within + config.shrinkage * isotropic
+    variance = np.trace(within) / len(within)
+    if variance <= _NOTHING * np.square(means.vectors).mean():
+        return None
+    within = (1 - config.shrinkage) * within + config.shrinkage * variance * np.eye(len(within))
     middle = centre[there].mean(axis=0)
     offsets = centre[there] - middle
     between = offsets.T @ offsets / len(there) - within * np.mean(1 / count[there])
@@ -142,8 +172,9 @@ def tag_space(
         count,
         centre @ directions,
         np.maximum(spread, 1e-6),
-        ((components - tags @ additions - middle) @ directions).astype(np.float32),
-        additions @ directions,
+        additions,
+        middle,
+        directions,
     )
 
 
@@ -165,7 +196,7 @@ def two_covariance(
 
     Returns:
       float64 [N, N], symmetric, or [split, N - split]. NaN in the rows and columns of tags without
-      tracks, and everywhere if no tag has two artists.
+      tracks, and everywhere where there is no such space.
     """
     rows = np.arange(tags.shape[1] if split is None else split)
     columns = np.arange(0 if split is None else split, tags.shape[1])

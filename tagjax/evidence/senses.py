@@ -16,7 +16,7 @@ import sklearn.cluster
 import threadpoolctl
 
 from tagjax.base.progress import Progress, silently
-from tagjax.evidence.config import EvidenceConfig
+from tagjax.evidence.config import SENSE_ARTISTS, EvidenceConfig
 from tagjax.evidence.relation import containment
 from tagjax.evidence.score import TagSpace, tag_space, two_covariance
 from tagjax.similarity.observations import Observations
@@ -25,8 +25,7 @@ Array = npt.NDArray[np.float64]
 
 _DRAWS = 12
 _LEAST_SHARE = 0.25
-"""Smallest share of a tag's artists that make a sense: fewer may be mislabelled."""
-_LEAST_ARTISTS = 3
+"""Smallest share of a tag's artists that make a sense, beside `SENSE_ARTISTS`."""
 _SURE = 3.0
 """Surprise from which on a tag is no longer taken for one: e^3 to 1."""
 
@@ -74,7 +73,7 @@ def find_senses(
     found = []
     with threadpoolctl.threadpool_limits(1):  # Small matrices: threads would wait for each other.
         for tag in progress(tags, "look for senses", len(tags)):
-            found.append(_look(observed, tag, space, known, rng))
+            found.append(_look(observed, tag, space, known, rng, config))
     return sorted(found, key=lambda senses: (senses.kind == "one", senses.same))
 
 
@@ -84,6 +83,7 @@ def _look(
     space: TagSpace,
     known: npt.NDArray[np.int8],
     rng: np.random.Generator,
+    config: EvidenceConfig,
 ) -> Senses:
     """The two groups of a tag."""
     rows = np.flatnonzero(space.means.tag == tag)
@@ -95,20 +95,20 @@ def _look(
     ]
     artists = space.means.artist[rows]
     groups = (artists[side == 0], artists[side == 1])
-    return _described(observed, tag, factor - float(np.mean(chance)), groups, known)
+    return _described(observed, tag, factor - float(np.mean(chance)), groups, known, config)
 
 
 def two_groups(vectors: Array, spread: Array) -> tuple[npt.NDArray[np.int64], float]:
     """The best division of a tag's artists in two.
 
     Args:
-      vectors: float64 [artists, D], at least 4, with variance 1 within a group.
+      vectors: float64 [artists, D], at least 6, with variance 1 within a group.
       spread: float64 [D], variance of the means of groups.
 
     Returns:
       0 or 1 for each artist, and the logarithm of the Bayes factor of two groups against one.
     """
-    least = max(_LEAST_ARTISTS, int(np.ceil(_LEAST_SHARE * len(vectors))))
+    least = max(SENSE_ARTISTS, int(np.ceil(_LEAST_SHARE * len(vectors))))
     weighted = vectors * np.sqrt(spread / (1 + spread))
     clusters = sklearn.cluster.KMeans(2, n_init=6, random_state=0).fit(weighted)
     side = clusters.labels_.astype(np.int64)
@@ -145,6 +145,7 @@ def _described(
     surprise: float,
     groups: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     known: npt.NDArray[np.int8],
+    config: EvidenceConfig,
 ) -> Senses:
     """What the groups of a tag are like, as two tags in its place."""
     others = [place for place in range(len(observed.vocabulary)) if place != tag]
@@ -156,7 +157,7 @@ def _described(
             format="csr",
         )
     )
-    score = two_covariance(observed, together, 5.0)
+    score = two_covariance(observed, together, config.score_ridges[0], config.score)
     size = len(others)
     near = np.where(np.isnan(score[size:, :size]), -np.inf, score[size:, :size])
     same = float(score[size, size + 1])

@@ -55,11 +55,13 @@ class Sources:
           candidates: int64 [C], places of tags.
 
         Returns:
-          float64 [Q, C, 3 * sources + 1]. What is unknown counts as the least similar.
+          float64 [Q, C, 3 * sources + 1]. What is unknown counts as the least similar, and so does
+          a query as a candidate of its own: no other one must stand behind it.
         """
         cells, columns = self._cells(queries, candidates), []
+        itself = queries[:, None] == candidates
         for values in self.similar.values():
-            known = _filled(values[cells])
+            known = _filled(np.where(itself, np.nan, values[cells]))
             columns.append(np.arcsinh(known))
             for axis in (1, 0):
                 columns.append(-np.log(scipy.stats.rankdata(-known, method="max", axis=axis)))

@@ -24,6 +24,13 @@ def write_evidence(folder: PathLike, evidence: Evidence) -> list[pathlib.Path]:
     Args:
       folder: made if absent.
       evidence: to be written.
+
+    >>> from tagjax import Catalogue, evidence
+    >>> names, tags = ("t1", "t2", "t3", "t4"), (("dub",), ("dub",), ("ska",), ("ska",))
+    >>> catalogues = [Catalogue(name, names, names, names, tags) for name in ("a:", "b:")]
+    >>> found = evidence.weigh(*evidence.of_catalogues(catalogues))
+    >>> [path.name for path in write_evidence("results", found)]
+    ['evidence.csv', 'senses.csv', 'evidence.json']
     """
     folder = pathlib.Path(folder)
     tags = evidence.vocabulary.tags
@@ -70,13 +77,16 @@ def lines(evidence: Evidence, shown: int = 10) -> list[str]:
         told = np.flatnonzero(~np.isnan(answers.none))
         accepted = answers.accepted(evidence.config.accept_fdr)
         name = f"{system or 'tags'} in {other or 'tags'}"
+        without = ""
+        if answers.share is not None:
+            without = f"; about {100 * answers.share:.0f} % have no counterpart"
         found.append(
-            f"{name}: {len(answers.queries)} tags, {len(told)} can be told, {accepted.sum()} "
-            f"accepted at a false-discovery rate of {100 * evidence.config.accept_fdr:g} %; about "
-            f"{100 * answers.share:.0f} % have no counterpart."
+            f"{name}: {len(answers.queries)} tags, {len(told)} can be told, "
+            f"{accepted.sum()} accepted at a false-discovery rate of "
+            f"{100 * evidence.config.accept_fdr:g} %{without}."
         )
         same = answers.probability["same"]
-        order = told[np.argsort(-same[told].max(axis=1), kind="stable")] if len(told) else told
+        order = told[np.argsort(-same[told].max(axis=1), kind="stable")]
         for place in order[:shown].tolist():
             column = int(same[place].argmax())
             query, target = int(answers.queries[place]), int(answers.candidates[column])

@@ -110,7 +110,8 @@ def _questions(
     if len(queries) and len(candidates) > 1:
         place = np.full(len(there), NONE)
         place[candidates] = np.arange(len(candidates))
-        yield pair.evidence()[np.ix_(queries, candidates)], place[queries], queries
+        left = Pair(pair.first, scipy.sparse.csr_array(pair.second[:, candidates]))
+        yield left.evidence()[queries], place[queries], queries
 
 
 def _thinned(tags: scipy.sparse.csr_array, rng: np.random.Generator) -> scipy.sparse.csr_array:
@@ -118,6 +119,20 @@ def _thinned(tags: scipy.sparse.csr_array, rng: np.random.Generator) -> scipy.sp
     kept = rng.random(len(cells.data)) < _KEPT
     rows, columns = (coordinates[kept] for coordinates in cells.coords)
     return scipy.sparse.csr_array((np.ones(int(kept.sum())), (rows, columns)), tags.shape)
+
+
+def with_unheard(heard: Array, unheard: npt.NDArray[np.bool_], share: float) -> Array:
+    """Gives candidates of which nothing was heard the chance they had before.
+
+    Args:
+      heard: float64 [Q, C + 1], none in the last column; 0 for these candidates.
+      unheard: bool [C].
+      share: of the queries without partner, before anything was heard.
+    """
+    chance = (1 - share) / max(len(unheard), 1)
+    found = heard * (1 - chance * unheard.sum())
+    found[:, :-1][:, unheard] = chance
+    return found
 
 
 def fuse(heard: Array, together: Array, share: float) -> Array:

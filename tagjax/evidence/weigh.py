@@ -60,11 +60,13 @@ class Answers:
       queries: int64 [Q], and
       candidates: int64 [C]: places of tags in the vocabulary.
       probability: {relation of `RELATIONS`: float64 [Q, C]}. At most one candidate is the same, so
-        these rows sum to at most 1. NaN for a query of which nothing can be told.
+        rows of "same" sum to at most 1. NaN for a query of which nothing can be told; for a pair
+        with a tag of too few artists only "same" is known, from common tracks.
       none: float64 [Q], probability that no candidate is the same.
       p_value: float64 [Q], that the first candidate is wrong; see `accept.p_values`. It compares
         with halves of tags, or without sound with thinned copies. NaN if unknown.
-      share: of the queries without counterpart: as given, or as estimated from all answers.
+      share: of the queries without counterpart: as given, or as estimated from all answers; None if
+        nothing can be told.
     """
 
     queries: Ints
@@ -72,7 +74,7 @@ class Answers:
     probability: Mapping[str, Array]
     none: Array
     p_value: Array
-    share: float
+    share: float | None
 
     def accepted(self, fdr: float) -> npt.NDArray[np.bool_]:
         """Queries whose first candidate is accepted at a false-discovery rate: bool [Q]."""
@@ -83,7 +85,8 @@ class Answers:
 
     def relation(self, place: int, column: int) -> str:
         """The likeliest relation of a candidate to a query, "none" if it is likelier than all."""
-        shares = {name: values[place, column] for name, values in self.probability.items()}
+        known = {name: values[place, column] for name, values in self.probability.items()}
+        shares = {name: value for name, value in known.items() if not np.isnan(value)}
         best = max(shares, key=lambda name: shares[name])
         return best if shares[best] >= 1 - sum(shares.values()) else "none"
 
@@ -104,6 +107,14 @@ class Evidence:
       senses: of tags with enough artists, the most divided first.
       config: the choices.
       notes: what a reader has to know, a sentence each.
+
+    >>> from tagjax import evidence, load_run
+    >>> found = evidence.weigh(*evidence.of_run(load_run("runs/catalogue_split/mine")))
+    >>> found.vocabulary.tags, list(found.answers)
+    (('bebop', 'dub', 'x:bop', 'x:ska'), [('', 'x:'), ('x:', '')])
+
+    Reference: relations are those of Sanderson and Croft 1999,
+    https://doi.org/10.1145/312624.312679
     """
 
     vocabulary: Vocabulary
@@ -151,12 +162,12 @@ class Evidence:
         rows = []
         for rank, column in enumerate(order.tolist(), 1):
             target = int(answers.candidates[column])
-            shares = [float(answers.probability[name][place, column]) for name in RELATIONS]
-            reverse = np.nan if back is None else float(back[place, column])
+            shares = [answers.probability[name][place, column] for name in RELATIONS]
+            reverse = np.nan if back is None else back[place, column]
             clips = self._clips(query, target) if rank == 1 else (None, None)
             rows.append((
                 name, self.vocabulary.tags[target], rank, answers.relation(place, column),
-                shares[0], None if np.isnan(reverse) else min(shares[0], reverse), *shares[1:],
+                float(shares[0]), _known(np.minimum(shares[0], reverse)), *map(_known, shares[1:]),
                 none, accepted and rank == 1, *self._said(query, target), *own,
                 int(self.tracks[target]), int(self.artists[target]), *clips,
             ))  # fmt: skip
@@ -168,11 +179,10 @@ class Evidence:
         if self.heard is not None:
             ridge, other = self.config.ridges[0], self.config.score_ridges[0]
             for place, name in enumerate(("fm", f"fr {ridge:g}", f"score {other:g}")):
-                value = float(self.heard.similar[name][first, second])
-                found[place] = None if np.isnan(value) else value
+                found[place] = _known(self.heard.similar[name][first, second])
         if self._together is not None:
-            cosine, number = (float(matrix[first, second]) for matrix in self._together)
-            found[3:] = [None if np.isnan(cosine) else cosine, int(number)]
+            cosine, number = (matrix[first, second] for matrix in self._together)
+            found[3:] = [_known(cosine), int(number)]
         return tuple(found)
 
     @functools.cached_property
@@ -201,6 +211,10 @@ class Evidence:
         return tag_space(observed, observed.tags, ridge, config.score)
 
 
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
 def weigh(
     observed: Observations | None,
     common: Common | None = None,
@@ -219,34 +233,45 @@ def weigh(
       progress: passes on what takes long.
 
     Raises:
-      InputError: there is neither sound nor a common track.
+      InputError: there is neither sound nor a common track, or share is not in [0, 1].
+
+    >>> from tagjax import Catalogue, evidence
+    >>> tags, names = [("dub",), ("ska", "pop")] * 20, [f"t{k}" for k in range(40)]
+    >>> catalogues = [Catalogue(name, names, names, names, tags) for name in ("a:", "b:")]
+    >>> found = weigh(*evidence.of_catalogues(catalogues))
+    >>> [row[:4] for row in found.rows() if row[0] == "a:dub" and row[2] == 1]
+    [('a:dub', 'b:dub', 1, 'same')]
+
+    Reference: Brummer and de Villiers 2010,
+    https://www.isca-archive.org/odyssey_2010/brummer10_odyssey.html, McFadden 1974,
+    https://eml.berkeley.edu/reprints/mcfadden/zarembka.pdf, and Jin and Candes 2023,
+    https://jmlr.org/papers/v24/22-1176.html
     """
     if observed is not None:
-        vocabulary = observed.vocabulary
+        vocabulary, tags = observed.vocabulary, observed.tags
     elif common is not None and common.tags.nnz:
-        vocabulary = common.vocabulary
+        vocabulary, tags = common.vocabulary, common.tags
     else:
         raise InputError("nothing to weigh: there is neither sound nor a track of both catalogues")
+    if share is not None and not 0 <= share <= 1:
+        raise InputError(f"share={share}: must be in [0, 1]")
     notes: list[str] = []
-    heard = judge = None
-    artists = np.zeros(len(vocabulary), np.int64)
-    tracks = artists if common is None else tracks_of(common.tags)
-    found: list[senses.Senses] = []
+    heard = judge = shared = None
+    artists, found = np.zeros(len(vocabulary), np.int64), list[senses.Senses]()
     if observed is not None:
-        heard = gather(observed, observed.tags, config)
-        tracks, artists = tracks_of(observed.tags), artists_of(observed.tags, observed.artist)
+        heard, artists = gather(observed, tags, config), artists_of(tags, observed.artist)
         judge = _learn(observed, config, notes, progress)
         found = senses.find_senses(observed, config, progress)
     places = {system: np.array(vocabulary.members(system)) for system in vocabulary.systems}
-    shared = None
+    places = {system: members for system, members in places.items() if len(members)}
     if common is not None:
         shared = together.learn([common.of(columns) for columns in places.values()], config)
     panel = _Panel(judge, heard, shared, common, config, share)
     pairs = [(a, b) for a in places for b in places if a != b or len(places) == 1]
     answers = {(a, b): panel.answer(places[a], places[b]) for a, b in pairs}
     return Evidence(
-        vocabulary, tracks, artists, answers, heard, observed, common, tuple(found), config,
-        tuple(notes),
+        vocabulary, tracks_of(tags), artists, answers, heard, observed, common, tuple(found),
+        config, tuple(notes),
     )  # fmt: skip
 
 
@@ -277,41 +302,47 @@ class _Panel:
     def answer(self, queries: Ints, candidates: Ints) -> Answers:
         """The answers of both sources, fused."""
         shape = (len(queries), len(candidates))
-        found, p_value = np.full((shape[0], shape[1] + 1), np.nan), np.full(len(queries), np.nan)
+        found, p_value = np.full((shape[0], shape[1] + 1), np.nan), np.full(shape[0], np.nan)
         others = {name: np.full(shape, np.nan) for name in relation.OTHERS}
-        if self.judge is not None and self.heard is not None and len(queries):
+        if self.judge is not None and self.heard is not None:
             found = same.hear(self.judge, self.heard, queries, candidates, self.config)
-            shares = self.judge.relations.probabilities(self.heard.contrasts(queries, candidates))
-            others = {name: shares[name] for name in relation.OTHERS}
-        learnt = self.judge.choice.model.share if self.judge else self.config.without_partner
-        found = self._fused(found, queries, candidates, learnt)
+            few = self._few(queries)[:, None] | self._few(candidates)
+            said = self.judge.relations.probabilities(self.heard.contrasts(queries, candidates))
+            others = {name: np.where(few, np.nan, values) for name, values in said.items()}
+        asked, share = self.judge.choice if self.judge else self.shared, self.share
+        if asked is not None:
+            found = self._fused(found, queries, candidates, asked.model.prior)
         told = ~np.isnan(found[:, -1])
-        estimated = choice.estimate_share(found[told], learnt) if told.any() and learnt else learnt
-        if self.share is not None and 0 < learnt < 1:
-            found[told] = choice.with_share(found[told], learnt, self.share)
-        tested = self.judge.choice if self.judge is not None else self.shared
-        if tested is not None and told.any():
+        if asked is not None and told.any():
             sure = found[told, :-1].max(axis=1)
-            p_value[told] = accept.p_values(sure, tested.known, tested.right, tested.tag)
-        probability = {"same": found[:, :-1]}
-        for name, shares_of in others.items():
-            probability[name] = np.where(np.isnan(found[:, :-1]), np.nan, shares_of)
-            probability[name] = probability[name] * (1 - found[:, :-1])
-        share = estimated if self.share is None else self.share
+            p_value[told] = accept.p_values(sure, asked.known, asked.right, asked.tag)
+            if share is None:
+                share = choice.estimate_share(found[told], asked.model.prior)
+            else:
+                found[told] = choice.with_share(found[told], asked.model.prior, share)
+        same_as = found[:, :-1]
+        probability = {name: (1 - same_as) * values for name, values in others.items()}
+        probability = {"same": same_as, **probability}
         return Answers(queries, candidates, probability, found[:, -1], p_value, share)
 
-    def _fused(self, found: Array, queries: Ints, candidates: Ints, learnt: float) -> Array:
+    def _few(self, tags: Ints) -> npt.NDArray[np.bool_]:
+        """Tags with too few artists, of which nothing is heard."""
+        if self.heard is None:
+            return np.ones(len(tags), bool)
+        return self.heard.artists[tags] < self.config.least_artists
+
+    def _fused(self, found: Array, queries: Ints, candidates: Ints, share: float) -> Array:
         """What is heard, and for tags with common tracks what these say too."""
         if self.shared is None or self.common is None or np.array_equal(queries, candidates):
             return found
         pair = together.Pair(self.common.of(queries), self.common.of(candidates))
-        known = tracks_of(pair.first) > 0
-        if not known.any() or not pair.second.nnz:
+        rows = np.flatnonzero(tracks_of(pair.first))
+        if not len(rows) or not pair.second.nnz:
             return found
-        said = self.shared.model.probabilities(pair.evidence()[known])
-        rows = np.flatnonzero(known)
-        alone = np.isnan(found[rows, -1])
-        both = rows[~alone]
-        found[both] = together.fuse(found[both], said[~alone], min(max(learnt, 0.01), 0.99))
-        found[rows[alone]] = said[alone]
+        model = self.shared.model
+        said = choice.with_share(model.probabilities(pair.evidence()[rows]), model.prior, share)
+        heard = ~np.isnan(found[rows, -1])
+        both = together.with_unheard(found[rows[heard]], self._few(candidates), share)
+        found[rows[heard]] = together.fuse(both, said[heard], share)
+        found[rows[~heard]] = said[~heard]
         return found

@@ -36,7 +36,7 @@ assert not {"jax", "numpy"} & sys.modules.keys()
 def test_every_name_of_the_api_is_there(name):
     value = getattr(tagjax, name)
     assert value is not None
-    assert name in ("__version__", "tasks", "PRESETS") or callable(value)
+    assert name in ("__version__", "evidence", "tasks", "PRESETS") or callable(value)
     assert name in dir(tagjax)
 
 

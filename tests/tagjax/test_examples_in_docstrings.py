@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 import tagjax
-from tagjax import synthetic, tasks
+from tagjax import evidence, synthetic, tasks
 from tagjax.catalogue.annotations import Catalogue, Tracks
 from tagjax.run.config import TrainConfig
 from tagjax.similarity import embeddings
@@ -29,10 +29,10 @@ MODULES = sorted(
 )
 SHOWN_BY = {"PRESETS": TrainConfig}
 """A value has no docstring of its own; that of its kind shows it."""
-WITHOUT_SOURCE = {"Similarity.reordered", "TaskResult.lists"} | {
+WITHOUT_SOURCE = {"Similarity.reordered", "TaskResult.lists", "evidence.write_evidence"} | {
     f"synthetic.{name}" for name in synthetic.__all__
 }
-"""These only pick from what they belong to, or are of our own music."""
+"""These only pick from what they belong to, or write it, or are of our own music."""
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -64,6 +64,7 @@ def for_a_notebook():
         **members(Vocabulary, ("of", "guess")),
         **members(Taxonomy, ("of",)),
         **members(TaskResult, ("lists", "to_frame")),
+        **members(evidence, [name for name in evidence.__all__ if name != "COLUMNS"]),
         **members(tasks, [name for name in tasks.__all__ if callable(getattr(tasks, name))]),
         **members(metrics, functions),
         **members(embeddings, ("fw", "fc", "fm", "fdist", "cosine")),

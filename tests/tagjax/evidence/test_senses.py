@@ -1,0 +1,117 @@
+"""Tags that are two things, those that are broad, and those that are one."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+from evident import NAMES, catalogues
+
+from tagjax.catalogue.annotations import Catalogue
+from tagjax.evidence import senses
+from tagjax.evidence.config import EvidenceConfig
+from tagjax.evidence.inputs import of_catalogues
+
+CONFIG = EvidenceConfig()
+MANY = (*NAMES, *(f"{name} {k}" for name in NAMES for k in (2, 3)))
+
+
+def with_tags(change, artists=40, tracks=700):
+    """A catalogue of single tags whose tags are then changed: (artist, tag) to tags."""
+    (catalogue,), features = catalogues([MANY], artists=artists, tracks=tracks, noise=0.4)
+    kept = [k for k, tags in enumerate(catalogue.tags) if len(tags) == 1]
+    columns = [
+        tuple(column[k] for k in kept)
+        for column in (catalogue.track_id, catalogue.artist_id, catalogue.album_id)
+    ]
+    tags = [
+        change(int(catalogue.artist_id[k].removeprefix("ar")), catalogue.tags[k][0]) for k in kept
+    ]
+    return of_catalogues([Catalogue("", *columns, tags)], features)[0]
+
+
+def found_in(heard):
+    return {heard.vocabulary.tags[found.tag]: found for found in senses.find_senses(heard)}
+
+
+def test_a_tag_that_is_two_things_comes_first_and_its_groups_are_right():
+    """Half of the artists call bop `core`, and as many others ska."""
+
+    def renamed(artist, tag):
+        core = (tag == "bop" and artist % 2 == 0) or (tag == "ska" and artist % 2)
+        return ("core",) if core else (tag,)
+
+    heard = with_tags(renamed)
+    found = found_in(heard)
+    first = found["core"]
+    assert next(iter(found)) == "core"
+    assert first.kind == "two senses"
+    assert first.same < 0
+    assert first.surprise > 10
+    assert {heard.vocabulary.tags[tag] for tag in first.nearest} == {"bop", "ska"}
+    names = np.array(sorted({f"ar{k}" for k in range(40)}))
+    for group in first.artists:
+        remainders = {int(names[artist].removeprefix("ar")) % 2 for artist in group.tolist()}
+        assert len(remainders) == 1
+    assert {senses.kind for tag, senses in found.items() if tag != "core"} == {"one"}
+
+
+def test_a_genre_over_its_styles_is_broad():
+    def placed(artist, tag):
+        if tag not in ("bop", "ska"):
+            return (tag,)
+        # Some artists name only the genre.
+        return ("genre",) if artist % 3 == 0 else ("genre", tag)
+
+    found = found_in(with_tags(placed, artists=60))["genre"]
+    assert found.kind == "broad"
+    assert found.same < 0
+
+
+def test_noise_is_one():
+    rng = np.random.default_rng(0)
+    spread = np.array([4.0, 2.0, 1.0])
+    factors = [senses.two_groups(rng.normal(size=(12, 3)), spread)[1] for _ in range(30)]
+    two = rng.normal(size=(12, 3)) + np.repeat([[3, 0, 0], [-3, 0, 0]], 6, axis=0)
+    side, factor = senses.two_groups(two, spread)
+    assert factor > max(factors)
+    assert {*side[:6].tolist()} != {*side[6:].tolist()}
+    assert len({*side[:6].tolist()}) == len({*side[6:].tolist()}) == 1
+
+
+def test_the_groups_are_the_best_of_all():
+    rng, spread = np.random.default_rng(1), np.array([2.0, 1.0])
+    for _ in range(5):
+        vectors = rng.normal(size=(8, 2)) + 2 * rng.integers(2, size=(8, 1))
+        best = max(
+            senses._of_groups(vectors, np.array([0, *sides]), spread, 3)
+            for sides in itertools.product((0, 1), repeat=7)
+        )
+        side, factor = senses.two_groups(vectors, spread)
+        assert min(np.bincount(side, minlength=2)) >= 3
+        # A local search need not find the very best.
+        assert factor == pytest.approx(best - senses._of_one(vectors, spread), abs=0.5)
+
+
+def test_one_mean_is_the_ratio_of_marginal_densities():
+    """Two groups against one: by the joint normal densities of all artists."""
+    from scipy.stats import multivariate_normal
+
+    rng, tau = np.random.default_rng(0), 2.0
+    x, side = rng.normal(size=8), np.array([0, 0, 0, 0, 1, 1, 1, 1])
+
+    def density(values):
+        covariance = np.eye(len(values)) + tau
+        return multivariate_normal(np.zeros(len(values)), covariance).logpdf(values)
+
+    expected = density(x[:4]) + density(x[4:]) - density(x)
+    groups = senses._of_groups(x[:, None], side, np.array([tau]), 3)
+    assert groups - senses._of_one(x[:, None], np.array([tau])) == pytest.approx(expected)
+
+
+def test_tags_of_few_artists_are_not_looked_at_and_without_artists_none_is():
+    heard = with_tags(lambda artist, tag: (tag,))
+    config = dataclasses.replace(CONFIG, senses_artists=100)
+    assert senses.find_senses(heard, config) == []
+    alone = dataclasses.replace(heard, artist=np.zeros(len(heard), np.int64))
+    assert senses.find_senses(alone) == []

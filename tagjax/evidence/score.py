@@ -206,11 +206,11 @@ def two_covariance(
         there = space.count > 0
         chosen = rows[there[rows]], columns[there[columns]]
         first, second = ((space.centre[side], space.count[side]) for side in chosen)
-        found[np.ix_(there[rows], there[columns])] = _ratios(first, second, space.spread)
+        found[np.ix_(there[rows], there[columns])] = log_ratios(first, second, space.spread)
     return found
 
 
-def _ratios(
+def log_ratios(
     first: tuple[Array, npt.NDArray], second: tuple[Array, npt.NDArray], spread: Array
 ) -> Array:
     """Sum over dimensions of the log-likelihood ratios: float64 [N, C].

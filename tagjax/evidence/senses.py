@@ -11,14 +11,13 @@ import dataclasses
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse
 import sklearn.cluster
 import threadpoolctl
 
 from tagjax.base.progress import Progress, silently
 from tagjax.evidence.config import SENSE_ARTISTS, EvidenceConfig
 from tagjax.evidence.relation import containment
-from tagjax.evidence.score import TagSpace, tag_space, two_covariance
+from tagjax.evidence.score import TagSpace, log_ratios, tag_space
 from tagjax.similarity.observations import Observations
 
 Array = npt.NDArray[np.float64]
@@ -73,7 +72,7 @@ def find_senses(
     found = []
     with threadpoolctl.threadpool_limits(1):  # Small matrices: threads would wait for each other.
         for tag in progress(tags, "look for senses", len(tags)):
-            found.append(_look(observed, tag, space, known, rng, config))
+            found.append(_look(observed, tag, space, known, rng))
     return sorted(found, key=lambda senses: (senses.kind == "one", senses.same))
 
 
@@ -83,7 +82,6 @@ def _look(
     space: TagSpace,
     known: npt.NDArray[np.int8],
     rng: np.random.Generator,
-    config: EvidenceConfig,
 ) -> Senses:
     """The two groups of a tag."""
     rows = np.flatnonzero(space.means.tag == tag)
@@ -93,9 +91,7 @@ def _look(
         two_groups(rng.standard_normal(shape) + space.centre[tag], space.spread)[1]
         for _ in range(_DRAWS)
     ]
-    artists = space.means.artist[rows]
-    groups = (artists[side == 0], artists[side == 1])
-    return _described(observed, tag, factor - float(np.mean(chance)), groups, known, config)
+    return _described(observed, space, tag, factor - float(np.mean(chance)), side, known)
 
 
 def two_groups(vectors: Array, spread: Array) -> tuple[npt.NDArray[np.int64], float]:
@@ -112,60 +108,64 @@ def two_groups(vectors: Array, spread: Array) -> tuple[npt.NDArray[np.int64], fl
     weighted = vectors * np.sqrt(spread / (1 + spread))
     clusters = sklearn.cluster.KMeans(2, n_init=6, random_state=0).fit(weighted)
     side = clusters.labels_.astype(np.int64)
-    best, better = _of_groups(vectors, side, spread, least), True
-    while better:
-        better = False
-        for place in range(len(side)):
-            side[place] ^= 1
-            value = _of_groups(vectors, side, spread, least)
-            if value > best + 1e-9:
-                best, better = value, True
-            else:
-                side[place] ^= 1
-    return side, best - _of_one(vectors, spread)
+    best = -np.inf
+    for _ in range(4 * len(side)):
+        count = np.bincount(side, minlength=2)
+        total = np.stack([vectors[side == group].sum(axis=0) for group in (0, 1)])
+        value = _likelihood(total, count, spread, least)
+        # The value if each artist, by itself, changed sides: the best change is made.
+        sign = np.where(side == 0, 1, -1)[:, None]
+        moved = np.stack([total[0] - sign * vectors, total[1] + sign * vectors], axis=1)
+        counts = count + sign * np.array([-1, 1])
+        values = _likelihood(moved, counts, spread, least)
+        best = float(value)
+        place = int(values.argmax())
+        if not values[place] > best + 1e-9:
+            break
+        side[place] ^= 1
+    one = _of_one(vectors.sum(axis=0), np.array(len(vectors)), spread)
+    return side, best - float(one)
 
 
-def _of_one(vectors: Array, spread: Array) -> float:
-    """Log-likelihood of one mean, up to what does not depend on the groups."""
-    count, total = len(vectors), vectors.sum(axis=0)
-    kept = spread / (1 + count * spread)
-    return float(0.5 * (kept * total**2 - np.log1p(count * spread)).sum())
+def _of_one(total: Array, count: npt.NDArray, spread: Array) -> Array:
+    """Log-likelihood of one mean, up to what does not depend on the groups.
+
+    Args:
+      total: float64 [..., D], sum over a group's artists.
+      count: int [...], their number.
+      spread: float64 [D].
+    """
+    many = count[..., None] * spread
+    return 0.5 * (spread / (1 + many) * total**2 - np.log1p(many)).sum(axis=-1)
 
 
-def _of_groups(vectors: Array, side: npt.NDArray, spread: Array, least: int) -> float:
-    smaller = min(int((side == 0).sum()), int((side == 1).sum()))
-    if smaller < least:
-        return -1e9 + smaller
-    return sum(_of_one(vectors[side == group], spread) for group in (0, 1))
+def _likelihood(total: Array, count: npt.NDArray, spread: Array, least: int) -> Array:
+    """Log-likelihood of two means [..., 2, D]; groups that are too small are as good as none."""
+    smaller = count.min(axis=-1)
+    found = _of_one(total, np.maximum(count, 0), spread).sum(axis=-1)
+    return np.where(smaller < least, -1e9 + smaller, found)
 
 
 def _described(
     observed: Observations,
+    space: TagSpace,
     tag: int,
     surprise: float,
-    groups: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    side: npt.NDArray[np.int64],
     known: npt.NDArray[np.int8],
-    config: EvidenceConfig,
 ) -> Senses:
     """What the groups of a tag are like, as two tags in its place."""
-    others = [place for place in range(len(observed.vocabulary)) if place != tag]
-    column = observed.tags[:, [tag]].toarray()[:, 0]
-    parts = [column * np.isin(observed.artist, group) for group in groups]
-    together = scipy.sparse.csr_array(
-        scipy.sparse.hstack(
-            [observed.tags[:, others], scipy.sparse.csr_array(np.stack(parts, axis=1))],
-            format="csr",
-        )
-    )
-    score = two_covariance(observed, together, config.score_ridges[0], config.score)
-    size = len(others)
-    near = np.where(np.isnan(score[size:, :size]), -np.inf, score[size:, :size])
-    same = float(score[size, size + 1])
-    system = np.array([observed.vocabulary.system[place] for place in others])
+    rows = np.flatnonzero(space.means.tag == tag)
+    groups = tuple(space.means.artist[rows][side == group] for group in (0, 1))
+    means = np.stack([space.means.vectors[rows][side == group].mean(axis=0) for group in (0, 1)])
+    count = np.bincount(side, minlength=2)
+    others = np.flatnonzero(space.count)
+    others = others[others != tag]
+    near = log_ratios((means, count), (space.centre[others], space.count[others]), space.spread)
+    same = float(log_ratios((means[:1], count[:1]), (means[1:], count[1:]), space.spread)[0, 0])
+    system = np.array([observed.vocabulary.system[place] for place in others.tolist()])
     pairs = [
-        tuple(
-            others[int(place)] for place in np.where(system == name, near, -np.inf).argmax(axis=1)
-        )
+        others[np.where(system == name, near, -np.inf).argmax(axis=1)].tolist()
         for name in observed.vocabulary.systems
         if (system == name).any()
     ]
@@ -174,5 +174,5 @@ def _described(
         for first, second in pairs
     )
     kind = "one" if surprise < _SURE or not same < 0 else "broad" if company else "two senses"
-    first, second = (others[int(place)] for place in near.argmax(axis=1)) if size else (tag, tag)
-    return Senses(tag, surprise, groups, (first, second), same, kind)
+    first, second = others[near.argmax(axis=1)].tolist() if len(others) else (tag, tag)
+    return Senses(tag, surprise, (groups[0], groups[1]), (first, second), same, kind)

@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 from evident import NAMES, catalogues
+from scipy.stats import multivariate_normal
 
 from tagjax.catalogue.annotations import Catalogue
 from tagjax.evidence import senses
@@ -79,34 +80,31 @@ def test_noise_is_one():
     assert len({*side[:6].tolist()}) == len({*side[6:].tolist()}) == 1
 
 
-def test_the_groups_are_the_best_of_all():
+def density(vectors, spread):
+    """Log of the joint normal density of artists that share one mean, for each dimension apart."""
+    found = 0.0
+    for values, tau in zip(vectors.T, spread, strict=True):
+        covariance = np.eye(len(values)) + tau
+        found += multivariate_normal(np.zeros(len(values)), covariance).logpdf(values)
+    return found
+
+
+def test_the_groups_are_the_best_of_all_and_their_factor_is_a_ratio_of_densities():
     rng, spread = np.random.default_rng(1), np.array([2.0, 1.0])
     for _ in range(5):
         vectors = rng.normal(size=(8, 2)) + 2 * rng.integers(2, size=(8, 1))
+        divisions = (np.array([0, *sides]) for sides in itertools.product((0, 1), repeat=7))
         best = max(
-            senses._of_groups(vectors, np.array([0, *sides]), spread, 3)
-            for sides in itertools.product((0, 1), repeat=7)
+            density(vectors[side == 0], spread) + density(vectors[side == 1], spread)
+            for side in divisions
+            if 3 <= side.sum() <= 5
         )
         side, factor = senses.two_groups(vectors, spread)
         assert min(np.bincount(side, minlength=2)) >= 3
+        found = density(vectors[side == 0], spread) + density(vectors[side == 1], spread)
+        assert factor == pytest.approx(found - density(vectors, spread))
         # A local search need not find the very best.
-        assert factor == pytest.approx(best - senses._of_one(vectors, spread), abs=0.5)
-
-
-def test_one_mean_is_the_ratio_of_marginal_densities():
-    """Two groups against one: by the joint normal densities of all artists."""
-    from scipy.stats import multivariate_normal
-
-    rng, tau = np.random.default_rng(0), 2.0
-    x, side = rng.normal(size=8), np.array([0, 0, 0, 0, 1, 1, 1, 1])
-
-    def density(values):
-        covariance = np.eye(len(values)) + tau
-        return multivariate_normal(np.zeros(len(values)), covariance).logpdf(values)
-
-    expected = density(x[:4]) + density(x[4:]) - density(x)
-    groups = senses._of_groups(x[:, None], side, np.array([tau]), 3)
-    assert groups - senses._of_one(x[:, None], np.array([tau])) == pytest.approx(expected)
+        assert factor == pytest.approx(best - density(vectors, spread), abs=0.5)
 
 
 def test_tags_of_few_artists_are_not_looked_at_and_without_artists_none_is():

@@ -90,6 +90,37 @@ def test_joined_mp3s(tmp_path, rate):
     assert sound.duration(tmp_path / "c.mp3") == pytest.approx(30.0, abs=0.2)
 
 
+@pytest.mark.parametrize(
+    ("form", "subtype"),
+    [
+        *(("OGG", "VORBIS"), ("OGG", "OPUS"), ("FLAC", "PCM_16"), ("WAV", "PCM_16")),
+        *(("AIFF", "PCM_16"), ("AU", "PCM_16"), ("CAF", "PCM_16"), ("W64", "PCM_16")),
+    ],
+)
+def test_joined_files_count_as_a_whole(tmp_path, form, subtype):
+    first = write(tmp_path / "a", 10, form, subtype, 48000).read_bytes()
+    second = write(tmp_path / "b", 20, form, subtype, 48000).read_bytes()
+    (tmp_path / "c").write_bytes(first + second + first)
+    assert sound.duration(tmp_path / "c") == pytest.approx(40.0, abs=0.2)
+    if form in ("OGG", "FLAC"):  # Of a part that is cut off, what can be decoded counts.
+        (tmp_path / "c").write_bytes(first + second[: len(second) // 2])
+        assert sound.duration(tmp_path / "c") == pytest.approx(20.0, abs=3.0)
+
+
+@pytest.mark.parametrize("form", ["AU", "RF64"])
+def test_sizes_of_a_pipe(tmp_path, form):
+    """Written before the length was known: 0, or all ones."""
+    path = write(tmp_path / "x", 10, form, "PCM_16")
+    content = bytearray(path.read_bytes())
+    for size in (b"\0", b"\xff"):
+        if form == "AU":
+            content[8:12] = size * 4
+        else:
+            content[20:44] = size * 24
+        path.write_bytes(content)
+        assert sound.duration(path) == pytest.approx(10.0, abs=0.01)
+
+
 def test_a_xing_header_that_agrees_is_believed(tmp_path, monkeypatch):
     path = mp3(tmp_path / "x.mp3", 20)
     path.write_bytes(path.read_bytes() + b"TAG" + bytes(125))

@@ -9,6 +9,7 @@ folds is trained once a fold. Several processes: give each the same command and 
 
 import os
 import pathlib
+import shlex
 
 from absl import flags
 
@@ -16,7 +17,7 @@ import datasets
 from launch import bars, program
 from tagjax.base import interruption
 from tagjax.base.errors import InputError
-from tagjax.examples.dataset import find
+from tagjax.examples.dataset import Dataset, find
 from tagjax.run import config as configs
 from tagjax.run import devices, training
 
@@ -57,6 +58,12 @@ def config() -> configs.TrainConfig:
     return configs.replaced(configs.PRESETS[_PRESET.value], program.given(_FIELDS))
 
 
+def _task(dataset: Dataset) -> str:
+    """The task that a data set is for; taxonomy has to be known for its own."""
+    experiment = dataset.metadata.get("experiment", "taxonomy")
+    return experiment if experiment != "taxonomy" or dataset.truth.taxonomy else "deduplication"
+
+
 def main() -> None:
     """Flags to one run."""
     wanted = config()
@@ -78,7 +85,8 @@ def main() -> None:
             f"loss {result['loss']:.3f}"
         )
     print(f"trained and predicted: {run_dir}")
-    print(f"next: python -m launch.evaluate --run_dir={run_dir} --task=TASK")
+    task = _task(dataset)
+    print(f"next: python -m launch.evaluate {shlex.quote(f'--run_dir={run_dir}')} --task={task}")
 
 
 if __name__ == "__main__":

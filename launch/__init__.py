@@ -18,13 +18,13 @@ def _starts_program() -> bool:
 
 
 def _ask_for_large_pages() -> None:
-    """Starts a program of this package again, with large pages for what it computes in.
+    """Restarts a program of this package with large pages for its memory.
 
-    XLA's CPU backend takes the memory of every step from the C library anew, and a quarter of a
-    training step, half of a prediction, went into first touches of its 4 kB pages. glibc (2.35
-    and later) takes this wish only from the environment in which a process starts; other C
-    libraries, and what the user has set, are left alone. A process that only imports this package
-    is never started again; and a program is before it has imported anything that takes time.
+    XLA's CPU backend asks the C library for new memory in every step. The first touches of its 4 kB
+    pages took a quarter of a training step and half of a prediction. glibc (2.35 and later) reads
+    this setting only when a process starts. Other C libraries, and the user's own settings, are
+    left alone. A process that only imports this package is never restarted. A program is restarted
+    before it imports anything that takes time.
     """
     tunables = os.environ.get("GLIBC_TUNABLES", "")
     if _TUNABLE in tunables or platform.libc_ver()[0] != "glibc" or not sys.executable:

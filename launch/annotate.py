@@ -1,14 +1,14 @@
-"""A catalogue as people have it to annotations: Discogs, MuMu, FMA, AudioSet, a music library.
+"""Converts a catalogue to annotations: Discogs, MuMu, FMA, AudioSet, or a music library.
 
     python -m launch.annotate --source=discogs --input=discogs_20260101_releases.xml.gz \\
         --out=data/annotations/discogs
 
     python -m launch.annotate --source=library --input=music --out=data/annotations/library
 
-Writes annotations.csv and, where the source knows them, tracks.csv and taxonomy.csv, as
-launch.split takes them. What cannot be used is listed with its reason in rejected.csv, what people
-write for a genre though it is none in non_genres.csv. Large inputs are streamed, and the folder
-appears whole or not at all.
+Writes annotations.csv and, if the source has them, tracks.csv and taxonomy.csv, which launch.split
+reads. Rows that cannot be used are listed with a reason in rejected.csv. Texts in genre fields that
+are not genres are listed in non_genres.csv. Large inputs are streamed. The folder appears complete
+or not at all.
 """
 
 import dataclasses
@@ -50,26 +50,26 @@ _CONFIG: dict[str, flags.FlagHolder] = {
     "separators": flags.DEFINE_multi_string(
         "separator",
         None,
-        "library: what separates genres in one field, given once for each; by default ; | , and a "
-        "slash between spaces.",
+        "library: string that separates genres in one field; may be repeated; by default ; | , and "
+        "a slash between spaces.",
     ),
     "whole": flags.DEFINE_multi_string(
         "whole",
         None,
-        "library: a genre that stays whole though it holds a separator, given once for each; "
-        "beside those of Discogs.",
+        "library: a genre that is not split although it holds a separator, as those of Discogs; "
+        "may be repeated.",
     ),
     "keep_non_genres": flags.DEFINE_boolean(
         "keep_non_genres",
         None,
-        "library: take as tags what is certainly no genre, too: years and other numbers, ratings, "
-        "Other, Unknown, addresses, the artist's name.",
+        "library: keep texts that are certainly not genres as tags: years and other numbers, "
+        "ratings, Other, Unknown, addresses, the artist's name.",
     ),
 }
 
 
 def main() -> None:
-    """Flags to one folder of tables."""
+    """Writes the folder of tables that the flags describe."""
     name = _SOURCE.value or ""
     source = sources.SOURCES.get(name)
     if source is None:
@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def _next(folder: str, tracks: int) -> Iterator[str]:
-    """The command that makes a manifest of the tables in a folder, word by word."""
+    """The words of the command that makes a manifest of the tables in a folder."""
     yield "python -m launch.split"
     for name in ("annotations", "tracks", "taxonomy"):
         path = os.path.join(folder, f"{name}.csv")
@@ -114,7 +114,7 @@ def _next(folder: str, tracks: int) -> Iterator[str]:
 
 
 def _config(source: sources.CatalogueSource) -> Any:
-    """The source's config; a flag of another source is a mistake."""
+    """The source's config; refuses a flag of another source."""
     given = program.given(_CONFIG)
     fields = {field.name for field in dataclasses.fields(source.config)}
     for name in given:

@@ -1,4 +1,4 @@
-"""Progress on stderr, drawn from what the library reports."""
+"""Progress bars on stderr for the progress that the library reports."""
 
 import datetime
 import sys
@@ -12,10 +12,10 @@ from tagjax.run.progress import TrainingProgress
 
 
 def bar(items: Iterable[Any], what: str, total: int | None) -> Iterator[Any]:
-    """Passes items on under a bar, if they take longer than 2 s, or 30 s where a file gets it.
+    """Passes items on, and shows a bar if they take longer than 2 s (30 s if stderr is a file).
 
-    An item that is a name is shown while it is under way. On a terminal the clock goes on
-    meanwhile, and the bar is cleared when it is over; in a file its last text ends its line.
+    If an item is a name, the bar shows it while it is in work. On a terminal the clock keeps
+    running, and the bar is cleared at the end. In a file the last state of the bar stays.
     """
     over = threading.Event()
     terminal = sys.stderr.isatty()
@@ -24,7 +24,7 @@ def bar(items: Iterable[Any], what: str, total: int | None) -> Iterator[Any]:
 
         def tick() -> None:
             while not over.wait(max(delay, 0.5)):
-                shown.delay = 0  # Else tqdm does not clear what it has not shown itself.
+                shown.delay = 0  # Otherwise tqdm does not clear a bar that it did not show itself.
                 shown.refresh()
 
         clock = threading.Thread(target=tick, daemon=True)
@@ -48,10 +48,10 @@ def excerpts_bar(items: Iterable[Any], what: str, total: int | None) -> Iterable
 
 
 class TrainingBars:
-    """A bar for each epoch and each prediction of a run: its `on_progress`."""
+    """The `on_progress` of a run: draws a bar for each epoch and each prediction."""
 
     def __init__(self, shown: bool = True) -> None:
-        """Draws nothing unless `shown`."""
+        """Makes the bars, which are drawn only if `shown`."""
         self._bar: tqdm | None = None
         self._key: tuple[Any, ...] = ()
         self._shown = shown
@@ -63,7 +63,7 @@ class TrainingBars:
         self._close()
 
     def __call__(self, now: TrainingProgress) -> None:
-        """Draws how far the training is."""
+        """Draws the progress of the training."""
         key = (now.fold, now.epoch, *(now.phase == name for name in ("read", "predict")))
         if self._bar is None or key != self._key:
             self._close()
@@ -92,7 +92,7 @@ def _title(now: TrainingProgress) -> str:
 
 
 def _state(now: TrainingProgress) -> str:
-    """The metrics of an epoch that has ended; else the time left in all."""
+    """The metrics of an epoch that has ended, and the time left."""
     parts = []
     if now.phase == "epoch":
         parts.append(f"loss {now.metrics['train_loss']:.3f}")

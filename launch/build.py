@@ -1,14 +1,14 @@
-"""Manifest and audio to examples: builds a TFDS data set of log-mel excerpts.
+"""Builds a TFDS data set of log-mel excerpts from a manifest and its audio.
 
     python -m launch.build --dataset=synthetic_split/translation
 
     python -m launch.build --dataset=catalogue_split/mine \\
         --manifest_dir=data/manifests/mine --audio_dir=music
 
-Excerpts that are missing, silent or cannot be decoded are skipped and listed with their reason in
-skipped.csv beside the examples. If more than --max_skipped of them are, the data set is complete
-but for them, and the program leaves with exit code 3. What is built already is not built again,
-and an interrupted build goes on.
+Excerpts that are missing, silent or cannot be decoded are skipped, and listed with a reason in
+skipped.csv beside the examples. If the skipped share is larger than --max_skipped, the data set
+still gets all other excerpts, but the exit code is 3. A data set that is built already is not built
+again, and an interrupted build goes on.
 """
 
 import os
@@ -39,20 +39,20 @@ _MEL_DTYPE = flags.DEFINE_string(
 _WORKERS = flags.DEFINE_integer(
     "workers",
     None,
-    "Processes that decode; by default one a core; 0: none but this one, which a broken file can "
-    "then take with it.",
+    "Processes that decode; by default one for each core; 0: decode in this process, which a "
+    "broken file may then crash.",
     lower_bound=0,
 )
 _FILE_SECONDS = flags.DEFINE_float(
     "file_seconds", 30.0, "An excerpt that takes longer is skipped.", lower_bound=0.1
 )
 _STRICT = flags.DEFINE_bool(
-    "strict", False, "Stop at an excerpt whose file is not there, or ends before it starts."
+    "strict", False, "Stop at an excerpt whose file is missing, or ends before the excerpt starts."
 )
 _KEEP_SILENT = flags.DEFINE_bool(
     "keep_silent",
     False,
-    "Make examples of excerpts that nothing can be heard of: silent, nearly silent, or with "
+    "Also make examples of excerpts in which nothing can be heard: silent, nearly silent, or with "
     "channels that cancel; by default they are skipped and listed.",
 )
 _MAX_SKIPPED = flags.DEFINE_float(
@@ -74,7 +74,7 @@ def _beam() -> tuple[str, object] | None:
     """(runner, options) that the flags name.
 
     Raises:
-      InputError: Apache Beam is not installed, or options without a runner.
+      InputError: Apache Beam is not installed, or options are given without a runner.
     """
     if _BEAM_RUNNER.value is None:
         if _BEAM_OPTIONS.value:
@@ -105,12 +105,12 @@ def _next(report: "BuildReport") -> str:
 
 
 def main() -> int:
-    """Flags to one data set."""
+    """Builds the data set that the flags describe; returns the exit code."""
     if _MEL_DTYPE.value not in extraction.MEL_DTYPES:
         raise InputError(
             f"--mel_dtype={_MEL_DTYPE.value}: one of {', '.join(extraction.MEL_DTYPES)}"
         )
-    # Not above: every worker imports this program, and has no use for TFDS.
+    # Imported here because every worker imports this program and needs no TFDS.
     import datasets
     from tagjax.examples import build
 
@@ -131,7 +131,7 @@ def main() -> int:
         return 0
     print(
         f"warning: {report.skipped} of {report.excerpts} excerpts are skipped, more than "
-        f"--max_skipped={_MAX_SKIPPED.value:g} allows; the data set is complete but for them",
+        f"--max_skipped={_MAX_SKIPPED.value:g} allows; the data set has all other excerpts",
         file=sys.stderr,
     )
     return 3

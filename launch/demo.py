@@ -1,10 +1,10 @@
-"""The whole walk on the embedded data: music, examples, training, all three tasks.
+"""Runs everything on the embedded data: music, examples, training, and all three tasks.
 
     python -m launch.demo
 
-Two classifiers are trained: one on both tag systems together, from which taxonomy and
-translation are read, and one on a system whose tags were split in two, for deduplication.
-What is done already is not done again.
+Two classifiers are trained. One learns both tag systems together, for taxonomy and translation. The
+other learns a system whose tags were split in two, for deduplication. Steps that are done already
+are not repeated.
 """
 
 import dataclasses
@@ -35,16 +35,16 @@ TASKS = {
     "translation": ("taxonomy", "translation"),
     "deduplication": ("deduplication",),
 }
-"""{config of synthetic_split: the tasks that its run answers}."""
+"""{config of synthetic_split: the tasks for which its run is used}."""
 
 
 def main() -> None:
-    """Everything in its order, each stage as its own program would do it."""
+    """Runs all stages in order, each as its own program would."""
     started = time.time()
     config = dataclasses.replace(PRESETS["demo"], max_epochs=_EPOCHS.value)
     program.cache_compilations("~/.cache/tagjax")
     summary: list[str] = []
-    for number, (name, answered) in enumerate(TASKS.items(), 1):
+    for number, (name, task_names) in enumerate(TASKS.items(), 1):
         full = f"synthetic_split/{name}"
         print(f"\n[{number}/{len(TASKS)}] {full}: examples", flush=True)
         builder = datasets.make_builder(full, _DATA_DIR.value)
@@ -55,18 +55,18 @@ def main() -> None:
         dataset = find(full, _DATA_DIR.value)
         with interruption.Stop() as stop, TrainingBars() as on_progress:
             training.train_run(config, dataset, run_dir, stop=stop, on_progress=on_progress)
-        for task in answered:
+        for task in task_names:
             summary += ["", *_evaluate(task, runs.load_run(run_dir))]
     print("\n".join(summary))
     print(f"\nEverything took {time.time() - started:.0f} s.")
 
 
 def _evaluate(task: str, run: runs.Run) -> list[str]:
-    """What a task says of a run; all of it is written into the run's folder."""
+    """Evaluates a task on a run and writes the results into its folder; returns a summary."""
     fdist_of = "overlap" if task == "translation" else "all"
-    known = tasks.Background.of(run)
+    background = tasks.Background.of(run)
     evaluation = tasks.evaluate(
-        task, run.similarities(fdist_of), run.truth, background=known, progress=bar
+        task, run.similarities(fdist_of), run.truth, background=background, progress=bar
     )
     embedding = functools.partial(run.embedding, fdist_of=fdist_of)
     written = results.write_evaluation(

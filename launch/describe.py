@@ -1,12 +1,12 @@
-"""What is in a manifest, or in annotations: tags, parts, balance, co-occurrence.
+"""Describes a manifest or annotations: tags, parts, balance, co-occurrence.
 
     python -m launch.describe --manifest_dir=data/manifests/mine
 
     python -m launch.describe --annotations=a.csv,b.csv --prefix=a:,b: --tracks=tracks.csv
 
 Prints tables, and writes tables (CSV), charts (PNG, SVG) and report.html, which opens without
-network, into --out. Annotations are described as launch.split would sample them by its defaults;
-without --tracks no track's duration is known, and each gives one excerpt.
+network, into --out. Annotations are sampled as launch.split does by default. Without --tracks the
+durations are not known, and each track gives one excerpt.
 """
 
 import dataclasses
@@ -23,20 +23,20 @@ from tagjax.manifest.lists import Manifest
 from tagjax.report import describe, description
 
 _MANIFEST_DIR = flags.DEFINE_string("manifest_dir", None, "A manifest.")
-_ANNOTATIONS = flags.DEFINE_list("annotations", [], "Annotation tables, one a catalogue, instead.")
-_PREFIX = flags.DEFINE_list("prefix", [], "Prefixes of their tags, one a catalogue: a:,b:")
+_ANNOTATIONS = flags.DEFINE_list("annotations", [], "Or annotation tables, one for each catalogue.")
+_PREFIX = flags.DEFINE_list("prefix", [], "Prefixes of their tags, one for each catalogue: a:,b:")
 _TRACKS = flags.DEFINE_string("tracks", None, "Table of tracks: track_id,path,duration_s.")
 _OUT = flags.DEFINE_string("out", None, "Folder for the report; by default results/NAME/describe.")
 
 
 @dataclasses.dataclass(frozen=True)
 class _Source:
-    """What is described.
+    """The input of a description.
 
     Attributes:
-      name: of the report.
-      manifest: after balancing.
-      before: the same without balancing; None where only the manifest is known.
+      name: name of the report.
+      manifest: the manifest, after balancing.
+      before: the manifest without balancing; None if it is not known.
     """
 
     name: str
@@ -60,7 +60,7 @@ def _annotations() -> _Source:
 
 
 def main() -> None:
-    """Flags to one description."""
+    """Writes the description that the flags ask for."""
     if bool(_MANIFEST_DIR.value) == bool(_ANNOTATIONS.value):
         raise InputError("name a manifest by --manifest_dir, or tables by --annotations")
     with tqdm(desc="describe", unit=" steps", leave=False, disable=None) as bar:

@@ -1,4 +1,4 @@
-"""A run, or a folder of similarities, to the paper's tasks: metrics, lists and figures.
+"""Evaluates a run, or a folder of similarities, on the paper's tasks: metrics, lists and figures.
 
     python -m launch.evaluate --task=translation
 
@@ -6,11 +6,11 @@
 
     python -m launch.evaluate --task=halves --run_dir=runs/catalogue_split/mine
 
-Without --run_dir or --similarity_dir it takes the newest run under runs/ that suits the task.
-The truth is the run's own, unless a flag names another; taxonomy falls back to Discogs's, and
-translation to tags of the same name. Halves need a run and no truth. Results go into RUN_DIR/TASK;
-those of a folder FOLDER of similarities into results/FOLDER, or results/FOLDER/TASK if the folder
-is not named as the task.
+Without --run_dir or --similarity_dir it takes the newest run under runs/ that fits the task. The
+truth is that of the run, unless a flag names another. Without any truth, taxonomy uses Discogs's,
+and translation uses tags of the same name; halves needs none. Results go into RUN_DIR/TASK. Those
+of a folder FOLDER of similarities go into results/FOLDER, or into results/FOLDER/TASK if FOLDER is
+not named TASK.
 """
 
 import collections
@@ -40,7 +40,7 @@ from tagjax.vocabulary.vocabulary import Vocabulary
 _TASKS = (*tasks.TASKS, tasks.HALVES)
 _TASK = flags.DEFINE_string("task", "taxonomy", f"One of {', '.join(_TASKS)}.")
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run.")
-_RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Where the newest run is looked for.")
+_RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder to search for the newest run.")
 _SIMILARITY_DIR = flags.DEFINE_string(
     "similarity_dir",
     None,
@@ -59,7 +59,9 @@ _SYSTEMS = flags.DEFINE_list(
     "as the run recorded them, or as the tags of --similarity_dir suggest.",
 )
 _ANNOTATIONS = flags.DEFINE_string(
-    "annotations", None, "Table track_id,artist_id,album_id,tags with tags the run never saw: fm."
+    "annotations",
+    None,
+    "Table track_id,artist_id,album_id,tags with tags that the run never saw, for fm and fdist.",
 )
 _PREFIX = flags.DEFINE_string("prefix", "", "Prefix of the tags of --annotations.")
 _FDIST = flags.DEFINE_string(
@@ -71,13 +73,14 @@ _FDIST = flags.DEFINE_string(
 _MAP = flags.DEFINE_list(
     "map",
     None,
-    f"Embeddings of Figure 1, side by side, of {','.join(embeddings.NAMES)}; by default the first.",
+    f"Embeddings that Figure 1 shows side by side, from {','.join(embeddings.NAMES)}; by default "
+    "the first.",
 )
 _PAPER = flags.DEFINE_bool(
     "paper",
     None,
-    "Show the paper's printed figures beside; by default of a folder with exactly the tags of the "
-    "authors' release.",
+    "Also show the figures printed in the paper; by default only for a folder with exactly the "
+    "tags of the authors' release.",
 )
 _EXPERIMENTS = {
     "taxonomy": ("taxonomy", "translation"),
@@ -91,16 +94,16 @@ _CONFIG = program.config_flags(tasks.TaskConfig, {"": tasks.TaskConfig()})
 
 @dataclasses.dataclass(frozen=True)
 class _Source:
-    """What is evaluated.
+    """The input of an evaluation.
 
     Attributes:
-      path: of the folder or run.
-      similarities: {embedding: similarity}, of the same tags.
+      path: path of the folder or run.
+      similarities: {embedding: similarity}, all with the same tags.
       out: folder for the results.
-      truth: that is known beside them.
-      embedding: gives an embedding to be written; None where only similarities are known.
-      printed: whether they are the authors' release.
-      background: what is known beside them.
+      truth: truth that belongs to the similarities.
+      embedding: function that gives an embedding to write; None if only similarities are known.
+      printed: whether the similarities are the authors' release.
+      background: what is known beside the similarities.
     """
 
     path: pathlib.Path
@@ -113,9 +116,9 @@ class _Source:
 
 
 def _folder(task: str) -> _Source:
-    """Similarities in the release's form."""
+    """The input from a folder with similarities in the form of the release."""
     if task == tasks.HALVES:
-        raise InputError("halves: similarities do not say who plays what; give --run_dir instead")
+        raise InputError("halves: similarities do not name artists; give --run_dir instead")
     for flag in (_RUN_DIR, _ANNOTATIONS, _FDIST, *_TRAINED.values()):
         if flag.value is not None:
             raise InputError(f"--{flag.name} has no use beside --similarity_dir; leave it out")
@@ -133,7 +136,7 @@ def _folder(task: str) -> _Source:
 
 
 def _guess(vocabulary: Vocabulary) -> tuple[str, ...]:
-    """Says what was guessed of the tags of a file that does not say what they are."""
+    """Notes on what was guessed about tags whose file does not name their systems."""
     found = []
     if vocabulary.systems != ("",):
         counts = collections.Counter(vocabulary.system)
@@ -148,7 +151,7 @@ def _guess(vocabulary: Vocabulary) -> tuple[str, ...]:
 
 
 def _run(task: str) -> _Source:
-    """Similarities of a run, or its fm and fdist with tags of another annotation."""
+    """The input from a run; with --annotations, its fm and fdist with their tags."""
     path = _RUN_DIR.value
     if not path:
         experiments = _EXPERIMENTS[task]
@@ -159,7 +162,7 @@ def _run(task: str) -> _Source:
     if _SYSTEMS.value is not None:
         run = dataclasses.replace(run, vocabulary=run.vocabulary.regrouped(_SYSTEMS.value))
     if _FDIST.value and not run.multi_label:
-        raise InputError(f"--fdist_of has no use: {run.path} was trained on labels alone")
+        raise InputError(f"--fdist_of has no use: {run.path} was trained only on labels")
     fdist_of = _FDIST.value or ("overlap" if task == "translation" else "all")
     if _ANNOTATIONS.value:
         new = annotations.read_catalogue(_ANNOTATIONS.value, _PREFIX.value)
@@ -188,7 +191,7 @@ def _halves(run: runs.Run) -> _Source:
 
 
 def _given_truth(vocabulary: Vocabulary) -> Truth:
-    """The tables of truth that flags name."""
+    """The tables of truth named by flags."""
     systems = vocabulary.systems
     return Truth(
         taxonomy.read_taxonomy(_TAXONOMY.value) if _TAXONOMY.value else None,
@@ -198,7 +201,7 @@ def _given_truth(vocabulary: Vocabulary) -> Truth:
 
 
 def _check_flags(task: str) -> None:
-    """Refuses what no source could make right."""
+    """Refuses flags that are wrong for any source."""
     if task not in _TASKS:
         raise InputError(f"unknown task {task!r}; one of {', '.join(_TASKS)}")
     if _FDIST.value not in (None, "all", "overlap"):
@@ -212,7 +215,7 @@ def _check_flags(task: str) -> None:
 
 
 def main() -> None:
-    """Flags to one task."""
+    """Runs the evaluation that the flags describe."""
     task = _TASK.value
     _check_flags(task)
     config = tasks.TaskConfig(**program.given(_CONFIG))
@@ -234,7 +237,7 @@ def main() -> None:
     named = {"taxonomy": _TAXONOMY, "translation": _TRANSLATION, "deduplication": _DUPLICATES}
     tasks.check_answered(evaluation, named[task].value if task in named else None)
     print(text.format_evaluation(evaluation), flush=True)
-    # It takes seconds to import, and the metrics stand there without it.
+    # Imported here because it takes seconds, and the metrics can be printed before.
     from tagjax.report import results
 
     out = pathlib.Path(_OUT.value or source.out)

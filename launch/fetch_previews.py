@@ -1,17 +1,17 @@
-"""Song ids to audio: 30 s previews and metadata from Deezer's public API.
+"""Fetches 30 s previews and metadata of songs from Deezer's public API.
 
     python -m launch.fetch_previews --manifest_dir=data/manifests/discogs_split/taxonomy \\
         --audio_dir=data/audio/discogs_split
 
     python -m launch.fetch_previews --ids=ids.txt --audio_dir=previews
 
---ids is a text file, an id a line, or a CSV file with a column sng_id. The same command goes on
-where it was stopped or killed, fetches nothing twice, and tries again what failed; that Deezer
-has no preview of a track, or no such track, is remembered. Beside the audio, SNG_ID.mp3, lie
-coverage.csv (also by tag of the manifest), provenance.csv, and previews.jsonl, a line an answer:
-delete a line to have its track asked for again.
+--ids is a text file with one id on each line, or a CSV file with a column sng_id. The same command
+goes on where it was stopped or killed. It fetches nothing twice and tries failed tracks again. It
+remembers that Deezer has no preview of a track, or no such track. The folder gets the audio as
+SNG_ID.mp3, coverage.csv (also by tag of the manifest), provenance.csv, and previews.jsonl with one
+line for each answer. Delete a line to ask for its track again.
 
-A preview is not the excerpt that a manifest asks for: it starts where Deezer chose.
+A preview is not the excerpt that a manifest asks for, because Deezer chose where it starts.
 """
 
 from absl import flags
@@ -38,7 +38,7 @@ _CONCURRENCY = flags.DEFINE_integer(
     "concurrency", _DEFAULT.concurrency, "Tracks fetched at once.", lower_bound=1, upper_bound=256
 )
 _RETRIES = flags.DEFINE_integer(
-    "retries", _CLIENT.retries, "Further tries of a track in this run.", lower_bound=0
+    "retries", _CLIENT.retries, "Further tries for a track in this run.", lower_bound=0
 )
 _TIMEOUT = flags.DEFINE_float(
     "timeout", _CLIENT.timeout, "Seconds that one request may take.", lower_bound=0.001
@@ -49,7 +49,7 @@ _BACKOFF = flags.DEFINE_float(
 
 
 def main() -> None:
-    """Flags to a folder of previews."""
+    """Fetches the previews that the flags ask for."""
     if not _AUDIO_DIR.value:
         raise InputError("--audio_dir: name the folder for the audio")
     if bool(_IDS.value) == bool(_MANIFEST_DIR.value):
@@ -66,9 +66,9 @@ def main() -> None:
     if _IDS.value:
         tracks = ids.read_ids(_IDS.value)
     else:
-        made = lists.read_manifest(_MANIFEST_DIR.value or "")
-        tracks = ids.manifest_ids(_MANIFEST_DIR.value or "", made)
-        tags = ids.tracks_by_tag(made)
+        manifest = lists.read_manifest(_MANIFEST_DIR.value or "")
+        tracks = ids.manifest_ids(_MANIFEST_DIR.value or "", manifest)
+        tags = ids.tracks_by_tag(manifest)
     try:
         _run(tracks, tags, _AUDIO_DIR.value, config)
     except OSError as error:
@@ -82,9 +82,9 @@ def _run(
     tracks: list[str], tags: dict[str, list[str]], folder: str, config: fetch.FetchConfig
 ) -> None:
     with interruption.Stop() as stop, ledger.Ledger(folder) as book:
-        there = book.recognise(tracks)
-        if there:
-            print(f"{there} tracks have their audio file already")
+        present = book.recognise(tracks)
+        if present:
+            print(f"{present} tracks have their audio file already")
         todo = len(fetch.unfinished(tracks, book))
         print(f"{len(tracks)} tracks, {todo} to fetch: {_time(todo * config.per / config.rate)}")
         with stop.deferred():
@@ -105,7 +105,7 @@ def _run(
 
 
 def _time(seconds: float) -> str:
-    """What the quota alone makes of it."""
+    """The shortest time that the quota allows, in words."""
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60} min at least" if minutes else "under a minute"
 

@@ -1,10 +1,10 @@
-"""Audio files to their likeliest tags, as a finished run hears them.
+"""Predicts the likeliest tags of audio files with a finished run.
 
     python -m launch.predict --run_dir=runs/catalogue_split/mine song.mp3 music
 
-A folder stands for the audio files below it. A file is cut into excerpts of the run's length; its
+A folder stands for the audio files below it. A file is cut into excerpts of the run's length. Its
 probabilities are means over its excerpts, and over the models of a run with folds. A file that
-cannot be decoded is named with its reason, and the others go on.
+cannot be decoded is printed with the reason and skipped.
 """
 
 import pathlib
@@ -21,14 +21,14 @@ from tagjax.base.sound import quiet
 from tagjax.base.tables import write_table
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run.")
-_TOP = flags.DEFINE_integer("top", 5, "Tags shown of each file.", lower_bound=1)
+_TOP = flags.DEFINE_integer("top", 5, "Number of tags shown for each file.", lower_bound=1)
 _OUT = flags.DEFINE_string(
     "out", None, "CSV file for all tags of all files: file,rank,tag,probability,excerpts."
 )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Flags to one table."""
+    """Predicts the files and prints a table; returns the exit code."""
     if not _RUN_DIR.value:
         raise InputError("--run_dir: name a finished run, such as runs/catalogue_split/mine")
     if not arguments:
@@ -46,16 +46,17 @@ def main(arguments: Sequence[str]) -> int:
     for path in bar:
         try:
             with quiet():
-                heard = listener.probabilities(path)
+                probabilities = listener.probabilities(path)
         except AudioError as error:
             skipped += 1
             bar.write(f"skipped: {path}: {error}", file=sys.stderr)
             continue
-        means = heard.mean(axis=0)
+        means = probabilities.mean(axis=0)
         ranked = (-means).argsort(kind="stable").tolist()
         found = [(listener.tags[place], float(means[place])) for place in ranked]
-        rows += [(str(path), n, *pair, len(heard)) for n, pair in enumerate(found, 1)]
-        bar.write(f"{path} ({len(heard)} excerpts)")
+        excerpts = len(probabilities)
+        rows += [(str(path), n, *pair, excerpts) for n, pair in enumerate(found, 1)]
+        bar.write(f"{path} ({excerpts} excerpts)")
         for tag, probability in found[: _TOP.value]:
             bar.write(f"  {100 * probability:5.1f} %  {tag}")
     if _OUT.value and rows:
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _files(path: pathlib.Path) -> list[pathlib.Path]:
-    """The file, or the files below a folder in their order, hidden ones left out."""
+    """The file, or the files below a folder, sorted and without hidden ones."""
     if path.is_file():
         return [path]
     if not path.is_dir():

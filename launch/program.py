@@ -1,4 +1,4 @@
-"""What every launch program shares: how it starts, and how a user's mistake ends it."""
+"""Code that all launch programs share: their start, their flags, and their error messages."""
 
 import dataclasses
 import errno
@@ -22,14 +22,14 @@ flags.disclaim_key_flags()  # Flags defined through this module belong to the pr
 def run(main: Callable[..., int | None], arguments: bool = False) -> None:
     """Runs `main` as an absl program; it may return an exit code.
 
-    An `InputError`, or what the system refused (a full disk), is printed as one line, and the
-    process leaves with exit code 2. A run that was stopped says so and leaves with 128 + the
-    signal. Our warnings are lines too.
+    An `InputError`, or an error of the system (a full disk), is printed as one line, and the exit
+    code is 2. A program that was stopped prints that, and its exit code is 128 + the signal. Each
+    of our warnings is one line too.
 
     Args:
       main: the program.
-      arguments: whether `main` takes the arguments that are no flags. If not, stray ones are
-        refused: most of them are misspelt flags.
+      arguments: whether `main` takes the arguments that are not flags. If not, such arguments are
+        refused, because most are misspelt flags.
     """
 
     def wrapped(argv: list[str]) -> int:
@@ -57,7 +57,7 @@ def run(main: Callable[..., int | None], arguments: bool = False) -> None:
     def parse(argv: list[str]) -> list[str]:
         if {"--help", "-help", "-h"} & set(argv[1:]):
             app.usage(shorthelp=True, writeto_stdout=True)
-            sys.exit(0)  # absl's own --help leaves with 1.
+            sys.exit(0)  # The exit code of absl's own --help is 1.
         try:
             return flags.FLAGS(argv)
         except flags.Error as error:
@@ -73,19 +73,19 @@ _FULL = os.strerror(errno.ENOSPC)
 
 
 def _of_system(error: OSError | RuntimeError) -> str:
-    """What the system refused, of which file; a full disk says what to do."""
-    told = str(error)
+    """The message of an error of the system, with the file; a full disk adds advice."""
+    message = str(error)
     if isinstance(error, OSError) and error.strerror:
-        told = error.strerror + ("" if error.filename is None else f": {error.filename}")
-    elif _FULL in told:  # ArrayRecord's RuntimeError, or an OSError that TFDS has wrapped.
-        told = f"{_FULL}: {told}"
-    if _FULL in told or os.strerror(errno.EDQUOT) in told:
-        told += "; free some space, then the same command goes on"
-    return one_line(told)
+        message = error.strerror + ("" if error.filename is None else f": {error.filename}")
+    elif _FULL in message:  # ArrayRecord's RuntimeError, or an OSError that TFDS has wrapped.
+        message = f"{_FULL}: {message}"
+    if _FULL in message or os.strerror(errno.EDQUOT) in message:
+        message += "; free some space, then the same command goes on"
+    return one_line(message)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *rest: Any) -> None:
-    """A warning of ours as one line; others as ever."""
+    """Prints our warnings as one line, and others as usual."""
     if category is UserWarning:
         print(f"warning: {message}", file=sys.stderr)
     else:
@@ -97,7 +97,7 @@ def _ints(value: str) -> tuple[int, ...]:
 
 
 class _TupleParser(flags.ArgumentParser):
-    """`16,32` to (16, 32), and `2x2,3x4` to ((2, 2), (3, 4))."""
+    """Parses `16,32` as (16, 32), and `2x2,3x4` as ((2, 2), (3, 4))."""
 
     def __init__(self, nested: bool) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ class _TupleParser(flags.ArgumentParser):
 
 
 def _attributes(config: type) -> dict[str, str]:
-    """What the `Attributes:` section of a docstring says of each field."""
+    """{field: its text in the `Attributes:` section of the docstring}."""
     texts: dict[str, str] = {}
     name = ""
     for line in (config.__doc__ or "").partition("Attributes:")[2].splitlines():
@@ -130,14 +130,14 @@ def _attributes(config: type) -> dict[str, str]:
 
 
 def _spelt(value: Any) -> str:
-    """A value as its flag is given: (2, 4) as 2,4 and ((2, 2), (3, 4)) as 2x2,3x4."""
+    """A value in the spelling of its flag: (2, 4) as 2,4 and ((2, 2), (3, 4)) as 2x2,3x4."""
     if not isinstance(value, tuple):
         return str(value)
     return ",".join("x".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in value)
 
 
 def _defaults(name: str, presets: Mapping[str, Any]) -> str:
-    """What a field is where its flag is not given."""
+    """The sentence of `--help` about the default of a field."""
     values = {p: _spelt(v) for p, c in presets.items() if (v := getattr(c, name)) is not None}
     if len(set(values.values())) < 2:
         return "".join(f" Default {value}." for value in set(values.values()))
@@ -151,10 +151,10 @@ def config_flags(
 
     Args:
       config: the dataclass; its docstring explains the fields.
-      presets: {name: instance}; `--help` says their values.
+      presets: {name: instance}; `--help` shows their values.
 
     Returns:
-      {field: its flag}, whose value is None where it is not given.
+      {field: its flag}; the value of a flag is None if it is not given.
     """
     presets, texts, types_of = presets or {}, _attributes(config), typing.get_type_hints(config)
     defined = {}
@@ -171,7 +171,7 @@ def config_flags(
 
 
 def _define(kind: Any, name: str, text: str) -> flags.FlagHolder:
-    """A flag for values of a type, None where it is not given."""
+    """A flag for values of a type; its value is None if it is not given."""
     if isinstance(kind, types.UnionType):
         kind = typing.get_args(kind)[0]
     if kind == tuple[str, ...]:
@@ -189,13 +189,13 @@ def _define(kind: Any, name: str, text: str) -> flags.FlagHolder:
 
 
 def given(fields: dict[str, flags.FlagHolder]) -> dict[str, Any]:
-    """The fields of `config_flags` that the command line names, lists as tuples."""
+    """The fields of `config_flags` that the command line gives; lists become tuples."""
     values = {name: flag.value for name, flag in fields.items() if flag.value is not None}
     return {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
 
 
 def cache_compilations(folder: str) -> None:
-    """Keeps compiled steps in `folder`, so that the next start is quicker; "": does not."""
+    """Keeps compiled steps in `folder`, so that the next start is quicker; "" keeps none."""
     if folder:
         import jax
 

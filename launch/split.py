@@ -1,4 +1,4 @@
-"""Annotations to a manifest: which excerpts to show the network, each with one label.
+"""Makes a manifest from annotations: the excerpts to show the network, each with one label.
 
     python -m launch.split --annotations=a.csv --tracks=tracks.csv --out=data/split
 
@@ -6,12 +6,13 @@
         --tracks=tracks.csv --translation=translation.csv --taxonomy=tax_a.csv,tax_b.csv \\
         --folds=5 --out=data/split
 
-Annotations have the columns track_id,artist_id,album_id,tags (| between tags), tracks
-track_id,path,duration_s. Where a source annotates albums, all tracks of an album share its tags and
-one label; where it annotates tracks, say so in a column annotates (album or track), or by
---annotates. Catalogues without ids in common share what has the same artist and title: give their
-annotations the columns artist,title too, and say --overlap_by=title. The manifest is a folder with
-a CSV file a part, split.json and the truth tables; the same command again makes the same manifest.
+Annotations have the columns track_id,artist_id,album_id,tags (| between tags). Tracks have the
+columns track_id,path,duration_s. By default a source annotates albums: all tracks of an album share
+its tags and one label. If a source annotates tracks, say so by --annotates=track, or by the word
+track in a column annotates. Catalogues without common ids can be matched by artist and title: add
+the columns artist,title to their annotations and give --overlap_by=title. The manifest is a folder
+with a CSV file for each part, split.json and the truth tables. The same command always makes the
+same manifest.
 """
 
 import dataclasses
@@ -38,17 +39,19 @@ _DEFAULT = sampling.SamplingConfig()
 _EXPERIMENT = flags.DEFINE_string(
     "experiment", "taxonomy", f"What the manifest is for: {', '.join(EXPERIMENTS)}."
 )
-_ANNOTATIONS = flags.DEFINE_list("annotations", [], "Annotation tables, one a catalogue.")
-_PREFIX = flags.DEFINE_list("prefix", [], "Prefixes of their tags, one a catalogue: a:,b:")
+_ANNOTATIONS = flags.DEFINE_list("annotations", [], "Annotation tables, one for each catalogue.")
+_PREFIX = flags.DEFINE_list("prefix", [], "Prefixes of their tags, one for each catalogue: a:,b:")
 _ANNOTATES = flags.DEFINE_list(
     "annotates",
     [],
-    "What each catalogue annotates, album or track; by default what its table says in a column "
-    "annotates, or else album.",
+    "What each catalogue annotates, album or track; by default the word in its column annotates, "
+    "or album without that column.",
 )
 _TRACKS = flags.DEFINE_string("tracks", None, "Table of tracks: track_id,path,duration_s.")
 _TAXONOMY = flags.DEFINE_list(
-    "taxonomy", [], "Truth tables style,genre, one a catalogue; nothing between commas for none."
+    "taxonomy",
+    [],
+    "Truth tables style,genre, one for each catalogue; nothing between commas for none.",
 )
 _TRANSLATION = flags.DEFINE_string(
     "translation", None, "Truth table source,target,relation, or X_tag,Y_tag,relation."
@@ -63,30 +66,31 @@ _FOLDS = flags.DEFINE_integer(
 _OVERLAP = flags.DEFINE_string(
     "overlap_by",
     "id",
-    "What tells that a track is in two catalogues: id (track_id), or title (artist and title too).",
+    "How to find tracks that are in two catalogues: by id (track_id), or by title (also artist and "
+    "title).",
 )
 _OUT = flags.DEFINE_string("out", None, "Folder for the manifest.")
 _OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace another manifest in --out.")
 
 _CONFIG: dict[str, flags.FlagHolder] = {
     "top_tags": flags.DEFINE_integer(
-        "top_tags", _DEFAULT.top_tags, "Tags kept a catalogue, those with most tracks."
+        "top_tags", _DEFAULT.top_tags, "Tags kept in each catalogue, those with most tracks."
     ),
     "min_tracks": flags.DEFINE_integer(
         "min_tracks", _DEFAULT.min_tracks, "Tags with fewer tracks are dropped."
     ),
     "max_occurrences": flags.DEFINE_integer(
-        "max_occurrences", _DEFAULT.max_occurrences, "Excerpts a label, over all parts."
+        "max_occurrences", _DEFAULT.max_occurrences, "Most excerpts of a label, over all parts."
     ),
     "seg_duration": flags.DEFINE_float(
-        "seg_duration", _DEFAULT.seg_duration, "Length of an excerpt, seconds."
+        "seg_duration", _DEFAULT.seg_duration, "Length of an excerpt in seconds."
     ),
     "train": flags.DEFINE_float("train", _DEFAULT.train, "Share of the training part."),
     "validation": flags.DEFINE_float(
         "validation", _DEFAULT.validation, "Share of the validation part."
     ),
     "test": flags.DEFINE_float("test", _DEFAULT.test, "Share of the test part."),
-    "seed": flags.DEFINE_integer("seed", _DEFAULT.seed, "Of all draws."),
+    "seed": flags.DEFINE_integer("seed", _DEFAULT.seed, "Seed of all random choices."),
     "upsample": flags.DEFINE_list(
         "upsample", list(_DEFAULT.upsample), "Parts in which rare labels get further excerpts."
     ),
@@ -97,16 +101,18 @@ _CONFIG: dict[str, flags.FlagHolder] = {
         f"{', '.join(sampling.UPSAMPLE_TO)}.",
     ),
     "max_excerpts_per_track": flags.DEFINE_integer(
-        "max_excerpts_per_track", _DEFAULT.max_excerpts_per_track, "0: no limit."
+        "max_excerpts_per_track",
+        _DEFAULT.max_excerpts_per_track,
+        "Most excerpts of a track; 0: no limit.",
     ),
     "min_shift": flags.DEFINE_float(
-        "min_shift", _DEFAULT.min_shift, "Seconds between two excerpts' starts, at least."
+        "min_shift", _DEFAULT.min_shift, "Least seconds between the starts of two excerpts."
     ),
 }
 
 
 def main() -> None:
-    """Flags to one manifest."""
+    """Makes the manifest that the flags describe."""
     if not _OUT.value:
         raise InputError("--out: name the folder for the manifest")
     if _OVERLAP.value not in ("id", "title"):
@@ -156,7 +162,7 @@ def _config() -> sampling.SamplingConfig:
 def _unified(
     catalogues: Sequence[Catalogue], tracks: Tracks | None
 ) -> tuple[list[Catalogue], Tracks | None, Mapping[str, int]]:
-    """The same with one id for what has the same artist and title, and counts."""
+    """Catalogues and tracks with one id for tracks of the same artist and title; and counts."""
     for path, catalogue in zip(_ANNOTATIONS.value, catalogues, strict=True):
         if catalogue.artist is None or catalogue.title is None:
             raise InputError(f"{path}:1: --overlap_by=title needs the columns artist and title")
@@ -184,7 +190,7 @@ def _truth(prefixes: Sequence[str]) -> Truth:
 
 
 def _found(manifest: lists.Manifest, truth: Truth) -> dict[str, tuple[int, int]]:
-    """{table: (its pairs, those that `launch.evaluate` finds between labels)}."""
+    """{table: (number of its pairs, number of those that are between labels)}."""
     labels = manifest.vocabulary.select(manifest.labels)
     found: dict[str, tuple[int, int]] = {}
     if truth.taxonomy:
@@ -203,7 +209,7 @@ def _found(manifest: lists.Manifest, truth: Truth) -> dict[str, tuple[int, int]]
 
 
 def _check_truth(manifest: lists.Manifest, truth: Truth) -> None:
-    """Refuses a table that flags name and that says nothing of the labels."""
+    """Refuses a table named by a flag if none of its pairs is between labels."""
     for name, (_, inside) in _found(manifest, truth).items():
         if not inside:
             pair = truth.rows()[name][0][:2]

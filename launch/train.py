@@ -1,10 +1,10 @@
-"""Examples to a run: trains the classifier and predicts the test split.
+"""Trains the classifier on the examples and predicts the test split.
 
     python -m launch.train --dataset=synthetic_split/translation --preset=small
 
-The same command again goes on where it stopped, or says that it is done. A data set made with
-folds is trained once a fold. Several processes: give each the same command and --coordinator,
---num_processes, --process_id.
+The same command again goes on where it stopped, or prints that it is done. A data set with folds is
+trained once for each fold. To use several processes, give each the same command with --coordinator,
+--num_processes and --process_id.
 """
 
 import os
@@ -31,24 +31,24 @@ _PRESET = flags.DEFINE_string(
     "paper",
     f"Network and training; any field has its own flag too: {', '.join(configs.PRESETS)}.",
 )
-_FOLD = flags.DEFINE_integer("fold", None, "Of a data set with folds, train this one alone.")
+_FOLD = flags.DEFINE_integer("fold", None, "Train only this fold of a data set with folds.")
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0.")
-_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Processes of the run.")
-_PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is.")
+_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "Number of processes of the run.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", None, "Number of this process, from 0.")
 _HEARTBEAT = flags.DEFINE_integer(
     "heartbeat_seconds",
     devices.HEARTBEAT_SECONDS,
-    "With several processes: one silent for so long ends the others.",
+    "With several processes: if one is silent for so long, the others end.",
     lower_bound=1,
 )
 _CACHE_DIR = flags.DEFINE_string(
-    "compilation_cache", "~/.cache/tagjax", "Where compiled steps are kept; empty: nowhere."
+    "compilation_cache", "~/.cache/tagjax", "Folder for compiled steps; empty: none are kept."
 )
 _FIELDS = program.config_flags(configs.TrainConfig, configs.PRESETS)
 
 
 def config() -> configs.TrainConfig:
-    """The preset with the fields that the command line names.
+    """The preset, changed by the flags on the command line.
 
     Raises:
       InputError: no such preset, or a value that its field cannot have.
@@ -65,8 +65,8 @@ def _task(dataset: Dataset) -> str:
 
 
 def main() -> None:
-    """Flags to one run."""
-    wanted = config()
+    """Trains the run that the flags describe."""
+    train_config = config()
     dataset = find(_DATASET.value, _DATA_DIR.value, datasets.known())
     program.cache_compilations(_CACHE_DIR.value)
     devices.initialise(
@@ -75,7 +75,7 @@ def main() -> None:
     run_dir = pathlib.Path(_RUN_DIR.value or pathlib.Path("runs") / dataset.name)
     shown = devices.is_leader()
     with devices.together(), interruption.Stop() as stop, bars.TrainingBars(shown) as on_progress:
-        results = training.train_run(wanted, dataset, run_dir, _FOLD.value, stop, on_progress)
+        results = training.train_run(train_config, dataset, run_dir, _FOLD.value, stop, on_progress)
     if not devices.is_leader():
         return
     for i, result in enumerate(results):

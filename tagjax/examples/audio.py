@@ -1,4 +1,4 @@
-"""Decoding of excerpts: whatever libsndfile reads, only the seconds that are asked for."""
+"""Decodes excerpts of any file that libsndfile reads, and only the requested seconds."""
 
 import contextlib
 import dataclasses
@@ -16,53 +16,54 @@ from tagjax.examples import frontend
 MAX_CHANNELS = 64
 SAMPLE_RATES = (2_000, 768_000)
 _PREROLL = 0.1
-"""Seconds decoded before an excerpt and thrown away: MP3 needs some frames to get going."""
+"""Seconds decoded before an excerpt and thrown away: an MP3 decoder needs some frames to start."""
 _THIN = 6000
-"""Bytes a second of MP3, below which the bits that a frame needs may lie many frames before it."""
+"""Bytes per second of MP3. Below it, the bits of a frame may lie many frames before the frame."""
 _THIN_PREROLL = 2.5
-"""Seconds decoded before an excerpt of such."""
+"""Seconds decoded before an excerpt of such a file."""
 _BLOCK = 1 << 22
 """Samples decoded at once."""
 _PIECE = 1 << 14
 """Frames whose channels are summed at once."""
 _SLACK = 4096
-"""Samples of MP3 frames that are not sound: encoders pad at both ends, decoders take it away."""
+"""Samples in MP3 frames that are not sound: encoders pad both ends, and decoders remove that."""
 _MOMENT = 0.1
-"""Seconds that are heard or not as a whole."""
+"""Length in seconds of a moment, which as a whole is silent or not."""
 _FOREVER = 1e9
-"""Seconds; a header that says more does not know."""
+"""In seconds. A header with a longer duration does not know it."""
 LOUDEST = 1e12
-"""Larger samples, which no recording has, would overflow in a float32 power spectrum."""
+"""Larger samples would overflow in a float32 power spectrum; no recording has them."""
 
 
 class AudioError(Exception):
-    """A track that cannot be used; its message is the reason, in a few words."""
+    """A track cannot be used; the message is the reason, in a few words."""
 
 
 class MissingFileError(AudioError):
-    """There is no such file."""
+    """The file does not exist."""
 
 
 class PastEndError(AudioError):
-    """An excerpt begins where its file has ended."""
+    """The file ends before the excerpt begins."""
 
 
 @dataclasses.dataclass(frozen=True)
 class AudioConfig:
-    """How an excerpt is cut, and what is refused.
+    """How an excerpt is cut, and which excerpts are refused.
 
     Attributes:
-      min_coverage: an excerpt with less sound than this share of its duration is refused
-        as too short; with more, it is padded with zeros at the end and counted as padded.
+      min_coverage: an excerpt with less sound than this share of its duration is refused as too
+        short. An excerpt with more is padded with zeros at the end and counted as padded.
       resampler: quality name of soxr.
-      skip_silent: refuse what is silent, nearly silent, or cancelled by summing the channels.
-      silence: RMS amplitude, full scale being 1, below which a moment is silent: -60 dB, where
-        ffmpeg's `silencedetect` draws the line by default.
-      min_audible: an excerpt with a smaller share of moments that are not silent is nearly silent.
-      min_sum: power of the summed channels, as a share of the sum of their powers (2 for mono as
-        stereo, 1 for unrelated channels), below which they are said to cancel.
-      loud: a mean of the channels with a larger amplitude is called loud: no mastering goes to 4
-        times full scale, but floats on the scale of 16-bit integers do.
+      skip_silent: whether to refuse excerpts that are silent, nearly silent, or whose channels
+        cancel when they are summed.
+      silence: RMS amplitude below which a moment is silent, where full scale is 1. It is -60 dB,
+        the default of ffmpeg's `silencedetect`.
+      min_audible: an excerpt is nearly silent if a smaller share of its moments is audible.
+      min_sum: power of the summed channels divided by the sum of their powers, below which the
+        channels cancel. It is 2 for mono as stereo, and 1 for unrelated channels.
+      loud: an excerpt is loud if the mean of its channels has a larger amplitude. No mastering
+        reaches 4 times full scale, but floats on the scale of 16-bit integers do.
     """
 
     min_coverage: float = 0.5
@@ -75,7 +76,7 @@ class AudioConfig:
 
 
 class Excerpt(NamedTuple):
-    """Sound of an excerpt, and what is odd about it."""
+    """Sound of an excerpt, with flags for unusual sound."""
 
     samples: np.ndarray
     """float32 [round(duration * sample rate)], mono."""
@@ -84,7 +85,7 @@ class Excerpt(NamedTuple):
     quiet: str = ""
     """Why nothing can be heard: `silent`, `nearly silent`, or `channels cancel in their sum`."""
     loud: bool = False
-    """Whether it is far above full scale."""
+    """Whether the amplitude is far above full scale."""
 
 
 class _Sound(NamedTuple):
@@ -95,7 +96,7 @@ class _Sound(NamedTuple):
     power: float
     """Sum of the squares of the samples of all channels, in a quarter of the time."""
     summed: float
-    """The same, of `mono`. Both are 0 of a single channel."""
+    """The same for `mono`. Both are 0 if there is only one channel."""
     rate: int
     """Hz."""
     channels: int
@@ -108,10 +109,9 @@ def read_excerpt(
     sample_rate: int = 22050,
     config: AudioConfig | None = None,
 ) -> Excerpt:
-    """Reads an excerpt as the paper does: channels summed, resampled (section 2.3).
+    """Reads an excerpt as in the paper: the channels are summed and resampled (section 2.3).
 
-    The header of the file is not believed where it says that sound ends: padding begins where
-    decoding finds the end.
+    The length in the file's header is not believed. Padding begins where decoding finds the end.
 
     Args:
       path: an audio file in any format that libsndfile knows by its content.
@@ -124,8 +124,8 @@ def read_excerpt(
       MissingFileError: no such file.
       PastEndError: `start` is past the end.
       AudioError: not a file, not audio, no samples, samples that are not finite or beyond
-        `LOUDEST`, too little sound, nothing to be heard, a change of the sample rate or channels
-        within the excerpt, or whatever else a decoder finds.
+        `LOUDEST`, too little sound, nothing audible, a change of the sample rate or channels within
+        the excerpt, or any other error of a decoder.
     """
     config = config or AudioConfig()
     with _refusing(path):
@@ -146,18 +146,18 @@ def read_excerpt(
 
 @contextlib.contextmanager
 def _refusing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turns whatever reading a file raises into an `AudioError`."""
+    """Turns any exception raised by reading a file into an `AudioError`."""
     try:
         yield
     except AudioError:
         raise
-    except Exception as error:  # Nobody knows what soundfile, soxr and NumPy raise of any file.
+    except Exception as error:  # Damaged files make soundfile, soxr and NumPy raise anything.
         raise _refusal(path, error) from error
 
 
 def _refusal(path: str | os.PathLike[str], error: Exception) -> AudioError:
     try:
-        sound.check_file(path)  # It may have gone while it was read.
+        sound.check_file(path)  # The file may have disappeared while it was read.
     except sound.MissingFileError as problem:
         return MissingFileError(str(problem))
     except sound.SoundError as problem:
@@ -168,7 +168,7 @@ def _refusal(path: str | os.PathLike[str], error: Exception) -> AudioError:
 
 
 def described(error: Exception) -> str:
-    r"""An exception that nobody foresaw, in one line.
+    r"""An unexpected exception as one line of text.
 
     >>> described(ValueError("odd\nvery odd"))
     'ValueError: odd'
@@ -177,13 +177,13 @@ def described(error: Exception) -> str:
 
 
 def _cut(path: str | os.PathLike[str], start: float, seconds: float) -> _Sound:
-    """The sound of an excerpt, as far as there is any: at least a sample.
+    """The sound of an excerpt, at least one sample; it may be shorter than requested.
 
-    It is decoded as libsndfile finds it, unless that is known to be wrong, or ends before the file
-    does.
+    libsndfile decodes the file. If its result is known to be wrong, or ends before the excerpt
+    does, the parts that `streams` finds are decoded instead.
 
     Raises:
-      AudioError: no sound, or two formats of it.
+      AudioError: no sound, or sound of two formats.
     """
     kind, end, plain, found, problem = "", 0.0, False, _no_sound(1, 1), None
     try:
@@ -262,9 +262,9 @@ def _joined(parts: Sequence[streams.Part], start: float, seconds: float) -> _Sou
 def _decoded(
     file: soundfile.SoundFile, start: float, seconds: float, preroll: float = _PREROLL
 ) -> _Sound:
-    """What libsndfile finds of an excerpt; nothing if it says that the file ends before it.
+    """The part of an excerpt that libsndfile finds; nothing if the file ends before it.
 
-    Seconds before it, `preroll`, are decoded and thrown away.
+    The `preroll` seconds before it are decoded and thrown away.
 
     Raises:
       AudioError: an implausible header.
@@ -273,7 +273,7 @@ def _decoded(
     rate, channels = file.samplerate, file.channels
     if not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1] or channels > MAX_CHANNELS:
         raise AudioError(f"implausible header: {rate} Hz, {channels} channels")
-    # Or soundfile seeks behind what it has read, which fails at an end that the header denies.
+    # Otherwise soundfile seeks after each read, which fails if the file ends too early.
     file.seekable = lambda: False
     first = round(start * rate)
     if first >= file.frames:
@@ -286,9 +286,9 @@ def _decoded(
 
 
 def _summed(file: soundfile.SoundFile, frames: int) -> tuple[np.ndarray, float, float]:
-    """The next frames, as the first three fields of `_Sound`; at most `frames` of them.
+    """At most the next `frames` frames, as the first three fields of `_Sound`.
 
-    A block at a time, so that many channels need no more memory than one.
+    They are read in blocks, so that many channels need no more memory than one.
     """
     mono = np.empty(frames, np.float32)
     got, size, powers = 0, max(1, _BLOCK // file.channels), np.zeros(2)
@@ -310,7 +310,7 @@ def _sum_channels(block: np.ndarray, out: np.ndarray) -> tuple[float, float]:
     """Sums the channels of a block [frames, channels] into `out`, while they are in the cache.
 
     Returns:
-      Power of all channels, and of their sum, in every fourth piece.
+      Power of all channels, and power of their sum, of every fourth piece.
     """
     power = summed = 0.0
     for i in range(0, len(block), _PIECE):
@@ -325,10 +325,10 @@ def _sum_channels(block: np.ndarray, out: np.ndarray) -> tuple[float, float]:
 
 
 def _heard(found: _Sound, config: AudioConfig) -> tuple[str, bool]:
-    """Why nothing can be heard, or "", and whether it is far above full scale.
+    """Why nothing can be heard (or ""), and whether the sound is far above full scale.
 
     Raises:
-      AudioError: samples that nothing can be computed of.
+      AudioError: samples that are not finite, or absurdly large.
     """
     mono = found.mono
     peak = max(float(mono.max()), -float(mono.min()))

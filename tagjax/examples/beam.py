@@ -1,4 +1,4 @@
-"""Examples on Apache Beam: the same excerpts, decoded by whatever runner there is (an extra)."""
+"""Builds the same examples on Apache Beam, with any of its runners (an optional dependency)."""
 
 import collections
 import dataclasses
@@ -14,12 +14,12 @@ from tagjax.examples import workers
 from tagjax.examples.rows import Row, Skipped, check_mistake
 
 REPORTS = "beam_reports"
-"""Folder beside the examples: what became of each excerpt."""
+"""Folder beside the examples with the result for each excerpt."""
 
 
 @dataclasses.dataclass(frozen=True)
 class _Compute:
-    """Row -> its example, and a line of report."""
+    """Turns a row into its example and a line of the report."""
 
     where: str
     read: workers.Reader
@@ -48,10 +48,11 @@ def examples(
 
     Args:
       where: manifest/part, for messages.
-      rows: its excerpts.
-      read: gives the audio of an excerpt; must be picklable, and find it on every worker.
-      config: of the build.
-      folder: gets a report of each row, for `collect`.
+      rows: rows of the part.
+      read: function that gives the audio of an excerpt; must be picklable, and work on every
+        worker.
+      config: config of the build.
+      folder: folder for a report of each row, for `collect`.
     """
 
     part = where.rpartition("/")[2]
@@ -72,10 +73,7 @@ def examples(
 def collect(
     folder: pathlib.Path, parts: Mapping[str, Any]
 ) -> tuple[dict[str, dict[str, int]], list[Skipped]]:
-    """`counts` and `skipped` of a build in `folder`, as `ManifestBuilder` has them.
-
-    The reports are removed.
-    """
+    """Reads `counts` and `skipped` of `ManifestBuilder` from the reports, and removes these."""
     counts, skipped = {}, []
     for part in parts:
         lines = [

@@ -1,4 +1,4 @@
-"""A build from start to report: on this machine or on Apache Beam, interrupted or not."""
+"""Runs a whole build, on this machine or on Apache Beam; an interrupted build can go on."""
 
 import contextlib
 import dataclasses
@@ -26,7 +26,7 @@ from tagjax.manifest.lists import Excerpts, Manifest
 from tagjax.vocabulary.truth import write_truth
 
 _WORTH_KEEPING = 2048 // journal.ROWS
-"""Files of a journal."""
+"""Number of files from which on a journal is worth keeping."""
 
 
 def build(
@@ -37,23 +37,24 @@ def build(
     config: BuildConfig | None = None,
     progress: Progress = silently,
 ) -> Dataset:
-    """Builds the log-mels of a manifest's excerpts, or finds them built.
+    """Builds the log-mels of a manifest's excerpts, unless they are built already.
 
-    The result is what `launch.build` makes: `find` and `launch.train` know it by its name. A
-    warning says how many excerpts were skipped. Worker processes decode the audio, and each first
-    imports the script that calls this: a script must do so under `if __name__ == "__main__":`. A
-    notebook needs nothing.
+    `launch.build` does the same; `find` and `launch.train` find the data set by its name. A warning
+    says how many excerpts were skipped. Worker processes decode the audio, and each of them first
+    imports the script that calls this, so a script must call it under
+    `if __name__ == "__main__":`. A notebook needs nothing.
 
     Args:
       manifest: a manifest's folder, or one in memory.
       audio_dir: folder of the audio that it lists.
       data_dir: TFDS' folder of data sets.
-      name: of the data set, `builder/config`.
-      config: of the examples; by default as the paper has them.
+      name: name of the data set, `builder/config`.
+      config: config of the examples; by default as in the paper.
       progress: passes on the excerpts of each part.
 
     Raises:
-      InputError: the name has no such form; the script is not as above; or as `prepare`.
+      InputError: the name does not have this form; the script is not guarded as above; or as
+        `prepare`.
 
     >>> import tempfile, soundfile
     >>> from tagjax.vocabulary.vocabulary import Vocabulary
@@ -80,7 +81,7 @@ def build(
 
 
 def build_with(builder: ManifestBuilder, progress: Progress = silently) -> Dataset:
-    """The data set of a builder, built or found built; warns of excerpts that were skipped.
+    """Builds the data set of a builder unless it is built; warns if excerpts were skipped.
 
     Raises:
       InputError: as `prepare`.
@@ -96,7 +97,7 @@ def build_with(builder: ManifestBuilder, progress: Progress = silently) -> Datas
 
 
 def _as_written(part: Excerpts) -> Excerpts:
-    """A part as it comes back from its file, so that either way gives the same examples."""
+    """A part as it would be read back from a file, so that both give the same examples."""
     seconds = {
         column: np.round(getattr(part, column), 4) for column in ("seg_start", "seg_duration")
     }
@@ -106,14 +107,15 @@ def _as_written(part: Excerpts) -> Excerpts:
 def prepare(
     builder: ManifestBuilder, beam: Any = None, progress: Progress = silently
 ) -> BuildReport:
-    """Builds the data set of a builder, or finds it built.
+    """Builds the data set of a builder, unless it is built already.
 
-    An interrupted build goes on: what it had computed lies beside the place of the examples
-    until they are there. The truth tables of what is built are those of its manifest.
+    An interrupted build goes on. Its results are kept beside the folder of the examples until that
+    is complete. The truth tables of a data set that is built already are replaced by those of the
+    manifest.
 
     Args:
-      builder: of the data set.
-      beam: (runner, options) of Apache Beam to build on; None: this machine's cores.
+      builder: builder of the data set.
+      beam: (runner, options) of Apache Beam; None builds on this machine's cores.
       progress: passes on the excerpts of each part.
 
     Raises:
@@ -146,11 +148,11 @@ def prepare(
 
 
 def _journal(builder: ManifestBuilder) -> pathlib.Path:
-    """Folder for what is computed; other excerpts, audio or configuration have another one."""
+    """Folder for the results so far; other excerpts, audio or configuration have another one."""
     source = builder.excerpts
     made_of = {
         **builder.info.metadata,
-        "manifest": None,  # How its folder is spelt; `jobs` and `digest` are what is in it.
+        "manifest": None,  # Only the spelling of its folder; `jobs` and `digest` are its content.
         "left_out": builder.left_out,
         "folder": source.folder,
         "provenance": source.provenance,
@@ -162,23 +164,23 @@ def _journal(builder: ManifestBuilder) -> pathlib.Path:
 
 
 def _clear(folder: pathlib.Path) -> None:
-    """Removes what a killed build left beside the place of `folder`."""
+    """Removes what a killed build left beside `folder`."""
     for path in folder.parent.glob("*incomplete*"):
         shutil.rmtree(path)
 
 
 def _attempt(builder: ManifestBuilder, config: Any) -> None:
-    """Builds; a part that comes out empty and may be missing is then one of `left_out`."""
+    """Tries to build. If an optional part comes out empty, the builder adds it to `left_out`."""
     builder.journal = _journal(builder)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # TFDS would speak of a download.
+        with contextlib.redirect_stdout(io.StringIO()):  # TFDS would print about a download.
             builder.download_and_prepare(download_config=config)
     except EmptyPartError as part:
         warnings.warn(f"nothing of the part {part} can be decoded; it is left out", stacklevel=3)
 
 
 def _leave(left: pathlib.Path, mistaken: bool) -> None:
-    """Removes a journal that a mistake of the user's left, unless there is much to go on with."""
+    """Removes a small journal after a mistake of the user, and folders that are empty."""
     if mistaken and len(list(left.glob("*"))) < _WORTH_KEEPING:
         shutil.rmtree(left, ignore_errors=True)
     for path in (left, *list(left.parents)[:2]):

@@ -1,7 +1,7 @@
 """Examples: excerpts of a manifest as log-mel tensors in a TFDS data set.
 
-`ManifestBuilder` is what the builders under `datasets/` share. It works through the parts
-of a manifest on all cores, skips what cannot be decoded and keeps count of it.
+`ManifestBuilder` is the base of the builders under `datasets/`. It computes the parts of a manifest
+on all cores, and skips and counts excerpts that cannot be decoded.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from tagjax.manifest.lists import Manifest
 from tagjax.vocabulary.vocabulary import EXPERIMENTS
 
 _SHUFFLED_IN_MEMORY = 1 << 28
-"""Bytes of examples; more are shuffled on disk by TFDS, in the same order. It would take 1 GB."""
+"""In bytes of examples. TFDS shuffles more on disk, in the same order. Its own limit is 1 GB."""
 
 
 def features(
@@ -55,11 +55,11 @@ def features(
 
 
 class EmptyPartError(Exception):
-    """Nothing of a part that a data set can do without could be decoded; its name is the text."""
+    """No excerpt of an optional part could be decoded; the message is the name of the part."""
 
 
 class _PlainWriter(tfds_writer.ExampleWriter):
-    """ArrayRecord without compression, which saves an eighth of log-mels and reads 5 x slower."""
+    """Writes ArrayRecord without compression, which would save an eighth and read 5 x slower."""
 
     def write(self, path: Any, examples: Iterable[tuple[Any, bytes]]) -> None:
         writer = array_record_module.ArrayRecordWriter(os.fspath(path), "group_size:1,uncompressed")
@@ -71,18 +71,18 @@ class _PlainWriter(tfds_writer.ExampleWriter):
 class ManifestBuilder(  # type: ignore[call-arg]
     tfds.core.GeneratorBasedBuilder, skip_registration=True
 ):
-    """Base of the builders: a subclass says what `source()` is.
+    """Base of the builders. A subclass defines `source()`.
 
-    Beside the examples lie the lists that `reports.write` describes.
+    The lists of `reports.write` are written beside the examples.
 
     Attributes:
-      build: what the examples are made of.
-      left_out: parts that are not built, as nothing of them can be decoded.
-      journal: folder for what is computed, so that an interrupted build goes on; None: nowhere.
-      on_beam: whether Apache Beam computes them.
+      build: how the examples are made.
+      left_out: parts that are not built, because none of their excerpts can be decoded.
+      journal: folder for the results of an interrupted build; None keeps none.
+      on_beam: whether Apache Beam computes the examples.
       progress: passes on the excerpts of each part.
-      skipped: what could not be decoded, once built.
-      counts: per part how many excerpts were each of `workers.KINDS`, once built.
+      skipped: excerpts that could not be decoded, once built.
+      counts: {part: number of excerpts of each of `workers.KINDS`}, once built.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -90,7 +90,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.pkg_dir_path = None  # Each finds its own README: TFDS would take that of a base.
+        cls.pkg_dir_path = None  # Otherwise TFDS would take the README of a base class.
 
     def __init__(self, *, build: workers.BuildConfig | None = None, **kwargs: Any) -> None:
         self.build = build or workers.BuildConfig()
@@ -107,21 +107,21 @@ class ManifestBuilder(  # type: ignore[call-arg]
         """The excerpts to build.
 
         Raises:
-          InputError: there are none, and how to get them.
+          InputError: there are none; the message says how to get them.
         """
         raise InputError(f"{self.name}: this builder has no source")
 
     @functools.cached_property
     def excerpts(self) -> ExcerptSource:
-        """`source()`, found once."""
+        """The result of `source()`, which is called once."""
         return self.source()
 
     @property
     def missing_parts(self) -> list[str]:
-        """Parts that training will ask for and the manifest has not."""
-        there = self.excerpts.parts
-        folds = any(part.startswith("fold_") for part in there)
-        return [p for p in ("train", "validation", "test") if p not in there and not folds]
+        """Parts that training needs and that the manifest does not have."""
+        parts = self.excerpts.parts
+        folds = any(part.startswith("fold_") for part in parts)
+        return [p for p in ("train", "validation", "test") if p not in parts and not folds]
 
     @property
     def _parts(self) -> list[str]:
@@ -137,7 +137,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
         frames = self.build.front.frames(source.duration)
         made_with = dataclasses.asdict(self.build)
         del made_with["strict"]
-        # What changes no example is null, as it is in the data sets that there are.
+        # Fields that change no example are null, as in existing data sets.
         made_with |= dict.fromkeys(("workers", "skip_missing", "file_seconds"))
         metadata = {**source.metadata, "build": made_with}
         _check_same(pathlib.Path(self.data_path), metadata)
@@ -151,7 +151,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
     def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
         del dl_manager
         source = self.excerpts
-        # What an earlier attempt lost with a whole part is still true, and nothing else of it.
+        # Of an earlier attempt, only the results for parts that are left out are still valid.
         self.skipped = [row for row in self.skipped if row.part in self.left_out]
         self.counts = {part: self.counts[part] for part in self.left_out}
         if self.on_beam:
@@ -164,7 +164,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
                 )
                 for part in self._parts
             }
-        # One stream for all parts, as TFDS takes them one after the other.
+        # One stream for all parts, because TFDS reads them one after the other.
         everything = [job for part in self._parts for job in source.jobs(part)]
         outcomes = (
             workers.log_mels(everything, source.read, self.build)
@@ -189,7 +189,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
             self._refuse_empty(part)
 
     def _refuse_empty(self, part: str) -> None:
-        """Ends an attempt in which nothing of a part could be decoded."""
+        """Ends an attempt in which no excerpt of a part could be decoded."""
         if part.endswith(("_upsampled", "_downsampled", "overlap")):
             self.left_out.append(part)
             raise EmptyPartError(part)
@@ -200,7 +200,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
         )
 
     def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
-        """Builds, and reports into the folder before it is renamed to its place."""
+        """Builds, and writes the reports before the folder is renamed to its final name."""
         usual, shuffle.MAX_MEM_BUFFER_SIZE = shuffle.MAX_MEM_BUFFER_SIZE, _SHUFFLED_IN_MEMORY
         try:
             super()._download_and_prepare(dl_manager, download_config)
@@ -217,8 +217,8 @@ class ManifestBuilder(  # type: ignore[call-arg]
 class FolderBuilder(ManifestBuilder, skip_registration=True):
     """Base of the builders whose manifest and audio are folders on disk.
 
-    Args of the constructor: `manifest_dir`, or a manifest in memory, and `audio_dir`, by default
-    `data/manifests/NAME/CONFIG` and `data/audio/NAME`; `build` and TFDS' own.
+    The constructor takes `manifest_dir` (a folder, or a manifest in memory) and `audio_dir`, by
+    default `data/manifests/NAME/CONFIG` and `data/audio/NAME`; further `build` and TFDS' arguments.
     """
 
     def __init__(
@@ -235,7 +235,7 @@ class FolderBuilder(ManifestBuilder, skip_registration=True):
         """The manifest with its audio folder.
 
         Raises:
-          InputError: one is missing, and what to do about it.
+          InputError: one of them is missing; the message says what to do.
         """
         config = self.builder_config.name if self.builder_config else "default"
         manifest = self._manifest
@@ -247,15 +247,15 @@ class FolderBuilder(ManifestBuilder, skip_registration=True):
                     " there, make them by launch.split, or name another folder by --manifest_dir"
                 )
         source = folder_source(manifest, self._audio_dir or f"data/audio/{self.name}", self.build)
-        known = source.metadata["experiment"] or (config if config in EXPERIMENTS else "")
-        metadata = {**source.metadata, "experiment": known}
+        experiment = source.metadata["experiment"] or (config if config in EXPERIMENTS else "")
+        metadata = {**source.metadata, "experiment": experiment}
         return dataclasses.replace(source, metadata=metadata)
 
 
 class CatalogueBuilder(FolderBuilder, skip_registration=True):
     """Any manifest of `launch.split` with the folder that holds its audio.
 
-    A config of this builder is whatever name the user gives a manifest.
+    The user may choose any name for the config.
     """
 
     def __init__(
@@ -265,7 +265,7 @@ class CatalogueBuilder(FolderBuilder, skip_registration=True):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        """Takes a `name` for the builder too, in place of that of its class."""
+        """Also takes a `name` for the builder, in place of that of its class."""
         if name is not None:
             self.name = name
         if isinstance(config, str):
@@ -274,26 +274,26 @@ class CatalogueBuilder(FolderBuilder, skip_registration=True):
 
     def _create_builder_config(self, builder_config: Any, version: Any) -> Any:
         del version
-        return builder_config  # TFDS would warn that it is in no list.
+        return builder_config  # TFDS would warn that it is not in a list.
 
 
-def _known(wanted: Any, kept: Any) -> Any:
-    """A record without what another one does not say, at any depth."""
-    if not (isinstance(wanted, dict) and isinstance(kept, dict)):
-        return wanted
-    return {key: _known(value, kept[key]) for key, value in wanted.items() if key in kept}
+def _known(new: Any, old: Any) -> Any:
+    """The new record without the fields that the old one lacks, at any depth."""
+    if not (isinstance(new, dict) and isinstance(old, dict)):
+        return new
+    return {key: _known(value, old[key]) for key, value in new.items() if key in old}
 
 
 def _check_same(folder: pathlib.Path, metadata: Mapping[str, Any]) -> None:
-    """Refuses a folder whose examples were built from something else than `metadata` says.
+    """Refuses a folder whose examples were built with other metadata.
 
-    What an older build did not record is no difference.
+    Fields that an older build did not record are ignored.
     """
     if not (folder / "metadata.json").exists():
         return
-    kept, wanted = files.read_json(folder / "metadata.json"), json.loads(json.dumps(metadata))
-    for key in wanted:
-        if key != "manifest" and key in kept and kept[key] != _known(wanted[key], kept[key]):
+    old, new = files.read_json(folder / "metadata.json"), json.loads(json.dumps(metadata))
+    for key in new:
+        if key != "manifest" and key in old and old[key] != _known(new[key], old[key]):
             what = {"digest": "another manifest", "build": "another --mel_dtype or configuration"}
             raise InputError(
                 f"{folder}: was built from {what.get(key, f'another {key!r} in the manifest')}; "

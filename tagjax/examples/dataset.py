@@ -1,4 +1,4 @@
-"""Data sets on disk: what is built where, and what is known of it."""
+"""Data sets on disk: finds a built data set and what is recorded about it."""
 
 import dataclasses
 import functools
@@ -18,12 +18,12 @@ class Dataset:
 
     Attributes:
       name: `builder/config`.
-      path: its version's folder.
-      vocabulary: its tags, in the order of the labels.
+      path: folder of its version.
+      vocabulary: tags, in the order of the labels.
       input_shape: (frames, mel bands).
       parts: {part: number of examples}.
       metadata: `experiment` and how it was built.
-      fingerprint: what tells it from another build: {part: [examples, bytes]}.
+      fingerprint: {part: [examples, bytes]}, which tells it from another build.
     """
 
     name: str
@@ -49,18 +49,18 @@ class Dataset:
         tables = any((self.path / f"{name}.csv").exists() for name in COLUMNS)
         if tables or "truth" not in self.metadata:
             return read_truth(self.path)
-        return from_rows(self.metadata["truth"])  # A data set of before they were tables.
+        return from_rows(self.metadata["truth"])  # Older data sets have no tables.
 
 
 def vocabulary_of(tags: Sequence[str], metadata: Mapping[str, Any]) -> Vocabulary:
     """The vocabulary that metadata record.
 
-    Metadata of before it was recorded have `systems` and `experiment` instead. `systems` of
-    lists that came without a `split.json` say nothing; these are guessed.
+    Older metadata have `systems` and `experiment` instead. For lists without a `split.json` these
+    `systems` say nothing, and the vocabulary is guessed.
 
     Args:
-      tags: in the order of the labels.
-      metadata: of a data set.
+      tags: tags in the order of the labels.
+      metadata: metadata of a data set.
 
     Raises:
       InputError: the record is damaged, or a tag is of none of the systems.
@@ -77,15 +77,16 @@ def vocabulary_of(tags: Sequence[str], metadata: Mapping[str, Any]) -> Vocabular
 
 
 def find(name: str, data_dir: PathLike, known: Iterable[str] = ()) -> Dataset:
-    """The built data set `builder/config`, or `builder` where it has one config.
+    """The built data set `builder/config`, or `builder` if it has only one config.
 
     Args:
-      name: as given by the user.
+      name: name given by the user.
       data_dir: TFDS' folder of data sets.
-      known: names of the builders that could make one, for the error's advice.
+      known: names of the existing builders, for the advice in the error.
 
     Raises:
-      InputError: unknown, or not built yet; the command that builds it is named.
+      InputError: the name is unknown, or the data set is not built; the message names the command
+        that builds it.
 
     >>> find("catalogue_split/mine", "data/tfds").parts
     {'train': 8, 'validation': 8, 'test': 8}

@@ -1,4 +1,4 @@
-"""All excerpts of one audio file, for a run that listens to new music."""
+"""All excerpts of one audio file, for the prediction of new music by a run."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ def log_mels_of(
 ) -> np.ndarray:
     """Log-mels of the excerpts that follow one another in a file (section 2.3).
 
-    An excerpt that is silent, or has too little sound at the end of the file, is left out.
+    An excerpt is left out if it is silent, or too short at the end of the file.
 
     Args:
       path: an audio file in any format that libsndfile knows.
@@ -37,7 +37,7 @@ def log_mels_of(
     while True:
         try:
             excerpt = audio.read_excerpt(path, start, seconds, front.sample_rate, heard)
-        except audio.AudioError as error:  # The end of the file, most of all.
+        except audio.AudioError as error:  # In most cases the end of the file.
             reason = reason or str(error)
             break
         if excerpt.quiet:

@@ -1,4 +1,4 @@
-"""The front end of section 2.3: audio to log-compressed mel spectrogram, on the CPU."""
+"""The front end of section 2.3: computes log-compressed mel spectrograms of audio on the CPU."""
 
 import dataclasses
 import functools
@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 _FRAMES = 64
-"""Transformed at once: what lies between fits into a core's cache, twice as fast as all at once."""
+"""Frames transformed at once. Their data fit into a core's cache, which is twice as fast as
+transforming all frames at once."""
 UINT8_STEP = 0.08
-"""Of log-mels stored as uint8: 255 steps reach 20.4, louder than a sum of two full-scale sines."""
+"""Step of log-mels stored as uint8. 255 steps reach 20.4, louder than two full-scale sines."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +103,7 @@ def log_mel(audio: np.ndarray, config: FrontendConfig | None = None) -> np.ndarr
 
 
 def stored(mel: np.ndarray, dtype: npt.DTypeLike) -> np.ndarray:
-    """A log-mel as it is kept on disk: rounded to `dtype`; of uint8 to steps of `UINT8_STEP`."""
+    """A log-mel as it is stored: rounded to `dtype`, or to steps of `UINT8_STEP` for uint8."""
     if np.dtype(dtype) == np.uint8:
         mel = np.minimum(np.rint(mel / UINT8_STEP), 255)
     return mel.astype(dtype)
@@ -120,5 +121,5 @@ def clipped(mel: np.ndarray, dtype: npt.DTypeLike) -> int:
 
 
 def restored(mel: Any) -> Any:
-    """The inverse of `stored`, of NumPy or JAX: uint8 becomes float32, floats stay as they are."""
+    """The inverse of `stored`, for NumPy and JAX: uint8 becomes float32, floats do not change."""
     return mel.astype(np.float32) * np.float32(UINT8_STEP) if mel.dtype == np.uint8 else mel

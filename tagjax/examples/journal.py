@@ -1,7 +1,7 @@
-"""Outcomes of a build on disk as they come, so that an interrupted build goes on.
+"""Keeps the results of a build on disk, so that an interrupted build can go on.
 
-A folder with a file for each `ROWS` excerpts, written whole or not at all. Only log-mels are
-kept: what could not be decoded is tried again.
+The journal is a folder with a file for each `ROWS` excerpts, which is written atomically. Only
+log-mels are kept. Excerpts that could not be decoded are tried again.
 """
 
 import itertools
@@ -15,19 +15,19 @@ from tagjax.base import files
 from tagjax.examples import workers
 
 _ODD = {"padded": "b", "quiet": "U", "loud": "b", "clipped": "i"}
-"""What is kept of an outcome beside its log-mel: fields, and the kinds of their arrays."""
+"""{field of an outcome that is kept beside its log-mel: NumPy kind of its array}."""
 ROWS = 32
 
 
 def _stored(
     path: pathlib.Path, jobs: list[workers.Job], config: workers.BuildConfig
 ) -> dict[int, workers.Outcome]:
-    """{row within the file: outcome} for these jobs; {} if the file is damaged or of others."""
+    """{row within the file: outcome} for these jobs; {} if the file is damaged or does not fit."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             rows, mels = arrays["rows"], arrays["mels"]
             odd = {name: arrays[name] for name in _ODD}
-    except Exception:  # NumPy and zipfile raise anything on a broken file: it is computed again.
+    except Exception:  # NumPy and zipfile raise anything on a damaged file. It is computed again.
         return {}
     shape = (config.front.frames(jobs[0][2]), config.front.n_mels)
     good = (
@@ -54,13 +54,13 @@ def log_mels(
     read: workers.Reader,
     config: workers.BuildConfig,
 ) -> Iterator[workers.Outcome]:
-    """As `workers.log_mels`, but what is in `folder` is not computed again.
+    """As `workers.log_mels`, but results that are in `folder` are not computed again.
 
     Args:
-      folder: of these jobs and this configuration alone; made if absent.
+      folder: folder only for these jobs and this configuration; made if absent.
       jobs: (path, start, duration) of all excerpts of the build.
-      read: gives the audio of an excerpt.
-      config: of the build.
+      read: function that gives the audio of an excerpt.
+      config: config of the build.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(".*.tmp"):
@@ -78,7 +78,7 @@ def log_mels(
             raise OSError(f"{paths[start]} has changed while it was read")
         new = [row for row in range(count) if row not in outcomes]
         outcomes |= dict(zip(new, itertools.islice(computed, len(new)), strict=True))
-        mels = {row: one.mel for row, one in outcomes.items() if one.mel is not None}
+        mels = {row: found.mel for row, found in outcomes.items() if found.mel is not None}
         if mels.keys() - kept[start]:
             with files.atomic_path(paths[start]) as temporary, temporary.open("wb") as file:
                 odd: dict[str, Any] = {

@@ -1,7 +1,7 @@
-"""Batches from examples on disk: which examples a batch holds is a function of its number.
+"""Batches of examples on disk. The number of a batch determines its examples.
 
-Nothing has to be remembered to resume: the batch of step k is the same whatever came
-before, and whatever the number of processes that share it.
+No state is needed to resume. The batch of step k is always the same, whatever came before it and
+however many processes share it.
 """
 
 import concurrent.futures
@@ -24,8 +24,8 @@ class LoaderConfig:
     """How examples are fed.
 
     Attributes:
-      batch_size: of the global batch.
-      seed: of the order.
+      batch_size: size of the global batch.
+      seed: seed of the order.
     """
 
     batch_size: int = 32
@@ -33,7 +33,7 @@ class LoaderConfig:
 
 
 class Batched(Protocol):
-    """Examples that can be had as batches, wherever they lie."""
+    """Examples that can be read as batches, from disk or from memory."""
 
     def __len__(self) -> int: ...
 
@@ -48,10 +48,10 @@ class Examples:
     """Random access to some parts of a data set, one after the other, read from disk.
 
     Attributes:
-      part_names: of these parts.
+      part_names: names of these parts.
       shape: (examples, frames, mel bands).
-      dtype: of the log-mels as stored.
-      dealt_labels: int32 [examples], in place of the stored labels; None: the stored ones.
+      dtype: dtype of the stored log-mels.
+      dealt_labels: int32 [examples], used in place of the stored labels unless None.
     """
 
     def __init__(self, dataset: Dataset, parts: Sequence[str], config: LoaderConfig) -> None:
@@ -75,7 +75,7 @@ class Examples:
         self.shape = (len(self), *dataset.input_shape)
         self.dtype = np.dtype(builder.info.features["mel"].np_dtype)
         self.dealt_labels: np.ndarray | None = None
-        # Cached: `predict` looks up each row's ids after reading its batch.
+        # Cached, because `predict` looks up each row's ids after reading its batch.
         self._recent = functools.lru_cache(4 * config.batch_size)(self.read)
 
     def __len__(self) -> int:
@@ -94,7 +94,7 @@ class Examples:
         return self._recent(index)
 
     def shuffle_labels(self, seed: int) -> None:
-        """Chance: deals the albums' labels out anew, each album keeping one label."""
+        """Shuffles the labels among the albums, as a baseline of chance; an album has one label."""
         albums: list[str] = []
         first: dict[str, int] = {}
         for i in range(len(self)):
@@ -121,7 +121,7 @@ class Examples:
 
 
 def batch_of(mel: Any, labels: np.ndarray, positions: np.ndarray, weight: np.ndarray) -> dict:
-    """A batch of `network.step`, each array of the type that it expects."""
+    """A batch of `network.step`, with each array of the expected type."""
     return {
         "mel": mel,
         "label": labels,
@@ -138,8 +138,8 @@ def _order(seed: int, epoch: int, examples: int) -> np.ndarray:
 def train_indices(seed: int, step: int, batch_size: int, examples: int) -> np.ndarray:
     """Examples of the global batch of a step, int64 [batch_size].
 
-    The stream of batches goes through one permutation of all examples after the other, so
-    none is dropped and none comes twice before all have come.
+    The batches go through one permutation of all examples after another. So no example is dropped,
+    and none occurs twice before all have occurred.
     """
     places = np.arange(step * batch_size, (step + 1) * batch_size)
     return np.array([_order(seed, int(p // examples), examples)[p % examples] for p in places])
@@ -148,7 +148,7 @@ def train_indices(seed: int, step: int, batch_size: int, examples: int) -> np.nd
 def train_batches(
     examples: Batched, config: LoaderConfig, steps: range, share: slice
 ) -> Iterator[dict]:
-    """This process's share of the batches of `steps`, each read while the one before is used."""
+    """This process's share of the batches of `steps`; each is read while the last one is used."""
 
     def load(step: int) -> dict:
         indices = train_indices(config.seed, step, config.batch_size, len(examples))[share]
@@ -171,9 +171,9 @@ def eval_batches(examples: Batched, config: LoaderConfig, share: slice) -> Itera
 
 
 def ahead(load: Callable[[int], dict], numbers: Iterable[int]) -> Iterator[dict]:
-    """The batches load(n) in the order of `numbers`, each made while the one before is used.
+    """The batches load(n) in the order of `numbers`; each is made while the last one is used.
 
-    `load` runs in a thread, one call at a time; what it raises comes in its batch's place.
+    `load` runs in a thread, one call at a time. Its exceptions are raised in place of its batch.
     """
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         coming = None

@@ -12,7 +12,7 @@ from tagjax.base.folders import files_below
 from tagjax.base.text import clean
 
 _SUFFIXES = {"opus", "oga", "mp2", "aif", *map(str.lower, soundfile.available_formats())}
-"""Of audio files; a track's cover or lyrics may have its name too."""
+"""Extensions of audio files; a cover or lyrics may have the name of a track too."""
 
 
 def on_disk(root: PathLike, path: str) -> pathlib.Path:
@@ -27,12 +27,12 @@ def on_disk(root: PathLike, path: str) -> pathlib.Path:
 
 
 def find_by_id(folder: PathLike, ids: Iterable[str]) -> dict[str, str]:
-    """{id: path relative to `folder`} of the files `<id>.<any extension>` in it or below it.
+    """{id: path relative to `folder`} for files `<id>.<any extension>` in the folder or below it.
 
     Ids and names are compared as `base.text.clean` spells them. Hidden and system folders
-    (`.trash`, `@eaDir`, `__MACOSX`) are passed by. A file with an extension of audio goes before
-    others, such as a cover. Of several others the first in order is taken, which then cannot be
-    decoded and is listed so. An id without a file is left out.
+    (`.trash`, `@eaDir`, `__MACOSX`) are skipped. A file with an extension of audio takes precedence
+    over others, such as a cover. If there are only others, the first in order is taken; the build
+    then lists it as not decodable. An id without a file is left out.
 
     Raises:
       InputError: two audio files of one id.

@@ -1,7 +1,8 @@
-"""Where the audio in a folder is from: the table `provenance.csv` beside it.
+"""The origin of the audio in a folder: the table `provenance.csv` in that folder.
 
-Whoever fills an audio folder may write it. The examples need two of its columns: `path`, relative
-to the folder, and `source`. A file whose source is not `LOCAL` is no whole track.
+Any program that fills an audio folder may write the table. The examples need two of its columns:
+`path`, relative to the folder, and `source`. A file whose source is not `LOCAL` is not a whole
+track.
 """
 
 import pathlib
@@ -21,9 +22,9 @@ LOCAL = "local file"
 
 
 def read_provenance(folder: files.PathLike) -> dict[str, str]:
-    """{path: source} of the files in an audio folder that are no whole tracks.
+    """{path: source} of the files in an audio folder that are not whole tracks.
 
-    A folder without the table holds whole tracks alone.
+    A folder without the table holds only whole tracks.
 
     Raises:
       InputError: as `read_table`.
@@ -37,6 +38,6 @@ def read_provenance(folder: files.PathLike) -> dict[str, str]:
 
 
 def write_provenance(folder: files.PathLike, rows: Iterable[Sequence[Any]]) -> None:
-    """Writes the table; rows are cells of `COLUMNS`, None for what is not known."""
+    """Writes the table; rows have the cells of `COLUMNS`, with None for unknown values."""
     cells = (["" if cell is None else cell for cell in row] for row in rows)
     write_table(pathlib.Path(folder) / FILE, COLUMNS, cells)

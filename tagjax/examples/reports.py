@@ -1,4 +1,4 @@
-"""What became of a build: the lists beside the examples, and the summary for the user."""
+"""The results of a build: the lists beside the examples, and the summary for the user."""
 
 import collections
 import dataclasses
@@ -13,10 +13,11 @@ from tagjax.examples.source import ExcerptSource
 from tagjax.vocabulary.truth import write_truth
 
 COUNTS, SKIPPED, COVERAGE = "build.json", "skipped.csv", "coverage.csv"
-"""Counts of each part and reasons of what was skipped; the list of that; what is left of a tag."""
+"""Names of files: counts of each part and reasons for skipping; the skipped excerpts; for each tag
+the number of excerpts that are left."""
 
 _SHOWN = 10
-"""Kinds of reasons."""
+"""Number of kinds of reasons shown."""
 _NUMBER = re.compile(r"-?\d[\d.]*")
 _ODD = {
     "quiet": "nothing can be heard of these excerpts, which are examples all the same",
@@ -24,22 +25,22 @@ _ODD = {
     "clipped": "these excerpts have frames too loud for uint8, which are cut down to its highest "
     "value; --mel_dtype=float16 keeps them",
 }
-"""What is said of excerpts that are odd, where there are any."""
+"""Warnings about odd excerpts, shown if there are any."""
 
 
 @dataclasses.dataclass(frozen=True)
 class BuildReport:
-    """What a build came to.
+    """The results of a build.
 
     Attributes:
-      name: of the data set, with its version.
-      folder: of the version.
-      counts: {part: numbers of excerpts of each of `workers.KINDS`}; an older build counted
-        `written`, `padded` and `skipped` alone.
+      name: name of the data set, with its version.
+      folder: folder of the version.
+      counts: {part: number of excerpts of each of `workers.KINDS`}; an older build counted only
+        `written`, `padded` and `skipped`.
       reasons: {reason: number of excerpts skipped for it}, the commonest first.
-      previews: excerpts that begin where their preview does.
+      previews: number of excerpts that begin where their preview does.
       built_already: whether nothing had to be built.
-      truth_changed: whether the truth tables of what was built already were written anew.
+      truth_changed: whether the truth tables of an existing data set were replaced.
     """
 
     name: str
@@ -52,7 +53,7 @@ class BuildReport:
 
     @property
     def skipped(self) -> int:
-        """Number of excerpts that are no examples."""
+        """Number of excerpts that were skipped."""
         return sum(counts["skipped"] for counts in self.counts.values())
 
     @property
@@ -62,11 +63,11 @@ class BuildReport:
 
     @property
     def share_skipped(self) -> float:
-        """Share of the excerpts that are no examples, from 0 to 1."""
+        """Share of the excerpts that were skipped, from 0 to 1."""
         return self.skipped / max(self.excerpts, 1)
 
     def lines(self) -> Iterator[str]:
-        """What a user should know, a line each."""
+        """The summary for the user, as lines of text."""
         if self.built_already:
             if self.truth_changed:
                 yield f"truth tables taken anew from the manifest: {self.folder}"
@@ -77,10 +78,10 @@ class BuildReport:
                 f"{part:<22} {counts['written']:>8} written {counts['padded']:>6} padded "
                 f"{counts['skipped']:>6} skipped"
             )
-        for kind, said in _ODD.items():
+        for kind, warning in _ODD.items():
             number = sum(counts.get(kind, 0) for counts in self.counts.values())
             if number:
-                yield f"{kind} {number}: {said}"
+                yield f"{kind} {number}: {warning}"
         if self.previews:
             yield (
                 f"{self.previews} excerpts are of previews: they begin where the preview "
@@ -134,12 +135,12 @@ def write(
 
 
 def read(folder: pathlib.Path, name: str, source: ExcerptSource) -> BuildReport:
-    """The report of a data set that is there.
+    """The report of a built data set.
 
     Args:
-      folder: of its version.
-      name: of the data set, with its version.
-      source: of its excerpts.
+      folder: folder of its version.
+      name: name of the data set, with its version.
+      source: source of its excerpts.
 
     Raises:
       InputError: `build.json` is missing or damaged.
@@ -150,7 +151,7 @@ def read(folder: pathlib.Path, name: str, source: ExcerptSource) -> BuildReport:
 
 
 def _coverage(source: ExcerptSource, skipped: Sequence[Skipped]) -> Iterator[tuple[str, int, int]]:
-    """(tag, excerpts with it as label in the manifest, those built) by name."""
+    """(tag, number of excerpts with this label in the manifest, number built), sorted by tag."""
     lost = {(row.part, row.sng_id, row.seg_start) for row in skipped}
     listed: collections.Counter[str] = collections.Counter()
     written: collections.Counter[str] = collections.Counter()

@@ -1,4 +1,4 @@
-"""Excerpts on their way to examples: all of an example that needs no audio."""
+"""Rows of a manifest as examples without audio: everything but the log-mel."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from tagjax.examples.source import ExcerptSource
 
 
 class Skipped(NamedTuple):
-    """An excerpt that is no example: a row of `skipped.csv`."""
+    """An excerpt that was skipped: a row of `skipped.csv`."""
 
     part: str
     sng_id: str
@@ -21,13 +21,13 @@ class Skipped(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One excerpt on its way to an example.
+    """One excerpt of a manifest, with all fields of its example that need no audio.
 
     Attributes:
-      index: of its row in the part.
-      line: of that row in its file.
+      index: index of its row in the part.
+      line: line of that row in its file.
       job: path, start and duration of its audio.
-      fields: all of the example but `mel` and `padded`.
+      fields: all fields of the example but `mel` and `padded`.
     """
 
     index: int
@@ -41,7 +41,7 @@ class Row:
         return f"{self.fields['sng_id']}@{self.fields['seg_start']:.4f}"
 
     def example(self, outcome: workers.Outcome) -> dict[str, Any]:
-        """The example, from an outcome with a log-mel."""
+        """The example of an outcome with a log-mel."""
         return {"mel": outcome.mel, **self.fields, "padded": outcome.padded}
 
     def skipped(self, part: str, reason: str) -> Skipped:
@@ -50,7 +50,7 @@ class Row:
 
 
 def rows_of(source: ExcerptSource, part: str) -> list[Row]:
-    """The excerpts of a part."""
+    """The rows of a part."""
     excerpts, jobs = source.parts[part], source.jobs(part)
     blank = ("",) * len(excerpts)
     artists, albums = excerpts.artist_id or blank, excerpts.album_id or blank
@@ -75,15 +75,21 @@ def rows_of(source: ExcerptSource, part: str) -> list[Row]:
 
 
 def check_mistake(
-    where: str, row: Row, outcome: workers.Outcome, config: workers.BuildConfig
+    part: str, row: Row, outcome: workers.Outcome, config: workers.BuildConfig
 ) -> None:
-    """Refuses an outcome that shows a mistake of the manifest, where the build is to be strict.
+    """Refuses an outcome that shows a mistake in the manifest, if the build is strict.
+
+    Args:
+      part: manifest/part, for the message.
+      row: row of the excerpt.
+      outcome: outcome of the excerpt.
+      config: config of the build.
 
     Raises:
-      InputError: it does.
+      InputError: the outcome shows a mistake.
     """
     if outcome.mistaken and config.strict:
         raise InputError(
-            f"{where}.csv:{row.line}: {row.job[0]}: {outcome.reason}; mend the row, or leave out "
+            f"{part}.csv:{row.line}: {row.job[0]}: {outcome.reason}; mend the row, or leave out "
             "--strict"
         )

@@ -1,4 +1,4 @@
-"""Where examples come from: the excerpts of a manifest, and what gives their audio."""
+"""The source of examples: the excerpts of a manifest, and a function that reads their audio."""
 
 import dataclasses
 import functools
@@ -17,22 +17,22 @@ from tagjax.vocabulary.truth import Truth
 from tagjax.vocabulary.vocabulary import Vocabulary
 
 _LOOKED_AT = 100
-"""Files; if none of them is there, the folder is not that of the manifest."""
+"""Number of files; if none of the first so many exists, the folder is not the manifest's."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ExcerptSource:
-    """Where a builder's examples come from.
+    """The source of a builder's examples.
 
     Attributes:
-      parts: excerpts of each part; all of one duration.
+      parts: excerpts of each part; all have one duration.
       vocabulary: N_c tags, in the order of the labels.
-      metadata: what is recorded of the manifest, such as its `experiment`.
-      read: gives the audio of an excerpt; must be picklable, as workers call it.
+      metadata: recorded facts about the manifest, such as its `experiment`.
+      read: function that gives the audio of an excerpt; must be picklable, as workers call it.
       truth: truth tables of the manifest.
-      provenance: {track: where its audio is from} for what is no whole track, such as a
-        30 s preview: there the excerpt begins at 0, as `seg_start` cannot be honoured.
-      folder: of the audio, absolute and without links; "" where it is rendered.
+      provenance: {track: origin of its audio} for audio that is not a whole track, such as a 30 s
+        preview. Its excerpt begins at 0, because `seg_start` does not apply.
+      folder: absolute path of the audio folder, without links; "" if the audio is rendered.
     """
 
     parts: Mapping[str, lists.Excerpts]
@@ -60,7 +60,7 @@ class ExcerptSource:
 
     @property
     def name(self) -> str:
-        """Of the manifest, for messages."""
+        """Name of the manifest, for messages."""
         return str(self.metadata["manifest"])
 
     @property
@@ -68,7 +68,7 @@ class ExcerptSource:
         """Duration of the excerpts in seconds.
 
         Raises:
-          InputError: excerpts of several durations, or none.
+          InputError: excerpts have several durations, or there are none.
         """
         first = None
         for part, excerpts in self.parts.items():
@@ -86,7 +86,7 @@ class ExcerptSource:
 
     @property
     def previews(self) -> int:
-        """Excerpts whose `seg_start` cannot be honoured; see `provenance`."""
+        """Number of excerpts to which `seg_start` does not apply; see `provenance`."""
         tracks = (track for part in self.parts.values() for track in part.sng_id)
         return sum(track in self.provenance for track in tracks)
 
@@ -98,17 +98,18 @@ def folder_source(
 ) -> ExcerptSource:
     """A manifest and the folder that holds its audio.
 
-    Files are found by the manifest's `path` column, relative to `audio_dir`; without one, by
-    their name, `<sng_id>.<any extension>`: see `find_by_id`. What is not there is skipped later.
+    Files are found by the manifest's `path` column, relative to `audio_dir`. Without that column
+    they are found by their name, `<sng_id>.<any extension>` (see `find_by_id`). Missing files are
+    skipped later.
 
     Args:
-      manifest: its folder; or one in memory, called "manifest" in messages.
+      manifest: folder of a manifest; or one in memory, called "manifest" in messages.
       audio_dir: folder of the audio.
-      config: of the build.
+      config: config of the build.
 
     Raises:
-      InputError: as `manifest.read_manifest` and `find_by_id`; `audio_dir` is no folder, or has
-        none of the first files of the manifest; a file is missing and the build is strict.
+      InputError: as `manifest.read_manifest` and `find_by_id`; `audio_dir` is not a folder, or has
+        none of the first files of the manifest; or a file is missing and the build is strict.
     """
     if isinstance(manifest, lists.Manifest):
         name, listed = "manifest", manifest
@@ -137,7 +138,7 @@ def folder_source(
 def _with_paths(
     parts: Mapping[str, lists.Excerpts], root: pathlib.Path
 ) -> Mapping[str, lists.Excerpts]:
-    """The parts with the path of each excerpt: as the manifest says, or by the track's id."""
+    """The parts with the path of each excerpt, from the manifest or by the track's id."""
     if all(part.path is not None for part in parts.values()):
         return parts
     tracks = (track for part in parts.values() if part.path is None for track in part.sng_id)
@@ -151,7 +152,7 @@ def _with_paths(
 
 
 def _check_all_there(parts: Mapping[str, lists.Excerpts], name: str, root: pathlib.Path) -> None:
-    """Refuses a manifest with a row whose file is not there."""
+    """Refuses a manifest with a row whose file does not exist."""
     for part_name, part in parts.items():
         paths = part.path or ()
         absent = [i for i, path in enumerate(paths) if not (path and on_disk(root, path).is_file())]
@@ -165,9 +166,9 @@ def _check_all_there(parts: Mapping[str, lists.Excerpts], name: str, root: pathl
 
 
 def _check_some_there(parts: Mapping[str, lists.Excerpts], name: str, root: pathlib.Path) -> None:
-    """Refuses a folder with none of the first files that a manifest names: it is another's.
+    """Refuses a folder that has none of the first files of a manifest: it must be a wrong folder.
 
-    A file that was looked up by its id and not found is not counted: its folder was searched.
+    Files that were looked up by id and not found are not counted, as the folder was searched.
     """
     seen: set[str] = set()
     for path in (path for part in parts.values() for path in part.path or () if path):
@@ -178,7 +179,7 @@ def _check_some_there(parts: Mapping[str, lists.Excerpts], name: str, root: path
             break
     part_name, first = next((item for item in parts.items() if len(item[1])), ("", None))
     if first is None or first.path is None:
-        return  # A manifest without rows has an error of its own.
+        return  # A manifest without rows raises another error.
     missing = first.path[0] or f"{first.sng_id[0]}.*"
     others = f"the other first {_LOOKED_AT} files" if len(seen) == _LOOKED_AT else "any other file"
     raise InputError(
@@ -188,18 +189,17 @@ def _check_some_there(parts: Mapping[str, lists.Excerpts], name: str, root: path
 
 
 def manifest_source(manifest: lists.Manifest, read: workers.Reader, name: str) -> ExcerptSource:
-    """A manifest in memory, and the function that gives the audio of its excerpts.
+    """The source of a manifest in memory and a function that gives the audio of its excerpts.
 
-    Parts without rows, which TFDS has no form for, are left out.
+    Parts without rows are left out, because TFDS cannot store them.
 
     Args:
-      manifest: what to build.
-      read: gives the audio of an excerpt.
-      name: of the manifest, for messages.
+      manifest: the manifest.
+      read: function that gives the audio of an excerpt.
+      name: name of the manifest, for messages.
 
     Raises:
-      InputError: a tag that begins or ends with white space or has a line break, which TFDS'
-        list of names would not keep.
+      InputError: a tag has a line break, or white space at an end, which TFDS would not keep.
     """
     parts = {part: excerpts for part, excerpts in manifest.parts.items() if len(excerpts)}
     for tag in manifest.vocabulary.tags:
@@ -223,7 +223,7 @@ def _digest(parts: Mapping[str, lists.Excerpts]) -> str:
     digest = hashlib.sha256()
     for name, part in parts.items():
         for field in dataclasses.fields(part):
-            if field.name == "line":  # The place in a file is no content.
+            if field.name == "line":  # The line in a file is not content.
                 continue
             column = getattr(part, field.name)
             values = column if column is None else list(map(str, column))

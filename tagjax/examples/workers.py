@@ -1,6 +1,6 @@
-"""Audio to log-mels on all cores: the work of a build that TFDS has no part in.
+"""Computes log-mels of audio on all cores, without TFDS.
 
-Workers import this module and what it needs, which is little, so they start fast.
+Workers import only this module and the little that it needs, so they start fast.
 """
 
 import collections
@@ -26,18 +26,18 @@ from tagjax.examples import audio, frontend, lookup
 
 MEL_DTYPES = {"float16": np.float16, "float32": np.float32, "uint8": np.uint8}
 KINDS = ("written", "padded", "skipped", "quiet", "loud", "clipped")
-"""What excerpts of a build are counted as; all but `skipped` are also `written`."""
+"""Kinds of excerpts that a build counts; all but `skipped` are also `written`."""
 _CHUNK = 4
-"""Excerpts a worker is handed at once."""
+"""Excerpts given to a worker at once."""
 _TRIES = 5
-"""Of a file whose decoder is killed from outside."""
+"""Tries to decode a file if the decoder is killed from outside."""
 _UNGUARDED = (
     "the workers of a build end before they begin, as each of them first imports your script; put "
     'what the script does under `if __name__ == "__main__":`, or take BuildConfig(workers=0)'
 )
 
 Reader = Callable[[str, float, float], tuple]
-"""(path, start s, duration s) -> the first fields of an `audio.Excerpt`, or all of them."""
+"""(path, start in s, duration in s) -> all fields of an `audio.Excerpt`, or only the first few."""
 
 Job = tuple[str, float, float]
 """Path, start and duration in seconds of an excerpt."""
@@ -45,17 +45,17 @@ Job = tuple[str, float, float]
 
 @dataclasses.dataclass(frozen=True)
 class BuildConfig:
-    """What the examples are made of.
+    """How the examples are made.
 
     Attributes:
       front: the front end.
       decode: how excerpts are cut from files.
-      mel_dtype: of the stored log-mel, `float16`, `float32`, or `uint8` in steps of
+      mel_dtype: type of the stored log-mel: `float16`, `float32`, or `uint8` in steps of
         `frontend.UINT8_STEP`.
-      strict: an excerpt whose file is not there, or ends before it starts, ends the build; if
-        not, it is skipped and listed as what cannot be decoded.
-      workers: processes that decode; None is one a core, 0 is none but this one, which then has
-        no protection from a file that kills or hangs its decoder.
+      strict: whether the build ends at an excerpt whose file does not exist, or ends before the
+        excerpt starts. If not, it is skipped and listed like one that cannot be decoded.
+      workers: number of processes that decode. None is one for each core. 0 decodes in this
+        process, which a file may then crash or hang.
       file_seconds: a file that takes longer is skipped.
     """
 
@@ -69,16 +69,16 @@ class BuildConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one excerpt: its log-mel, or the reason why there is none.
+    """The result for one excerpt: its log-mel, or the reason why there is none.
 
     Attributes:
       mel: [frames, n_mels] of `BuildConfig.mel_dtype`, or None.
       padded: whether zeros were added at its end.
-      reason: why there is none.
-      mistaken: whether there is no such file, or it ends before the excerpt starts.
-      quiet: why nothing can be heard of it, if such excerpts are kept.
-      loud: whether it is far above full scale.
-      clipped: frames that are too loud for `BuildConfig.mel_dtype`.
+      reason: why there is no log-mel.
+      mistaken: whether the file does not exist, or ends before the excerpt starts.
+      quiet: why nothing can be heard, if such excerpts are kept.
+      loud: whether the amplitude is far above full scale.
+      clipped: number of frames that are too loud for `BuildConfig.mel_dtype`.
     """
 
     mel: np.ndarray | None
@@ -91,7 +91,7 @@ class Outcome:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What of `KINDS` it counts as."""
+        """The `KINDS` that it belongs to."""
         if self.mel is None:
             return ("skipped",)
         odd = {
@@ -100,7 +100,7 @@ class Outcome:
             "loud": self.loud,
             "clipped": self.clipped > 0,
         }
-        return ("written", *(kind for kind, so in odd.items() if so))
+        return ("written", *(kind for kind, is_so in odd.items() if is_so))
 
 
 def read_file(
@@ -108,8 +108,8 @@ def read_file(
 ) -> audio.Excerpt:
     """`audio.read_excerpt` of a path below `root`; "" stands for a file that was not found.
 
-    In a worker, what C libraries write to stderr meanwhile is lost; elsewhere other threads may be
-    using it.
+    A worker discards what C libraries write to stderr. Other processes do not, because their other
+    threads may be using stderr.
     """
     if not path:
         raise audio.AudioError("no file of this name in the audio folder")
@@ -121,7 +121,7 @@ def read_file(
 def rendered(
     path: str, start: float, duration: float, render: Callable[[str, float, float], np.ndarray]
 ) -> tuple[np.ndarray, bool]:
-    """A `Reader` of what is computed: `render` gives all of an excerpt's samples."""
+    """A `Reader` of rendered audio: `render` gives all of an excerpt's samples."""
     return render(path, start, duration), False
 
 
@@ -131,11 +131,11 @@ def cores() -> int:
 
 
 def compute(jobs: list[Job], read: Reader, config: BuildConfig) -> list[Outcome]:
-    """Log-mels of some excerpts, one after the other; runs in a worker.
+    """Computes the log-mels of some excerpts, one after the other; runs in a worker.
 
-    Whatever is raised for one of them is the reason why it has none.
+    An exception for an excerpt becomes the reason why it has no log-mel.
     """
-    # One BLAS thread a worker: more fight for the same cores, and could round otherwise.
+    # One BLAS thread for each worker: more would compete for the cores, and may round differently.
     with threadpoolctl.threadpool_limits(1, "blas"):
         return [_outcome(job, read, config) for job in jobs]
 
@@ -154,12 +154,12 @@ def _outcome(job: Job, read: Reader, config: BuildConfig) -> Outcome:
     except audio.AudioError as error:
         mistaken = isinstance(error, audio.MissingFileError | audio.PastEndError)
         return Outcome(None, reason=str(error), mistaken=mistaken)
-    except Exception as error:  # One file is never the end of a build.
+    except Exception as error:  # One file must never end a build.
         return Outcome(None, reason=audio.described(error))
 
 
 def _start_worker() -> None:
-    """A worker leaves interrupts to its parent, and does not outlive it."""
+    """Makes a worker ignore interrupts, which its parent handles, and end with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 
@@ -182,7 +182,7 @@ def refuse_import() -> None:
 
 
 class _Pool:
-    """Worker processes that can be got rid of, whatever they are doing."""
+    """Worker processes that can be killed at any time."""
 
     def __init__(self, workers: int) -> None:
         context = multiprocessing.get_context("forkserver")
@@ -201,7 +201,7 @@ class _Pool:
             return broken
 
     def kill(self) -> bool:
-        """Ends it; whether a worker died of SIGKILL, from here or before."""
+        """Kills the workers; returns whether one died of SIGKILL, now or before."""
         for process in self._workers:
             process.kill()
         self._executor.shutdown(cancel_futures=True)
@@ -217,11 +217,11 @@ class _Pool:
 
 
 def _ready(work: Callable[[list[Job]], list[Outcome]]) -> _Pool:
-    """A pool of one whose worker has started, however long that takes on a busy machine.
+    """A pool with one worker, returned once the worker has started.
 
     Raises:
-      BrokenProcessPool: workers die before they have anything to do.
-      InputError: they do so because they cannot import the program's script.
+      BrokenProcessPool: three workers in a row died before they had any work.
+      InputError: they did so because they cannot import the program's script.
     """
     for left in (2, 1, 0):
         pool = _Pool(1)
@@ -240,10 +240,11 @@ def _ready(work: Callable[[list[Job]], list[Outcome]]) -> _Pool:
 def _one_by_one(
     jobs: list[Job], work: Callable[[list[Job]], list[Outcome]], seconds: float
 ) -> list[Outcome]:
-    """Excerpts after one another in a process of their own, which may die and is replaced.
+    """Computes excerpts one by one in a separate process, which is replaced if it dies.
 
-    A process that dies of SIGKILL was killed from outside, by a system out of memory: its file
-    is tried again, at most `_TRIES` times in all, as it may be what takes the memory.
+    A process that dies of SIGKILL was killed from outside, by a system that ran out of memory. Its
+    file is then tried again, but at most `_TRIES` times, because the file itself may use up the
+    memory.
     """
     outcomes = []
     pool = _ready(work)
@@ -270,12 +271,12 @@ def _one_by_one(
 def log_mels(jobs: list[Job], read: Reader, config: BuildConfig) -> Iterator[Outcome]:
     """Outcomes of (path, start, duration) jobs in their order, computed on all cores.
 
-    At most `4 * workers` chunks are in flight, so memory does not grow with the jobs. Where a
-    file kills a worker, or holds it for too long, its chunk is done again, file by file, and
-    the others follow.
+    At most `4 * workers` chunks are in flight, so memory does not grow with the number of jobs. If
+    a file kills a worker, or takes too long, its chunk is computed again, file by file, before the
+    others.
 
     Raises:
-      InputError: a script that is not under `if __name__ == "__main__":` calls it.
+      InputError: a script that is not guarded by `if __name__ == "__main__":` calls it.
     """
     chunks = (jobs[i : i + _CHUNK] for i in range(0, len(jobs), _CHUNK))
     work = functools.partial(compute, read=read, config=config)

@@ -1,9 +1,9 @@
-"""The manifest: one row an excerpt, what the network is to be shown with its single label.
+"""The manifest: lists of the excerpts that the network is shown, each with a single label.
 
-A folder with a CSV file a part (`train.csv`, `validation.csv`, `test.csv`, `overlap.csv`; or
-`fold_0.csv` ... with `fold_0_upsampled.csv`, `fold_0_overlap.csv` ...), `split.json` that says
-what the tags are and how it was made, and truth tables. The authors' released lists are parts as
-they are.
+A manifest is a folder. It has a CSV file for each part (`train.csv`, `validation.csv`, `test.csv`,
+`overlap.csv`; or `fold_0.csv` ... with `fold_0_upsampled.csv`, `fold_0_overlap.csv` ...), a
+`split.json` with the tags and how the manifest was made, and truth tables. The authors' released
+lists can be used as parts without changes.
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ _OPTIONAL = ("artist_id", "album_id", "tags", "path")
 _RECORD = "split.json"
 _IDENTITY = ("experiment", "seed", "folds", "config")
 _LATEST, _LONGEST = 1e7, 600.0
-"""Seconds, of `seg_start` and `seg_duration`: no recording, and no memory, has more."""
+"""Largest `seg_start` and `seg_duration` in seconds; more would exceed any recording or memory."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,15 +45,15 @@ class Excerpts:
     """The rows of one part as columns.
 
     Attributes:
-      sng_id: of the track.
-      label: the one tag to be learnt.
+      sng_id: ids of the tracks.
+      label: the one tag that is learnt from each excerpt.
       seg_start: float64 [n], seconds from the start of the track.
       seg_duration: float64 [n], seconds.
-      artist_id: or None where the list has none; likewise the rest.
-      album_id: "" where a track is on no known album.
-      tags: the track's full annotation, the label among them.
-      path: of the audio file, relative to the audio folder.
-      line: of the list on which each row begins; None where it is in no file.
+      artist_id: ids of the artists; None if the list has no such column, as for the fields below.
+      album_id: ids of the albums; "" for a track that is not on a known album.
+      tags: all tags of each track, including the label.
+      path: paths of the audio files, relative to the audio folder.
+      line: line on which each row begins; None if the rows are not from a file.
     """
 
     sng_id: tuple[str, ...]
@@ -80,17 +80,17 @@ class Manifest:
 
     Attributes:
       parts: {name: excerpts}; `train`, `validation`, `test` and perhaps `overlap`, or for k
-        from 0 `fold_k` (an excerpt a track, to be trained on and predicted), `fold_k_upsampled`
-        (further excerpts, only for training), `fold_k_downsampled` (tracks that training has no
-        place for) and `fold_k_overlap` (tracks of several catalogues): these two are predicted,
-        and never trained on.
+        from 0 `fold_k` (one excerpt of each track, for training and prediction),
+        `fold_k_upsampled` (further excerpts, only for training), `fold_k_downsampled` (tracks left
+        out of training by balancing) and `fold_k_overlap` (tracks in several catalogues). The last
+        two are only predicted, never used for training.
       vocabulary: all labels and tags of the parts.
-      experiment: "taxonomy", "translation" or "deduplication"; "" if it is not known.
-      seed: of the sampling; None if it is not known.
+      experiment: "taxonomy", "translation" or "deduplication"; "" if not known.
+      seed: seed of the sampling; None if not known.
       folds: number of folds; 0 for train, validation and test.
-      config: the fields of the `SamplingConfig`, and what else was chosen.
+      config: the fields of the `SamplingConfig`, and other choices.
       counts: what was found, changed, dropped and made.
-      truth: what is known of the tags.
+      truth: the known truth about the tags.
 
     >>> part = Excerpts(("t1",), ("dub",), np.zeros(1), np.full(1, 30.0))
     >>> Manifest({"train": part}, Vocabulary.of(["dub"])).labels
@@ -111,18 +111,18 @@ class Manifest:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """All labels of the parts that may be trained on, sorted."""
+        """All labels of the parts that may be used for training, sorted."""
         parts = (part.label for name, part in self.parts.items() if not name.endswith(_UNTRAINED))
         return tuple(sorted(set(itertools.chain.from_iterable(parts))))
 
 
 def summarise(manifest: Manifest) -> list[dict[str, Any]]:
-    """One row a part: excerpts, tracks, artists, tags, and occurrences of the labels.
+    """Counts for each part: excerpts, tracks, artists, tags, and occurrences of the labels.
 
     Returns:
-      Rows with `part, excerpts, tracks, artists, tags, min, median, max`; `tags` are those
-      that occur as label, and the last three the occurrences of these; `artists` is None
-      where they are not known.
+      Rows with `part, excerpts, tracks, artists, tags, min, median, max`. `tags` counts the tags
+      that occur as a label, and the last three columns are about their occurrences. `artists` is
+      None if the artists are not known.
     """
     rows = []
     for name, part in manifest.parts.items():
@@ -150,10 +150,10 @@ def read_part(path: PathLike) -> Excerpts:
     A part may have no rows.
 
     Raises:
-      InputError: a missing column, an empty id, label or tag, a `seg_start` that is not a
-        number >= 0 or a `seg_duration` that is not one > 0 (and <= 600), a label that is not
-        among the track's own tags, a `path` that is not below the audio folder, or one excerpt
-        with two different labels.
+      InputError: a missing column; an empty id, label or tag; a `seg_start` that is not a number
+        >= 0; a `seg_duration` that is not a number > 0 and <= 600; a label that is not among the
+        track's own tags; a `path` that is not below the audio folder; or one excerpt with two
+        different labels.
     """
     table = read_table(path, _REQUIRED)
     _clean(table)
@@ -188,7 +188,7 @@ def read_part(path: PathLike) -> Excerpts:
 
 
 def _clean(table: Table) -> None:
-    """Cleans the columns of a part in place; words for "none" are no artist and no album."""
+    """Cleans the columns of a part in place; words for "none" become empty artists and albums."""
     for name in {"sng_id", "label", "artist_id", "album_id"} & table.keys():
         table[name] = list(cleaned(table[name]))
     for name in {"artist_id", "album_id"} & table.keys():
@@ -197,7 +197,7 @@ def _clean(table: Table) -> None:
 
 
 def _annotations(table: Table) -> list[tuple[str, ...]]:
-    """The tags of every row, which have its label among them."""
+    """The tags of every row; refuses a row whose label is not among its tags."""
     cells = {cell: tuple(map(clean, cell.split(TAG_SEPARATOR))) for cell in set(table["tags"])}
     annotations = [cells[cell] for cell in table["tags"]]
     for row, (label, tags) in enumerate(zip(table["label"], annotations, strict=True)):
@@ -211,7 +211,7 @@ def _annotations(table: Table) -> list[tuple[str, ...]]:
 
 
 def write_part(path: PathLike, part: Excerpts) -> None:
-    """Writes one part, `seg_start` to 1e-4 s, as in the release."""
+    """Writes one part; `seg_start` is rounded to 1e-4 s, as in the release."""
     columns: dict[str, Iterable[Any]] = {
         "sng_id": part.sng_id,
         "label": part.label,
@@ -229,8 +229,8 @@ def read_manifest(folder: PathLike) -> Manifest:
     """Reads a folder that `write_manifest` made, or one with the authors' released lists.
 
     Raises:
-      InputError: as `read_part`; no part in the folder, a fold missing, or an artist in two of
-        train, validation and test, or in two folds.
+      InputError: as `read_part`; the folder has no part, a fold is missing, or an artist is in two
+        of train, validation and test, or in two folds.
 
     >>> part = Excerpts(("t1",), ("dub",), np.zeros(1), np.full(1, 30.0))
     >>> write_manifest("read", Manifest({"train": part}, Vocabulary.of(["dub"])))
@@ -268,13 +268,13 @@ def read_manifest(folder: PathLike) -> Manifest:
 
 
 def write_manifest(folder: PathLike, manifest: Manifest, overwrite: bool = False) -> None:
-    """Writes a manifest; the folder is made beside its place and renamed into it.
+    """Writes a manifest into a temporary folder, which is then renamed to `folder`.
 
-    A manifest of the same experiment, systems, seed, folds and config is replaced; another
-    one only with `overwrite`, and a folder that holds anything else never.
+    A manifest with the same experiment, systems, seed, folds and config is replaced. Another
+    manifest is replaced only with `overwrite`. A folder that holds anything else is never replaced.
 
     Raises:
-      InputError: the folder is taken.
+      InputError: the folder exists and must not be replaced.
 
     >>> part = Excerpts(("t1",), ("dub",), np.zeros(1), np.full(1, 30.0))
     >>> write_manifest("written", Manifest({"train": part}, Vocabulary.of(["dub"])))
@@ -295,21 +295,21 @@ def write_manifest(folder: PathLike, manifest: Manifest, overwrite: bool = False
     _check_place(folder, record, overwrite)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
-        made = pathlib.Path(temporary) / "made"
-        made.mkdir()
+        new_folder = pathlib.Path(temporary) / "made"
+        new_folder.mkdir()
         for name, part in manifest.parts.items():
-            write_part(made / f"{name}.csv", part)
-        truths.write_truth(made, manifest.truth)
-        write_json(made / _RECORD, {**record, "counts": dict(manifest.counts)})
+            write_part(new_folder / f"{name}.csv", part)
+        truths.write_truth(new_folder, manifest.truth)
+        write_json(new_folder / _RECORD, {**record, "counts": dict(manifest.counts)})
         if folder.exists():
             os.rename(folder, pathlib.Path(temporary) / "old")
-        os.rename(made, folder)
+        os.rename(new_folder, folder)
 
 
 def _read_record(path: pathlib.Path) -> dict[str, Any]:
-    """What `write_manifest` says of a manifest, each field of its type.
+    """The `split.json` of a manifest; refuses a field of a wrong type.
 
-    Before the vocabulary was recorded, `systems` and `tags` were.
+    Older files have `systems` and `tags` instead of `vocabulary`.
     """
     record = read_json(path)
     kinds: dict[str, Any] = {"experiment": str, "systems": list, "seed": int | None, "folds": int}
@@ -333,13 +333,13 @@ def _read_record(path: pathlib.Path) -> dict[str, Any]:
 def _vocabulary(
     folder: pathlib.Path, parts: Mapping[str, Excerpts], record: Mapping[str, Any]
 ) -> Vocabulary:
-    """The vocabulary that split.json records; where it says nothing of the tags, a guess.
+    """The vocabulary that split.json records, or a guess if it records nothing about the tags.
 
     Raises:
-      InputError: a label or tag is not among the recorded tags, or if none are, a label is not
-        among those of train.
+      InputError: a label or tag is not among the recorded tags; or no tags are recorded and a label
+        is not among those of train.
     """
-    # Excerpts share their annotations, so few of these are different.
+    # Excerpts share their annotations, so few of the annotations differ.
     found = {name: set(part.label).union(*set(part.tags or ())) for name, part in parts.items()}
     everything = sorted(set().union(*found.values()))
     vocabulary = _recorded(folder / _RECORD, record, everything)
@@ -355,7 +355,7 @@ def _vocabulary(
 
 
 def _guess(folder: pathlib.Path, tags: Sequence[str]) -> Vocabulary:
-    """The vocabulary of lists that nothing is recorded of; says so if it is no plain one."""
+    """Guesses the vocabulary of lists without a record; warns unless all tags are plain."""
     vocabulary = Vocabulary.guess(tags)
     if vocabulary.systems != ("",) or any(vocabulary.half):
         counts = Counter(vocabulary.system)
@@ -372,7 +372,7 @@ def _guess(folder: pathlib.Path, tags: Sequence[str]) -> Vocabulary:
 def _recorded(
     path: pathlib.Path, record: Mapping[str, Any], found: Sequence[str]
 ) -> Vocabulary | None:
-    """What a record says of the tags; None if nothing."""
+    """The vocabulary in a record; None if the record says nothing about the tags."""
     try:
         if "vocabulary" in record:
             return Vocabulary.from_record(record["vocabulary"])
@@ -398,7 +398,7 @@ def _refuse(path: pathlib.Path, part: Excerpts, tags: Collection[str], source: s
 
 
 def _seconds(table: Table, name: str, most: float) -> np.ndarray:
-    """The cells as float64; refuses what is not a number from 0 to `most`."""
+    """The cells as float64; refuses a cell that is not a number from 0 to `most`."""
     cells = table[name]
     values = np.array([number(cell) for cell in cells], dtype=np.float64)
     good = (values >= 0.0) & (values <= most)
@@ -411,7 +411,7 @@ def _seconds(table: Table, name: str, most: float) -> np.ndarray:
 
 
 def _first_rows(table: Table, start: np.ndarray) -> np.ndarray | None:
-    """Rows whose (id, start to 1e-4 s) was not there before; None if these are all."""
+    """The first row of each (id, start rounded to 1e-4 s); None if no row repeats another."""
     labels = table["label"]
     starts = (round(second, 4) for second in start.tolist())
     keys = list(zip(table["sng_id"], starts, strict=True))
@@ -438,13 +438,13 @@ def _is_part(name: str) -> bool:
 
 
 def _group(part: str) -> str | None:
-    """What an artist may be in only one of: train, validation, test, or fold k."""
+    """The part or fold to which a part belongs; an artist may be in only one of these."""
     match = _PART.fullmatch(part)
     return match and (match[1] or match[2])
 
 
 def _order(part: str) -> tuple[int, int]:
-    """train, validation, test, overlap; or fold by fold, each followed by its further parts."""
+    """Sorts train, validation, test, overlap; or fold by fold, each followed by its other parts."""
     match = re.fullmatch(r"fold_(\d+)(.*)", part)
     if match:
         return int(match[1]), ("", "_upsampled", "_downsampled", "_overlap").index(match[2])
@@ -466,7 +466,7 @@ def _check_artists(folder: pathlib.Path, parts: Mapping[str, Excerpts]) -> None:
 
 
 def _check_place(folder: pathlib.Path, record: Mapping[str, Any], overwrite: bool) -> None:
-    """Refuses to replace anything but a manifest with this record (or any, to overwrite)."""
+    """Refuses to replace anything but a manifest with this record, or any with `overwrite`."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -493,6 +493,6 @@ def _check_place(folder: pathlib.Path, record: Mapping[str, Any], overwrite: boo
 
 
 def _identity(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes two manifests the same, of a record in either form."""
+    """The fields that make two manifests the same, from a record in the old or new form."""
     systems = record.get("vocabulary", record).get("systems")
     return {"systems": systems, **{k: record.get(k) for k in _IDENTITY}}

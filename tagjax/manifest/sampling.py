@@ -1,8 +1,9 @@
 """From annotated catalogues to a manifest: sections 2.1, 2.2, 3.2 and 4 of the paper.
 
-Pure and seeded. Tracks, groups, artists and tags are numbered in the order of their sorted
-names, so nothing depends on the order of rows. Every step draws from a generator of its own
-(`seed` and the step), so changing one choice leaves the other draws as they were.
+The functions are pure, and the sampling is seeded. Tracks, groups, artists and tags are numbered in
+the order of their sorted names, so nothing depends on the order of rows. Every step has its own
+random generator (from `seed` and the step), so changing one choice leaves the other draws as they
+were.
 """
 
 import dataclasses
@@ -33,27 +34,28 @@ def _one_of(name: str, values: Sequence[str], valid: Sequence[str]) -> None:
 
 
 class EmptyPartError(InputError):
-    """A catalogue is too small for the parts that are asked for."""
+    """A catalogue is too small for the requested parts."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SamplingConfig:
-    """Choices of the sampling; those that the paper leaves open are argued in BUILD_NOTES.md.
+    """Choices of the sampling. BUILD_NOTES.md gives reasons where the paper leaves a choice open.
 
     Attributes:
-      top_tags: keep this many tags a catalogue, those with most tracks; None for all.
-      min_tracks: drop tags with fewer tracks.
-      max_occurrences: excerpts a tag may label in all, K of section 2.2; each part gets its
-        share of them.
-      seg_duration: of an excerpt, seconds.
-      train, validation, test: shares of the parts; without meaning for folds.
-      seed: of all draws.
-      upsample: parts in which rare tags get further excerpts; with folds, "train" stands for
-        the `fold_k_upsampled` parts. The authors' released test list has an excerpt a track.
-      upsample_to: bring the tags of a part up to its "commonest" tag, or up to
-        "max_occurrences". The same in a large catalogue, where the commonest reaches K.
-      max_excerpts_per_track: also after upsampling; None for no limit but `min_shift`.
-      min_shift: seconds between the starts of two excerpts of a track, at least.
+      top_tags: number of tags kept in each catalogue, those with most tracks; None for all.
+      min_tracks: tags with fewer tracks are dropped.
+      max_occurrences: largest number of excerpts that a tag may label over all parts, K of section
+        2.2; each part gets its share.
+      seg_duration: length of an excerpt in seconds.
+      train, validation, test: shares of the parts; not used with folds.
+      seed: seed of all draws.
+      upsample: parts in which rare tags get further excerpts; with folds, "train" means the
+        `fold_k_upsampled` parts. The authors' released test list has one excerpt for each track.
+      upsample_to: a rare tag gets excerpts up to the number of the part's "commonest" tag, or up to
+        "max_occurrences". Both are the same in a large catalogue, where the commonest reaches K.
+      max_excerpts_per_track: largest number of excerpts of a track, after upsampling; None for no
+        limit but `min_shift`.
+      min_shift: smallest distance between the starts of two excerpts of a track, in seconds.
 
     >>> config = SamplingConfig(top_tags=100, max_occurrences=500)
     >>> config.train, config.validation, config.test
@@ -99,21 +101,21 @@ class SamplingConfig:
 
     @property
     def shares(self) -> tuple[float, float, float]:
-        """Of train, validation and test."""
+        """Shares of train, validation and test."""
         return self.train, self.validation, self.test
 
 
 def draw_labels(
     group: np.ndarray, tag: np.ndarray, popularity: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draws one label a group (an album), P(tag) proportional to 1 / popularity (section 2.2).
+    """Draws one label for each group (album), P(tag) proportional to 1 / popularity (section 2.2).
 
-    With Rock on 1000 tracks and Punk on 100, an album with both is Rock with probability
-    1/11 and Punk with 10/11. Exponential variables with these rates race, the first wins.
+    If Rock is on 1000 tracks and Punk on 100, an album with both is Rock with probability 1/11 and
+    Punk with 10/11. Each tag draws an exponential variable with its rate, and the smallest wins.
 
     Args:
-      group: int [n], the group of each (group, tag) pair; ascending, from 0, none left out.
-      tag: int [n], its tag.
+      group: int [n], the group of each (group, tag) pair; ascending, from 0 without gaps.
+      tag: int [n], the tag of each pair.
       popularity: [tags], number of tracks in the whole data set that have the tag.
       rng: the source of chance.
 
@@ -133,19 +135,19 @@ def split_groups(
     rng: np.random.Generator,
     passes: int = 3,
 ) -> np.ndarray:
-    """Splits groups (artists) into parts, each feature (tag) as near to the shares as it goes.
+    """Splits groups (artists) into parts, with each feature (tag) as near to the shares as can be.
 
-    Greedy: groups are placed from the largest to the smallest where they add least to
-    the chi-square distance between the parts' counts and their shares of every feature and
-    of the total; further passes move each group to its best place given all others. Linear
-    in the number of occurrences.
+    The method is greedy. Groups are placed from the largest to the smallest. Each goes where it
+    adds least to the chi-square distance between the parts' counts and their shares of every
+    feature and of the total. Further passes move each group to its best place given all others. The
+    time is linear in the number of occurrences.
 
     Args:
-      group: int [n], the group of each occurrence; numbers from 0, none left out.
-      feature: int [n], what occurs.
-      shares: of the parts, sum 1.
-      rng: breaks ties of size.
-      passes: number of times every group is placed.
+      group: int [n], the group of each occurrence; numbers from 0 without gaps.
+      feature: int [n], the feature of each occurrence.
+      shares: shares of the parts, with the sum 1.
+      rng: breaks ties between groups of one size.
+      passes: number of times that every group is placed.
 
     Returns:
       int64 [groups]: the part of each group.
@@ -182,12 +184,12 @@ def split_groups(
 def split_by_artist(
     artist: np.ndarray, label: np.ndarray, shares: Sequence[float], rng: np.random.Generator
 ) -> np.ndarray:
-    """The part of each track: no artist in two parts, labels as even as that allows (2.1.3).
+    """The part of each track: no artist is in two parts, and labels are spread evenly (2.1.3).
 
     Args:
-      artist: int [tracks], numbers from 0, none left out.
+      artist: int [tracks], numbers from 0 without gaps.
       label: int [tracks].
-      shares: of the parts, sum 1; (.7, .1, .2) in the paper.
+      shares: shares of the parts, with the sum 1; (.7, .1, .2) in the paper.
       rng: the source of chance.
 
     Returns:
@@ -199,7 +201,7 @@ def split_by_artist(
 def folds_by_artist(
     artist: np.ndarray, label: np.ndarray, folds: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """The fold of each track, as `split_by_artist` with `folds` equal shares."""
+    """The fold of each track, by `split_by_artist` with `folds` equal shares."""
     return split_by_artist(artist, label, [1.0 / folds] * folds, rng)
 
 
@@ -210,21 +212,21 @@ def balance(
     upsample_to: int | None,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """How many excerpts of each track to take, so that labels occur equally often (2.2).
+    """How many excerpts to take of each track, so that labels occur equally often (2.2).
 
-    A label on more than `most` tracks keeps a random choice of them, one excerpt each. One
-    on fewer gets second excerpts of all its tracks, then third ones, and so on as far as
-    their capacity goes; the last round goes to a random choice.
+    A label on more than `most` tracks keeps a random choice of them, with one excerpt each. A rarer
+    label gets second excerpts of all its tracks, then third ones, and so on up to their capacity. A
+    random choice of tracks gets those of the last round.
 
     Args:
       label: int [tracks].
-      capacity: int [tracks], excerpts that each track can give, at least 1.
-      most: occurrences of a label at most.
-      upsample_to: occurrences of a label aimed at, at most `most`; None for no upsampling.
+      capacity: int [tracks], number of excerpts that each track can give, at least 1.
+      most: largest number of occurrences of a label.
+      upsample_to: desired number of occurrences, cut to `most`; None for no upsampling.
       rng: the source of chance.
 
     Returns:
-      int64 [tracks]: excerpts to take, 0 for a track that is left out.
+      int64 [tracks]: number of excerpts to take, 0 for a track that is left out.
     """
     copies = np.zeros(len(label), np.int64)
     order = np.argsort(label, kind="stable")
@@ -244,10 +246,10 @@ def excerpt_starts(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where the excerpts of each track begin.
 
-    The first begins at random between 0 and `slack`, the latest start from which an excerpt
-    still fits (section 2.1). The other n - 1 follow in steps of slack / n, from the end on
-    again from the beginning: each is as random as the first, and any two are at least
-    slack / n apart. Starts are cut (never raised) to 1e-4 s.
+    The first begins at random between 0 and `slack`, the latest start from which an excerpt still
+    fits (section 2.1). The other n - 1 follow in steps of slack / n, and go on at the beginning
+    when they reach the end. So each is as random as the first, and any two are at least slack / n
+    apart. Starts are rounded down to 1e-4 s.
 
     Args:
       slack: float64 [tracks], seconds: duration - seg_duration, 0 if that is negative.
@@ -272,13 +274,13 @@ def make_manifest(
 ) -> Manifest:
     """Samples the manifest of one experiment.
 
-    Parts are balanced, each for itself; with folds, `fold_k` and `fold_k_upsampled` over all
-    folds together.
+    Each part is balanced by itself. With folds, `fold_k` and `fold_k_upsampled` are balanced over
+    all folds together.
 
     Args:
-      catalogues: with distinct prefixes.
-      tracks: where the audio is; annotated tracks that it lacks are left out and counted.
-        None: nothing is known of the audio.
+      catalogues: catalogues with distinct prefixes.
+      tracks: where the audio is; annotated tracks that are missing in it are left out and counted.
+        None: nothing is known about the audio.
       config: the choices.
       experiment: one of `EXPERIMENTS`.
       folds: 0 for train, validation and test.
@@ -326,13 +328,13 @@ def make_manifest(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Drawn:
-    """What chance decides.
+    """The random choices.
 
     Attributes:
       label: int64 [tracks].
       part: int64 [tracks], the place of the part or fold.
-      copies: int64 [tracks], excerpts that the part has a place for.
-      track, copy: int64 [excerpts], by track; the first copy of a track is 0.
+      copies: int64 [tracks], number of excerpts after balancing.
+      track, copy: int64 [excerpts], sorted by track; the first copy of a track is 0.
       start: float64 [excerpts], seconds.
     """
 
@@ -357,7 +359,7 @@ def _draw(corpus: Corpus, config: SamplingConfig, folds: int) -> _Drawn:
     slack = np.maximum(np.nan_to_num(corpus.duration - config.seg_duration), 0.0)
     copies = _copies(config, corpus, label, part, slack, bool(folds))
     position = _rng(config, _POSITIONS).random(len(corpus))
-    # With folds, every track is predicted, also those that training has no place for.
+    # With folds, every track is predicted, also those that balancing leaves out of training.
     taken = np.maximum(copies, 1) if folds else copies
     return _Drawn(label, part, copies, *excerpt_starts(slack, position, taken))
 
@@ -379,7 +381,7 @@ def _corpus(
     config: SamplingConfig,
     experiment: str,
 ) -> tuple[Corpus, Truth, dict[str, int]]:
-    """The tracks with the tags that are kept, halved for deduplication; truth and counts."""
+    """The tracks with the tags that are kept (split for deduplication), the truth, and counts."""
     everything, counts = corpora.gather(catalogues, tracks)
     corpus = corpora.select_tags(everything, config.top_tags, config.min_tracks)
     counts |= {
@@ -397,7 +399,7 @@ def _corpus(
 
 
 def _parts(corpus: Corpus, drawn: _Drawn, folds: int) -> Iterator[tuple[str, np.ndarray]]:
-    """(part, bool [excerpts]: those it has), in the order of the files."""
+    """(part, bool [excerpts]: whether the part has them), in the order of the files."""
     owner, shared = drawn.part[drawn.track], corpus.overlap[drawn.track]
     trained = drawn.copies[drawn.track] > 0
     for index, name in enumerate([f"fold_{k}" for k in range(folds)] or PARTS):
@@ -432,8 +434,8 @@ def _occurring(corpus: Corpus, track: np.ndarray) -> Vocabulary:
     """The tags of these tracks, sorted."""
     groups = np.zeros(len(corpus.album), bool)
     groups[corpus.group[track]] = True
-    there = np.unique(corpus.pair_tag[groups[corpus.pair_group]]).tolist()
-    return corpus.vocabulary.select(sorted(corpus.vocabulary.tags[tag] for tag in there))
+    found = np.unique(corpus.pair_tag[groups[corpus.pair_group]]).tolist()
+    return corpus.vocabulary.select(sorted(corpus.vocabulary.tags[tag] for tag in found))
 
 
 def _counts(corpus: Corpus, config: SamplingConfig, drawn: _Drawn) -> dict[str, int]:
@@ -485,7 +487,7 @@ def _excerpts(
     rows: np.ndarray,
     duration: float,
 ) -> Excerpts:
-    """The excerpts `rows` (bool [excerpts]); `tags` are of the groups."""
+    """The excerpts selected by `rows` (bool [excerpts]); `tags` are those of the groups."""
     track = drawn.track[rows]
 
     def pick(column: Sequence[Any], places: np.ndarray) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
-"""Charts of a data set: tags before and after balancing, parts, tags a track.
+"""Charts of a data set: tags before and after balancing, parts, and tags per track.
 
-Drawn as `tagjax.report.figures` draws; the heat map is there.
+The heat map of co-occurrence is in `tagjax.report.figures`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,23 +17,25 @@ from tagjax.report.figures import add_legend, new_figure
 from tagjax.report.looks import COLOURS
 from tagjax.report.svg import Drawing, Note
 
-SERIES = {  # what is counted of a tag: colour, marker, points across
+SERIES = {  # count of a tag: colour, marker, size of the marker in points
     "tracks with the tag": ("#9aa5b1", "o", 4.5),
     "tracks with the label, before balancing": ("#1f77b4", "|", 7),
     "excerpts with the label, after balancing": ("#ff7f0e", "D", 3.2),
 }
-_COLUMN = 35  # of a square's side, in tags
+_COLUMN = 35  # tags in a column of a square chart
 _GRID = "#e6eaee"
 _Counts = npt.NDArray[np.int64]
 
 
 def draw_tags(names: Sequence[str], series: Mapping[str, _Counts], title: str = "") -> Drawing:
-    """A line a tag, a dot a series on a logarithmic axis; in several columns where they are many.
+    """Draws the counts of each tag as dots on one line with a logarithmic axis.
+
+    Many tags are drawn in several columns.
 
     Args:
       names: N tags, from the top.
-      series: {one of `SERIES`: counts int64 [N]}; 0 is not drawn.
-      title: above it.
+      series: {name in `SERIES`: counts int64 [N]}; 0 is not drawn.
+      title: title of the chart.
     """
     columns = max(1, round((len(names) / _COLUMN) ** 0.5))
     rows = -(-len(names) // columns)
@@ -41,22 +43,22 @@ def draw_tags(names: Sequence[str], series: Mapping[str, _Counts], title: str = 
     size = columns * (2.6 + 0.062 * longest), 1.5 + 0.165 * max(rows, 4)
     figure = new_figure(*size)
     axes = figure.subplots(1, columns, squeeze=False, sharex=True)[0]
-    every = np.stack([*series.values()], axis=1) if len(names) else np.ones((0, 1), np.int64)
+    counts = np.stack([*series.values()], axis=1) if len(names) else np.ones((0, 1), np.int64)
     fonts = labels.families(labels.short(name) for name in names)
     notes: dict[str, Note] = {}
     for column, axis in enumerate(axes):
-        here = slice(column * rows, (column + 1) * rows)
-        notes |= _draw_column(axis, names[here], [*series], every[here], f"{column}-")
-        shown = list(map(labels.short, names[here]))
+        chosen = slice(column * rows, (column + 1) * rows)
+        notes |= _draw_column(axis, names[chosen], [*series], counts[chosen], f"{column}-")
+        shown = list(map(labels.short, names[chosen]))
         at = range(len(shown))
         axis.set_yticks(at, shown, fontsize=7.5, fontfamily=fonts, parse_math=False)
         axis.set_ylim(rows - 0.4, -0.6)
-        for i, (name, tick) in enumerate(zip(names[here], axis.get_yticklabels(), strict=True)):
+        for i, (name, tick) in enumerate(zip(names[chosen], axis.get_yticklabels(), strict=True)):
             if shown[i] != clean(name):
                 tick.set_gid(f"{column}-name-{i}")
                 notes[f"{column}-name-{i}"] = Note([name])
     axes[0].set_xlim(
-        0.8 * min(every[every > 0].min(initial=10), 10), 1.3 * max(every.max(initial=10), 10)
+        0.8 * min(counts[counts > 0].min(initial=10), 10), 1.3 * max(counts.max(initial=10), 10)
     )
     if len(names):
         handles = axes[0].lines[: len(series)]
@@ -70,12 +72,12 @@ def draw_parts(
     counts: Mapping[str, Sequence[int | None]],
     ranges: Sequence[tuple[float, float, float]],
 ) -> Drawing:
-    """Bars of each part, and the occurrences of its labels.
+    """Draws bars for each part, and the range of the excerpts of its labels.
 
     Args:
       parts: names, from the top.
-      counts: {what: a number a part, or None}, a panel each.
-      ranges: (least, median, most) excerpts of a label, of each part.
+      counts: {title of a panel: number for each part, or None}.
+      ranges: for each part (least, median, most) excerpts of a label.
     """
     panels = {name: column for name, column in counts.items() if None not in column}
     figure = new_figure(2.2 * (len(panels) + 1) + 1.2, 1.1 + 0.27 * max(len(parts), 3))
@@ -98,10 +100,10 @@ def draw_parts(
 
 
 def draw_cardinality(cardinality: Mapping[str, _Counts]) -> Drawing:
-    """Bars of the share of tracks with k tags, side by side for all and each tag system.
+    """Draws the share of tracks with k tags as bars, side by side for all and each tag system.
 
     Args:
-      cardinality: {system, or "" for all: int64 [most + 1], tracks with k tags}.
+      cardinality: {system, or "" for all: int64 [most + 1], number of tracks with k tags}.
     """
     most = max(map(len, cardinality.values()), default=1) - 1
     figure = new_figure(min(14.0, max(5.0, 1.5 + 0.5 * most)), 3.2)
@@ -114,11 +116,11 @@ def draw_cardinality(cardinality: Mapping[str, _Counts]) -> Drawing:
         bars.append(axis.bar(at, share, wide * 0.92, color=COLOURS[k % len(COLOURS)]))
         for i, bar in enumerate(bars[-1]):
             bar.set_gid(f"bar-{k}-{i}")
-            lines = [f"tags a track: {i}", f"tracks: {counts[i]:,} ({share[i]:.1f} %)"]
+            lines = [f"tags per track: {i}", f"tracks: {counts[i]:,} ({share[i]:.1f} %)"]
             notes[f"bar-{k}-{i}"] = Note(lines, {"series": str(k), "part": "marker"})
     axis.set_xlim(0.4 if all(c[0] == 0 for c in cardinality.values()) else -0.6, most + 0.6)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20))
-    axis.set_xlabel("tags a track")
+    axis.set_xlabel("tags per track")
     axis.set_ylabel("% of tracks")
     axis.grid(axis="y", color=_GRID, lw=0.6)
     axis.set_axisbelow(True)
@@ -130,7 +132,7 @@ def draw_cardinality(cardinality: Mapping[str, _Counts]) -> Drawing:
 
 
 def part_colour(name: str) -> str:
-    """Of a part's bars: pale for what is only trained on or only validated, grey for overlap."""
+    """Colour of a part's bars: pale for upsampled folds and validation, grey for overlap."""
     if name.endswith("overlap"):
         return "#c8c8c8"
     if name.endswith("_upsampled"):
@@ -141,11 +143,11 @@ def part_colour(name: str) -> str:
 def _draw_column(
     axis: Axes, names: Sequence[str], series: Sequence[str], counts: _Counts, prefix: str
 ) -> dict[str, Note]:
-    """Dots and lines of some tags: counts int64 [n, number of series]."""
+    """Draws dots and lines of the tags of one column: counts int64 [n, number of series]."""
     notes = {}
     at, seen = np.arange(len(names)), np.where(counts > 0, counts, np.nan)
-    some = ~np.isnan(seen).all(axis=1)
-    ends = [np.nanmin(seen[some], axis=1), np.nanmax(seen[some], axis=1)]
+    has_dots = ~np.isnan(seen).all(axis=1)
+    ends = [np.nanmin(seen[has_dots], axis=1), np.nanmax(seen[has_dots], axis=1)]
     for k, (name, column) in enumerate(zip(series, seen.T, strict=True)):
         colour, marker, size = SERIES[name]
         look: dict[str, Any] = {"marker": marker, "ms": size, "mew": 1.8 if marker == "|" else 0}
@@ -156,7 +158,7 @@ def _draw_column(
             if count > 0
         ]
         notes[f"{prefix}dots-{k}"] = Note((), {"series": str(k), "part": "dots"}, tooltips)
-    axis.hlines(at[some], *ends, color="#d8dde2", lw=1.2, zorder=1)
+    axis.hlines(at[has_dots], *ends, color="#d8dde2", lw=1.2, zorder=1)
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axis.tick_params(axis="y", length=0)
@@ -172,7 +174,7 @@ def _draw_ranges(axis: Axes, ranges: Sequence[tuple[float, float, float]]) -> No
     at = np.arange(len(ranges))
     axis.hlines(at, low, high, color="#9aa5b1", lw=2)
     axis.plot(middle, at, "|", ms=9, mew=2, color="#1c1f23")
-    axis.set_title("excerpts a label", fontsize=10)
+    axis.set_title("excerpts per label", fontsize=10)
     axis.set_xlabel("least, median, most", fontsize=8)
     axis.set_xlim(0, max(high.max(initial=1) * 1.05, 1))
     axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))

@@ -1,7 +1,8 @@
-"""What is in a manifest: tags, parts, annotations, before and after balancing (sections 2.1, 2.2).
+"""Describes a manifest: tags, parts and annotations, before and after balancing (2.1, 2.2).
 
-Counts are of tracks unless a name says excerpts. Tracks in several catalogues are never trained on
-and are counted apart, but for co-occurrence and the number of tags a track.
+Counts are numbers of tracks, except where a name says excerpts. Tracks in several catalogues are
+never trained on and are counted separately. Only co-occurrence and the number of tags per track
+include them.
 """
 
 import dataclasses
@@ -32,25 +33,25 @@ _UNTRAINED = ("overlap", "_downsampled")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Description:
-    """A data set in figures.
+    """A data set in numbers.
 
     Attributes:
       vocabulary: N tags, sorted.
-      tracks: int64 [N], tracks with the tag in their annotation.
-      artists: int64 [N], their artists; None where the manifest does not know them.
-      labelled: int64 [N], tracks whose label the tag is, before balancing.
-      shares: {part or fold: int64 [N]}, the same by part, as far as they are in the manifest.
-      excerpts: {part or fold: int64 [N]}, excerpts with the label after balancing.
-      overlap: int64 [N], tracks of several catalogues with the tag.
-      parts: a row a part.
-      cardinality: {system, and "" for all of several: int64 [most + 1]}, tracks with k tags (a
-        system's from k = 1).
-      together: int64 [N, N], tracks with both tags; the diagonal, those with the tag.
-      full: whether whole annotations are known, not labels alone.
-      totals: {what: number} of the data set.
-      counts: {what: number} that its making found, dropped and made.
-      method: how it was made, as far as it is known, a sentence each.
-      notes: what to look out for, a sentence each.
+      tracks: int64 [N], number of tracks with the tag in their annotation.
+      artists: int64 [N], number of their artists; None if the manifest does not know them.
+      labelled: int64 [N], number of tracks whose label is the tag, before balancing.
+      shares: {part or fold: int64 [N]}, `labelled` by part, for the tracks in the manifest.
+      excerpts: {part or fold: int64 [N]}, number of excerpts with the label, after balancing.
+      overlap: int64 [N], number of tracks in several catalogues with the tag.
+      parts: table with one row for each part.
+      cardinality: {"" for all, or system: int64 [most + 1]}, number of tracks with k tags, for a
+        system from k = 1. Systems are listed only if there are several.
+      together: int64 [N, N], number of tracks with both tags; on the diagonal, with the tag.
+      full: whether all tags of a track are known, and not only its label.
+      totals: {what is counted: number in the data set}.
+      counts: {what is counted: number found, dropped or made when the data set was made}.
+      method: sentences on how the data set was made, as far as it is known.
+      notes: sentences on what to look out for.
     """
 
     vocabulary: Vocabulary
@@ -73,9 +74,12 @@ class Description:
 def sampled(
     catalogues: Sequence[Catalogue], tracks: Tracks | None, config: SamplingConfig
 ) -> tuple[Manifest, Manifest]:
-    """What `sampling.make_manifest` makes of catalogues: (manifest, the same without balancing).
+    """Samples catalogues with `sampling.make_manifest`, with and without balancing.
 
-    Catalogues of too few artists for three parts are described as two folds, with a warning.
+    Catalogues with too few artists for three parts become two folds, with a warning.
+
+    Returns:
+      (manifest, the same manifest without balancing).
 
     Raises:
       InputError: as `make_manifest`.
@@ -91,12 +95,12 @@ def sampled(
 
 
 def describe(manifest: Manifest, before: Manifest | None = None) -> Description:
-    """Counts what is in a manifest.
+    """Counts the contents of a manifest.
 
     Args:
-      manifest: after balancing.
-      before: the same without balancing: an excerpt of every track. None: what `manifest` shows
-        of that, its tracks; tracks that balancing left out are not among them.
+      manifest: the manifest after balancing.
+      before: the same without balancing, with one excerpt of every track. None: the tracks are
+        those of `manifest`, and tracks that balancing left out are missing.
     """
     source = before or manifest
     vocabulary = manifest.vocabulary.extended(source.vocabulary)
@@ -104,16 +108,16 @@ def describe(manifest: Manifest, before: Manifest | None = None) -> Description:
     tracks = _tracks(source)
     overlap = np.array(tracks.overlap, bool)
     holds = _holds(tracks, vocabulary)
-    learnt = [name for name in manifest.parts if not name.endswith(_UNTRAINED)]
-    shown = [name for name in manifest.parts if not name.endswith("overlap")]
+    balanced = [name for name in manifest.parts if not name.endswith(_UNTRAINED)]
+    sampled_parts = [name for name in manifest.parts if not name.endswith("overlap")]
     label = [tag for tag, shared in zip(tracks.label, overlap, strict=True) if not shared]
     description = Description(
         vocabulary=vocabulary,
         tracks=holds[~overlap].sum(axis=0),
         artists=_artists(tracks, holds),
         labelled=_count(label, vocabulary),
-        shares=_by_part(manifest, shown, vocabulary, of_tracks=True),
-        excerpts=_by_part(manifest, learnt, vocabulary, of_tracks=False),
+        shares=_by_part(manifest, sampled_parts, vocabulary, of_tracks=True),
+        excerpts=_by_part(manifest, balanced, vocabulary, of_tracks=False),
         overlap=holds[overlap].sum(axis=0),
         parts=_parts(manifest),
         cardinality=_cardinality(holds, vocabulary),
@@ -129,10 +133,10 @@ def describe(manifest: Manifest, before: Manifest | None = None) -> Description:
 
 
 def likeness(described: Description) -> Similarity:
-    """Co-occurrence as fdist has it (eq. 4): the cosine of the tags' columns of tracks.
+    """Co-occurrence as in fdist (eq. 4): the cosine of the columns of two tags over tracks.
 
-    Tracks with both, divided by the geometric mean of those with either; NaN for tags without
-    a track.
+    It is the number of tracks with both tags, divided by the geometric mean of the numbers with
+    each tag. It is NaN for tags without a track.
     """
     alone = np.sqrt(np.diagonal(described.together).astype(np.float64))
     scale = np.where(alone > 0, alone, np.nan)
@@ -140,11 +144,11 @@ def likeness(described: Description) -> Similarity:
 
 
 def genres(described: Description, truth: Truth | None = None) -> Parents:
-    """{style tag: genre tags}: as the taxonomy has it, or the genre it most often comes with.
+    """{style tag: genre tags}, from the taxonomy, or else the genre with most co-occurrence.
 
     Args:
       described: a data set.
-      truth: what is known of its tags.
+      truth: the known truth about its tags.
     """
     vocabulary = described.vocabulary
     if truth and truth.taxonomy:
@@ -163,7 +167,7 @@ def genres(described: Description, truth: Truth | None = None) -> Parents:
 
 
 def tables(described: Description) -> dict[str, TaskTable]:
-    """{name of its file: table}, those of whole annotations only where they are known."""
+    """{name of its file: table}; tables of co-occurring tags only if all tags are known."""
     found = {"parts": described.parts, "tags": tag_table(described)}
     if described.full:
         found["cardinality"] = cardinality_table(described)
@@ -173,7 +177,7 @@ def tables(described: Description) -> dict[str, TaskTable]:
 
 
 def tag_table(described: Description) -> TaskTable:
-    """A row a tag, those of most tracks first."""
+    """One row for each tag, sorted by its number of tracks, the largest first."""
     total = sum(described.excerpts.values())
     columns: dict[str, Sequence[Any]] = {"tag": described.vocabulary.tags}
     if described.full:
@@ -195,7 +199,7 @@ def tag_table(described: Description) -> TaskTable:
 
 
 def cardinality_table(described: Description) -> TaskTable:
-    """A row for each number of tags a track may have, with the tracks of each system and all."""
+    """The number of tracks with k tags: a row for each k, a column for all and each system."""
     counts = described.cardinality
     heads = [name or "all" for name in counts] if len(counts) > 1 else ["tracks"]
     rows = zip(*(column.tolist() for column in counts.values()), strict=True)
@@ -204,7 +208,7 @@ def cardinality_table(described: Description) -> TaskTable:
 
 
 def pair_table(described: Description, limit: int | None = None) -> TaskTable:
-    """Pairs of tags that occur together: tracks with both, and `likeness`; the likest first."""
+    """Pairs of tags that occur together, with `likeness`; the highest likeness first."""
     tags, matrix = described.vocabulary.tags, likeness(described).matrix
     first, second = np.nonzero(np.triu(described.together, 1))
     order = np.argsort(-matrix[first, second], kind="stable")[:limit]
@@ -216,7 +220,7 @@ def pair_table(described: Description, limit: int | None = None) -> TaskTable:
 
 
 def square_table(described: Description) -> TaskTable:
-    """Tracks with both tags, a row and a column a tag, in the form of a similarity."""
+    """Number of tracks with both tags, as a matrix in the form of a similarity."""
     tags = described.vocabulary.tags
     rows = zip(tags, described.together.tolist(), strict=True)
     return TaskTable(("", *tags), tuple((tag, *row) for tag, row in rows))
@@ -227,7 +231,7 @@ def lines(described: Description, shown: int = 12) -> Iterator[str]:
 
     Args:
       described: a data set.
-      shown: of the commonest, and as many of the rarest tags.
+      shown: number of the commonest tags to show, and also of the rarest.
     """
     yield ", ".join(f"{n:,} {what}" for what, n in described.totals.items() if n)
     yield ""
@@ -235,7 +239,7 @@ def lines(described: Description, shown: int = 12) -> Iterator[str]:
     yield "(min, median, max: excerpts of a label; largest_artist: its tracks)"
     if described.full:
         yield ""
-        yield f"tags a track: {mean_cardinality(described):.2f} in the mean"
+        yield f"tags per track: {mean_cardinality(described):.2f} on average"
         table = cardinality_table(described)
         yield from _aligned(table.header, table.rows)
     yield ""
@@ -252,14 +256,14 @@ def lines(described: Description, shown: int = 12) -> Iterator[str]:
 
 
 def mean_cardinality(described: Description) -> float:
-    """Tags a track, mean."""
+    """Mean number of tags per track."""
     counts = next(iter(described.cardinality.values()))
     return float(counts @ np.arange(len(counts)) / max(counts.sum(), 1))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Tracks:
-    """Columns of tracks, each once."""
+    """Columns of a table in which each track has one row."""
 
     label: list[str]
     tags: list[tuple[str, ...]]
@@ -297,7 +301,7 @@ def _tracks(manifest: Manifest) -> _Tracks:
 
 
 def _holds(tracks: _Tracks, vocabulary: Vocabulary) -> scipy.sparse.csr_array:
-    """Whether a track has a tag: {0, 1} [number of tracks, N]."""
+    """1 where a track has a tag: {0, 1} [number of tracks, N]."""
     column = [vocabulary.index[tag] for tag in itertools.chain.from_iterable(tracks.tags)]
     row = np.repeat(np.arange(len(tracks.tags)), [len(tags) for tags in tracks.tags])
     shape = (len(tracks.tags), len(vocabulary))
@@ -305,18 +309,19 @@ def _holds(tracks: _Tracks, vocabulary: Vocabulary) -> scipy.sparse.csr_array:
 
 
 def _count(tags: Iterable[str], vocabulary: Vocabulary) -> Counts:
-    """How often each tag of the vocabulary is among some."""
+    """How often each tag of the vocabulary is among `tags`."""
     places = np.fromiter((vocabulary.index[tag] for tag in tags), np.int64)
     return np.bincount(places, minlength=len(vocabulary))
 
 
 def _artists(tracks: _Tracks, holds: scipy.sparse.csr_array) -> Counts | None:
-    """Artists of each tag, but for tracks of several catalogues; None if they are not known."""
+    """Number of artists of each tag, without tracks in several catalogues; None if unknown."""
     if tracks.artist is None:
         return None
     artist = np.unique(np.array(tracks.artist), return_inverse=True)[1]
-    row, tag = holds[~np.array(tracks.overlap, bool)].nonzero()
-    artist = artist[~np.array(tracks.overlap, bool)][row]
+    counted = ~np.array(tracks.overlap, bool)
+    row, tag = holds[counted].nonzero()
+    artist = artist[counted][row]
     pairs = np.unique(artist * holds.shape[1] + tag)
     return np.bincount(pairs % holds.shape[1], minlength=holds.shape[1])
 
@@ -324,7 +329,7 @@ def _artists(tracks: _Tracks, holds: scipy.sparse.csr_array) -> Counts | None:
 def _by_part(
     manifest: Manifest, names: Sequence[str], vocabulary: Vocabulary, of_tracks: bool
 ) -> dict[str, Counts]:
-    """{part or fold: tracks or excerpts of each label}, what was added to a fold with it."""
+    """{part or fold: tracks or excerpts of each label}; upsampling counts with its fold."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for name in names:
         part = manifest.parts[name]
@@ -373,11 +378,11 @@ def _cardinality(holds: scipy.sparse.csr_array, vocabulary: Vocabulary) -> dict[
 
 def _notes(described: Description, manifest: Manifest, before: Manifest | None) -> Iterator[str]:
     left_out = manifest.counts.get("tracks_downsampled")
-    there = any(name.endswith("_downsampled") for name in manifest.parts)
-    if before is None and left_out and not there:
-        yield f"Balancing left {left_out:,} tracks out; the manifest does not have them."
+    listed = any(name.endswith("_downsampled") for name in manifest.parts)
+    if before is None and left_out and not listed:
+        yield f"Balancing left out {left_out:,} tracks, which are not in the manifest."
     if not described.full:
-        yield "The list names one label a track, not its whole annotation."
+        yield "The list has only one label for each track, not all of its tags."
     if len(described.shares) < (manifest.folds or 3):
         missing = [n for n in ("train", "validation", "test") if n not in described.shares]
         yield f"There is no {' and no '.join(missing)} part."
@@ -392,7 +397,7 @@ def _notes(described: Description, manifest: Manifest, before: Manifest | None) 
 
 
 def _method(manifest: Manifest, overlap: bool) -> Iterator[str]:
-    """What was done to make a manifest; of a list whose making is unknown, hardly anything."""
+    """Sentences on how a manifest was made, as far as it records that."""
     if manifest.config:
         levels = set(manifest.config.get("annotates", ["album"]))
         tags = {"album": "the tags of its album", "track": "its own tags"}
@@ -404,12 +409,12 @@ def _method(manifest: Manifest, overlap: bool) -> Iterator[str]:
     else:
         yield "Each track has one label; “labelled” counts tracks by it."
     if manifest.counts.get("tracks_downsampled"):
-        yield "Balancing left out tracks of labels that have too many."
+        yield "Balancing left out tracks of labels with too many tracks."
     if manifest.counts.get("excerpts_upsampled"):
-        yield "Balancing took further excerpts of tracks of labels that have few."
+        yield "Balancing took further excerpts from tracks of labels with few tracks."
     if overlap:
         yield (
-            "Tracks of several catalogues are never trained on: they are counted under “overlap”, "
+            "Tracks in several catalogues are never trained on. They are counted under “overlap”, "
             "not under “tracks” or “labelled”."
         )
     if all(part.artist_id is not None for part in manifest.parts.values()):
@@ -417,7 +422,7 @@ def _method(manifest: Manifest, overlap: bool) -> Iterator[str]:
 
 
 def _note_on(tags: Sequence[str], mask: npt.NDArray[np.bool_], text: str) -> Iterator[str]:
-    """A sentence on the tags of a mask, if there are any."""
+    """A sentence on the tags selected by a mask, if there are any."""
     chosen = [tag for tag, is_so in zip(tags, mask, strict=True) if is_so]
     if chosen:
         more = f" and {len(chosen) - 4} more" if len(chosen) > 5 else ""
@@ -427,13 +432,13 @@ def _note_on(tags: Sequence[str], mask: npt.NDArray[np.bool_], text: str) -> Ite
 
 
 def _aligned(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """Columns of text, the first to the left and the others to the right."""
+    """Lines of aligned columns, the first flush left and the others flush right."""
 
     def text(value: Any) -> str:
         return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
     cells = [list(header), *([text(value) for value in row] for row in rows)]
-    wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
-        rest = (f"  {cell:>{w}}" for cell, w in zip(row[1:], wide[1:], strict=True))
-        yield f"{row[0]:<{wide[0]}}{''.join(rest)}".rstrip()
+        rest = (f"  {cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True))
+        yield f"{row[0]:<{widths[0]}}{''.join(rest)}".rstrip()

@@ -1,4 +1,4 @@
-"""The report of a data set: tables, charts, and a page of both that opens without network."""
+"""The report of a data set: tables, charts, and an HTML page that opens without network."""
 
 import pathlib
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ def write_description(
     title: str,
     config: ReportConfig = ReportConfig(),  # noqa: B008 (frozen)
 ) -> Iterator[pathlib.Path]:
-    """Writes tables, charts and the page of `render_description`; yields each path when done.
+    """Writes tables, charts and the page of `render_description`; yields each path when written.
 
     Args:
-      folder: made if absent.
-      described: what is in the data set.
+      folder: folder for the files; created if absent.
+      described: description of the data set.
       parents: {style tag: genre tags}, for the order of the heat map.
-      title: of the page.
+      title: title of the page.
       config: how much to show.
     """
     folder = pathlib.Path(folder)
@@ -49,7 +49,7 @@ def draw_description(
     title: str,
     config: ReportConfig = ReportConfig(),  # noqa: B008 (frozen)
 ) -> dict[str, Drawing]:
-    """{section of the page: its chart}; no heat map of too many tags, or of labels alone."""
+    """{section of the page: its chart}; no heat map of too many tags, or with only labels."""
     parts = listings.columns_of(described.parts)
     ranges = list(zip(parts["min"], parts["median"], parts["max"], strict=True))
     counts = {name: parts[name] for name in ("excerpts", "tracks", "artists")}
@@ -79,11 +79,11 @@ def render_description(
     """The report of a data set as HTML.
 
     Args:
-      described: what is in it.
+      described: description of the data set.
       parents: {style tag: genre tags}, for the order of the heat map.
-      title: of the page.
+      title: title of the page.
       config: how much to show.
-      drawn: of `draw_description`, where the caller has it.
+      drawn: result of `draw_description`; None: it is drawn here.
     """
     if drawn is None:
         drawn = draw_description(described, parents, title, config)

@@ -1,7 +1,8 @@
 """Figure 1 (a map of the tags by t-SNE) and a similarity heat map.
 
-`plot_map` and `plot_heat_map` draw on anybody's axes; `draw_map` and `draw_heat_map` make figures
-of them for files and for the report, on the Agg canvas: no display, no global state.
+`plot_map` and `plot_heat_map` draw on given axes. `draw_map` and `draw_heat_map` make figures of
+them for files and for the report. They use the Agg canvas, which needs no display and no global
+state.
 """
 
 import dataclasses
@@ -28,24 +29,24 @@ from tagjax.report.svg import Drawing, Note
 from tagjax.similarity.matrix import Similarity
 from tagjax.vocabulary.vocabulary import Vocabulary
 
-NO_VALUE = "#d9e3ea"  # of a cell without similarity
-GENRE_MARKER, STYLE_MARKER = 15, 7  # points across
+NO_VALUE = "#d9e3ea"  # colour of a cell without similarity
+GENRE_MARKER, STYLE_MARKER = 15, 7  # diameter in points
 
-_IN_LEGEND = 30  # letters of a genre
+_IN_LEGEND = 30  # longest name of a genre, in letters
 _LINES, _STRONG_LINES = "#88aaaa", "#1b6ca8"  # between genres; between systems or halves
 
 
 @dataclasses.dataclass(frozen=True)
 class FigureConfig:
-    """What the paper leaves open of its figure.
+    """Settings of the figures that the paper leaves open.
 
     Attributes:
-      perplexity: of t-SNE; clipped to a third of the tags.
-      seed: of t-SNE.
-      size: inches a side of one panel, or the root of the number of its tags if that is less.
-      dots: per inch, of the PNG.
+      perplexity: perplexity of t-SNE; clipped to a third of the number of tags.
+      seed: seed of t-SNE.
+      size: largest side of a map's panel in inches; with fewer tags it is the root of their number.
+      dots: dots per inch of the PNG.
       font: size of a style's label in points; a genre's is larger by half.
-      neighbours: tags in a tooltip.
+      neighbours: number of nearest tags in a tooltip.
     """
 
     perplexity: float = 30
@@ -63,17 +64,17 @@ def plot_map(
     places: npt.NDArray[np.float64] | None = None,
     config: FigureConfig = FigureConfig(),
 ) -> Axes:
-    """Draws Figure 1: t-SNE of tags by 1 - cosine, styles in the colour of their genre.
+    """Draws Figure 1: t-SNE of tags by 1 - cosine, with styles in the colour of their genre.
 
-    Genres are bigger, with a black edge. A style of two genres is half and half; one without genre
-    is grey. A second system's tags have other markers. Labels cover neither markers nor each other
-    as long as the axes keep their size.
+    Genres are bigger and have a black edge. A style of two genres has both colours, and a style
+    without genre is grey. Each tag system has its own marker. Labels cover neither markers nor each
+    other as long as the axes keep their size.
 
     Args:
-      similarity: of N tags; those without similarity are left out.
-      ax: axes to draw on; None: of a new figure of pyplot.
+      similarity: similarity of N tags; tags without similarity are left out.
+      ax: axes to draw on; None: the axes of a new figure of pyplot.
       parents: {style tag: genre tags}, such as `Placement.parents`.
-      places: float [N, 2] of `layout`; None: computed.
+      places: float [N, 2] from `layout`; None: they are computed.
       config: size of the labels; perplexity and seed.
 
     Returns:
@@ -94,7 +95,7 @@ def plot_map(
         places = layout(similarity, config)
     _empty(ax)
     if figure := ax.get_figure(root=True):
-        _lay_out(figure)  # Names are placed where the axes will be.
+        _lay_out(figure)  # The names are placed by the final axes.
     _draw_tags(ax, looks(similarity.vocabulary, parents or {}), places, config)
     return ax
 
@@ -105,14 +106,14 @@ def plot_heat_map(
     parents: Parents | None = None,
     label: str = "similarity",
 ) -> Axes:
-    """Draws a similarity as an image, tags in the order of the taxonomy (`taxonomy_order`).
+    """Draws a similarity as an image, with tags in the order of the taxonomy (`taxonomy_order`).
 
-    Grey-blue where it is NaN. The colours end at the highest values off the diagonal. Lines are
-    between genres, stronger ones between tag systems and halves.
+    NaN is grey-blue. The colours end at the highest values off the diagonal. Lines separate genres,
+    and stronger lines separate tag systems and halves.
 
     Args:
-      similarity: of N tags.
-      ax: axes to draw on; None: of a new figure of pyplot.
+      similarity: similarity of N tags.
+      ax: axes to draw on; None: the axes of a new figure of pyplot.
       parents: {style tag: genre tags}, such as `Placement.parents`.
       label: what the colours mean.
 
@@ -139,14 +140,16 @@ def layout(
 ) -> npt.NDArray[np.float64]:
     """2-D t-SNE of tags by cosine distance, started from classical scaling.
 
+    The distance is 1 - cosine, as in t-SNE with metric "cosine". So the embedding itself is not
+    needed, which for f_c has a row for each excerpt.
+
     Args:
-      similarity: of N tags, cosines; their distance is 1 - cosine, as t-SNE takes them with
-        metric "cosine", so that the embedding itself (f_c has a row an excerpt) is not needed.
+      similarity: cosines of N tags.
       config: perplexity and seed.
 
     Returns:
-      float64 [N, 2]; NaN for tags without similarity. Fewer than four tags are not fitted but
-      scaled.
+      float64 [N, 2]; NaN for tags without similarity. For fewer than four tags it is the classical
+      scaling.
     """
     place = np.full((len(similarity.tags), 2), np.nan)
     known = np.flatnonzero(~np.isnan(np.diagonal(similarity.matrix)))
@@ -166,7 +169,7 @@ def layout(
         random_state=config.seed,
         learning_rate="auto",
     )
-    # A second thread only waits for the first on so few points, for minutes on a busy machine.
+    # With so few points a second thread only waits for the first, for minutes on a busy machine.
     with threadpoolctl.threadpool_limits(1):
         place[known] = fit.fit_transform(distance)
     return place
@@ -180,20 +183,20 @@ def draw_map(
     """`plot_map` of several similarities side by side, with one legend, and tooltips.
 
     Args:
-      panels: {title: (similarity of N tags, places float [N, 2] of `layout`)}. Tags whose place is
-        NaN are left out, and counted in the title.
+      panels: {title: (similarity of N tags, places float [N, 2] from `layout`)}. Tags whose place
+        is NaN are left out, and their number is in the title.
       parents: {style tag: genre tags}.
       config: size, font, neighbours in the tooltips.
     """
-    most = max((len(similarity.tags) for similarity, _ in panels.values()), default=0)
-    side = min(config.size, max(7.0, most**0.5))
+    most_tags = max((len(similarity.tags) for similarity, _ in panels.values()), default=0)
+    side = min(config.size, max(7.0, most_tags**0.5))
     figure = new_figure(side * len(panels), side + 0.6, config.dots)
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     styles = [looks(similarity.vocabulary, parents) for similarity, _ in panels.values()]
     for axis, (title, (_, places)) in zip(axes, panels.items(), strict=True):
         missing = int(np.isnan(places).any(axis=1).sum())
-        more = f" ({missing} tags without data)" if missing else ""
-        axis.set_title(labels.short(title) + more, fontsize=15, parse_math=False)
+        addition = f" ({missing} tags without data)" if missing else ""
+        axis.set_title(labels.short(title) + addition, fontsize=15, parse_math=False)
         _empty(axis)
     found = {look.genre: look.colours[0] for look in itertools.chain(*styles)}
     series = {genre: found[genre] for genre in sorted(found, key=lambda g: (not g, g))}
@@ -213,7 +216,7 @@ def draw_heat_map(
     label: str = "similarity",
     config: FigureConfig = FigureConfig(),
 ) -> Drawing:
-    """`plot_heat_map` of a size at which all names are legible."""
+    """`plot_heat_map` as a figure that is large enough for all names to be legible."""
     number = len(similarity.tags)
     side = max(4.0, min(config.size * 1.6, 0.11 * number), min(config.size * 4, 0.085 * number))
     longest = max((len(labels.short(tag)) for tag in similarity.tags), default=0)
@@ -230,7 +233,7 @@ def draw_heat_map(
 
 
 def new_figure(wide: float, high: float, dots: int = FigureConfig.dots) -> Figure:
-    """An empty figure, inches wide and high; names are placed at the resolution of its file."""
+    """An empty figure, with its size in inches; names are placed at the resolution of its file."""
     figure = Figure(figsize=(wide, high), dpi=dots, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -243,9 +246,9 @@ def add_legend(
     columns: int,
     title: str = "",
 ) -> dict[str, Note]:
-    """Draws a legend below a figure, or with a title above it.
+    """Draws a legend below a figure; a legend with a title is above it.
 
-    The notes make each entry a key to its series.
+    The notes make each entry a key for its series.
     """
     legend = figure.legend(
         handles,
@@ -269,7 +272,7 @@ def add_legend(
 
 
 def save(drawing: Drawing, stem: PathLike, dots: int = FigureConfig.dots) -> list[pathlib.Path]:
-    """Writes `stem.png` and `stem.svg`, the same bytes for the same figure; returns them."""
+    """Writes `stem.png` and `stem.svg`, the same bytes for the same figure. Returns the paths."""
     png, svg = (pathlib.Path(f"{stem}.{suffix}") for suffix in ("png", "svg"))
     with atomic_path(png) as temporary, labels.quietly():
         metadata: dict[str, Any] = {"Software": None}
@@ -279,13 +282,13 @@ def save(drawing: Drawing, stem: PathLike, dots: int = FigureConfig.dots) -> lis
 
 
 def _new_axes() -> Axes:
-    import matplotlib.pyplot  # Only here: it has a state of the whole process.
+    import matplotlib.pyplot  # Imported only here because it has global state.
 
     return matplotlib.pyplot.subplots(figsize=(10, 10), layout="constrained")[1]
 
 
 def _empty(axis: Axes) -> None:
-    """Leaves the axes a frame without ticks."""
+    """Removes the ticks of the axes and leaves a frame."""
     axis.margins(0.03)
     axis.set_xticks([])
     axis.set_yticks([])
@@ -300,13 +303,13 @@ def _lay_out(figure: Figure) -> None:
 
 
 def _settle(figure: Figure) -> None:
-    """Lays out once: before labels are placed, and not again for every file of many names."""
+    """Fixes the layout before labels are placed. Otherwise each file would compute it again."""
     _lay_out(figure)
     figure.set_layout_engine("none")
 
 
 def _draw_legend(figure: Figure, series: Mapping[str, str], wide: float) -> dict[str, Note]:
-    """A legend of genres below the panels, if there are any."""
+    """Draws a legend of genres below the panels, if there are any genres."""
     if not any(series):
         return {}
     shown = [labels.short(name, _IN_LEGEND) or "no genre" for name in series]
@@ -325,7 +328,7 @@ def _draw_tags(
     config: FigureConfig,
     prefix: str = "",
 ) -> None:
-    """Markers, and beside them names that cover no marker and no other name."""
+    """Draws markers and their names, which cover no marker and no other name."""
     known = [i for i in range(len(styles)) if not np.isnan(places[i]).any()]
     for i in known:
         look = styles[i]
@@ -403,7 +406,7 @@ def _map_notes(
     prefix: str,
     neighbours: int,
 ) -> dict[str, Note]:
-    """Tooltips of the markers; of each tag's marker, name and line, the tag and its genre."""
+    """Notes with the tag and genre of each marker, name and line; markers have tooltips."""
     notes = {}
     for i, (tag, look) in enumerate(zip(similarity.tags, styles, strict=True)):
         genres = parents.get(tag, ())
@@ -421,34 +424,34 @@ def _map_notes(
 def _draw_cells(
     axis: Axes, similarity: Similarity, parents: Parents, label: str, height: float
 ) -> dict[str, Note]:
-    """The image, names beside it, lines between groups, and a bar of colours.
+    """Draws the image, names beside it, lines between groups, and a colour bar.
 
     Args:
-      axis: to draw on.
-      similarity: of the tags.
+      axis: axes to draw on.
+      similarity: similarity of the tags.
       parents: {style tag: genre tags}.
-      label: of the bar.
-      height: of the image, in inches, nearly.
+      label: label of the colour bar.
+      height: approximate height of the image in inches.
     """
     order = taxonomy_order(similarity.vocabulary, parents)
     number, matrix = len(order), similarity.reordered(order).matrix
     if not number:
         return {}
-    off = matrix[~np.eye(number, dtype=bool)]
-    low, high = np.nanquantile(off, [0, 0.999]) if np.isfinite(off).any() else (0, 1)
-    colours = matplotlib.colormaps["magma_r"].resampled(255)  # With NaN, a palette's 256.
+    others = matrix[~np.eye(number, dtype=bool)]
+    low, high = np.nanquantile(others, [0, 0.999]) if np.isfinite(others).any() else (0, 1)
+    colours = matplotlib.colormaps["magma_r"].resampled(255)  # With NaN they fill a palette of 256.
     image = axis.imshow(
         matrix, vmin=low, vmax=high, cmap=colours, interpolation="none", gid="cells"
     )
     axis.set_facecolor(NO_VALUE)
-    points = 72 * height / number  # of a row
+    points = 72 * height / number  # height of a row
     genres = genres_among(similarity.vocabulary, parents)
     notes = {"cells": Note(data={"part": "cells"}), **_name_rows(axis, order, genres, points)}
     groups = _groups(order, similarity.vocabulary, parents)
     font, pad = _group_font(height), 0.01
     if _worth_marking(groups):
         _mark_groups(axis, groups, points)
-        if not axis.figure.get_layout_engine():  # Then nothing else makes room for the names.
+        if not axis.figure.get_layout_engine():  # Then nothing else makes room for them.
             pad += max(len(group.name) for group in groups) * 0.65 / 72 * font / height
     bar = axis.figure.colorbar(image, ax=axis, shrink=0.5, fraction=0.03, pad=pad)
     bar.set_label(label, fontsize=font, parse_math=False)
@@ -459,7 +462,7 @@ def _draw_cells(
 def _name_rows(
     axis: Axes, order: Sequence[str], genres: Collection[str], points: float
 ) -> dict[str, Note]:
-    """Writes the tags beside rows, so many points high, and columns; whole names as tooltips."""
+    """Writes the tags beside rows and columns; shortened names have a tooltip."""
     notes = {}
     shown, at = [labels.short(tag) for tag in order], range(len(order))
     look: dict[str, Any] = {"fontsize": _name_font(points), "parse_math": False}
@@ -479,18 +482,18 @@ def _name_rows(
 
 
 def _name_font(points: float) -> float:
-    """Points of a name beside a row so many points high."""
+    """Font size in points of a name beside a row with this height in points."""
     return max(2.0, min(9.0, 0.75 * points))
 
 
 def _group_font(height: float) -> float:
-    """Points at which a name is legible where a page shows the figure, inches high, as a whole."""
+    """Font size in points that is legible when a page shows a whole figure of so many inches."""
     return max(9.0, 0.6 * height)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Group:
-    """Tags of one genre that stand side by side: the places from `start` up to `end`."""
+    """Neighbouring tags of one genre: the places from `start` up to `end`."""
 
     start: int
     end: int
@@ -499,7 +502,7 @@ class _Group:
 
     @property
     def name(self) -> str:
-        """To be written beside."""
+        """The name to write beside the group."""
         return labels.short(self.genre, _IN_LEGEND) or "no genre"
 
 
@@ -520,19 +523,19 @@ def _groups(order: Sequence[str], vocabulary: Vocabulary, parents: Parents) -> l
 
 
 def _worth_marking(groups: Sequence[_Group]) -> bool:
-    """Whether there are parts or genres with styles, and not too many of them."""
+    """Whether there are several parts or genres with styles, and not too many groups."""
     parts = {group.part for group in groups}
     wide = any(group.genre and group.end - group.start > 1 for group in groups)
     return (wide or len(parts) > 1) and 1 < len(groups) <= 150
 
 
 def _mark_groups(axis: Axes, groups: Sequence[_Group], points: float) -> None:
-    """Lines between genres, stronger ones between systems or halves, and the genres' names.
+    """Draws lines between genres, stronger ones between systems or halves, and names of genres.
 
     Args:
-      axis: with the image.
-      groups: from the top.
-      points: of a row's height.
+      axis: axes with the image.
+      groups: groups from the top.
+      points: height of a row in points.
     """
     for before, group in itertools.pairwise(groups):
         strong = before.part != group.part
@@ -554,7 +557,7 @@ def _mark_groups(axis: Axes, groups: Sequence[_Group], points: float) -> None:
 
 
 def _classical_scaling(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The two first principal coordinates of a distance matrix, each with a fixed sign."""
+    """The first two principal coordinates of a distance matrix, each with a fixed sign."""
     squared = distance**2
     centred = squared - squared.mean(axis=0) - squared.mean(axis=1)[:, None] + squared.mean()
     values, vectors = np.linalg.eigh(-centred / 2)

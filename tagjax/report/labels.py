@@ -1,4 +1,4 @@
-"""Names in figures: which letters of them are drawn, in which font, and where.
+"""Names in figures: how they are shortened, in which fonts they are drawn, and where.
 
 Matplotlib draws a letter in the first font of a list that has it. `families` makes that list from
 the fonts that are installed.
@@ -31,7 +31,7 @@ _PREFERRED = (
 
 
 def short(name: str, longest: int = LONGEST) -> str:
-    """A clean name of at most so many letters, the last of which says that there are more.
+    """A clean name of at most `longest` letters; a shortened name ends in an ellipsis.
 
     >>> short("music for airports", 10)
     'music for…'
@@ -41,12 +41,12 @@ def short(name: str, longest: int = LONGEST) -> str:
         return name
     end = longest - 1
     while end > longest // 2 and unicodedata.combining(name[end]):
-        end -= 1  # An accent goes with its letter.
+        end -= 1  # An accent stays with its letter.
     return name[:end].rstrip() + "…"
 
 
 def families(names: Iterable[str]) -> list[str]:
-    """The fonts to draw names in, for Matplotlib's `fontfamily`: the first that has a letter.
+    """The fonts for drawing names, for Matplotlib's `fontfamily`.
 
     >>> families(["bossa nova", "ска"])
     ['DejaVu Sans']
@@ -55,7 +55,7 @@ def families(names: Iterable[str]) -> list[str]:
 
 
 def warn_of_missing(names: Iterable[str]) -> None:
-    """Warns, in one line, if some names have letters that no installed font has."""
+    """Gives one warning if some names have letters that no installed font has."""
     cleaned = [clean(name) for name in names]
     missing = _covering(frozenset("".join(cleaned)))[1]
     without = [name for name in cleaned if missing.intersection(name)]
@@ -71,7 +71,7 @@ def warn_of_missing(names: Iterable[str]) -> None:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Without what Matplotlib says of each missing letter and font; ours is `warn_of_missing`."""
+    """Silences Matplotlib's warnings about missing letters and fonts; see `warn_of_missing`."""
     logger = logging.getLogger("matplotlib.font_manager")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -93,26 +93,27 @@ def place_labels(
 ) -> npt.NDArray[np.float64]:
     """Places a label near each marker, so that it covers neither markers nor other labels.
 
-    Greedy, without chance: labels choose in turn the free place nearest to their marker, those
-    of `first` before the rest, and those in a crowd before those that have room.
+    The method is greedy and not random. The labels are placed one after another, each at the free
+    place nearest to its marker. Labels in `first` precede the others, and labels in a crowd precede
+    those with room.
 
     Args:
-      points: [N, 2], markers' centres.
-      radii: [N], of the markers.
-      sizes: [N, 2], labels' width and height.
-      frame: x0, y0, x1, y1, to stay within.
+      points: [N, 2], centres of the markers.
+      radii: [N], radii of the markers.
+      sizes: [N, 2], width and height of the labels.
+      frame: x0, y0, x1, y1 of the frame in which the labels must stay.
       first: bool [N], labels to place first.
       unit: the step of distance.
 
     Returns:
-      float64 [N, 2], the offset of each label's centre from its marker's. Where no place is
-      free, the one that covers least is taken.
+      float64 [N, 2], the offset of each label's centre from its marker's centre. A label without a
+      free place is put where it covers least.
     """
     taken = np.concatenate([points - radii[:, None], points + radii[:, None]], axis=1)
     apart = np.linalg.norm(points[:, None] - points, axis=2)
     crowd = (apart < np.median(sizes[:, 0]) * 1.5).sum(axis=1)
     directions = _directions()
-    sides = np.sign(np.round(directions, 9))  # of the label that face the marker
+    sides = np.sign(np.round(directions, 9))  # sides of the label that face the marker
     steps = unit * np.concatenate([np.arange(2, 12), np.geomspace(12, 400, 40)])
     offsets = np.zeros_like(points)
     for i in np.lexsort((np.arange(len(points)), -crowd, ~first)):
@@ -133,7 +134,7 @@ def place_labels(
 
 
 def _directions() -> npt.NDArray[np.float64]:
-    """Unit vectors [24, 2]: beside and above before askew, where both are as near."""
+    """Unit vectors [24, 2]; the horizontal and vertical ones come first and win ties."""
     angles = np.arange(24) / 24 * 2 * np.pi
     angles = angles[np.argsort(np.minimum(np.abs(np.sin(2 * angles)), 0.5), kind="stable")]
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -145,7 +146,7 @@ def _covered(
     taken: npt.NDArray[np.float64],
     frame: tuple[float, float, float, float],
 ) -> npt.NDArray[np.float64]:
-    """How much boxes [K, 2] to [K, 2] cover of others [M, 4], and stand out of the frame."""
+    """How much K boxes cover of the M taken ones, and how far they extend beyond the frame."""
     shared = np.minimum(high[:, None], taken[:, 2:]) - np.maximum(low[:, None], taken[:, :2])
     outside = np.maximum(frame[:2] - low, 0) + np.maximum(high - frame[2:], 0)
     return np.prod(np.maximum(shared, 0), axis=2).sum(axis=1) + 1e3 * outside.sum(axis=1)
@@ -153,7 +154,7 @@ def _covered(
 
 @functools.lru_cache(maxsize=64)
 def _covering(letters: frozenset[str]) -> tuple[tuple[str, ...], frozenset[str]]:
-    """(fonts that have the letters, the letters that none has)."""
+    """(fonts that have the letters, the letters that no font has)."""
     chosen, missing = [FONT], letters - _letters_of(font_manager.findfont(FONT)) - {" "}
     while missing:
         fonts = _installed()
@@ -167,10 +168,10 @@ def _covering(letters: frozenset[str]) -> tuple[tuple[str, ...], frozenset[str]]
 
 @functools.lru_cache(maxsize=1)
 def _installed() -> Sequence[tuple[str, str]]:
-    """(family, file) of the upright regular fonts, those to prefer first."""
+    """(family, file) of the upright regular fonts, the preferred ones first."""
     manager = font_manager.fontManager
     known = {entry.fname for entry in manager.ttflist}
-    for path in font_manager.findSystemFonts():  # Matplotlib's own list may be years old.
+    for path in font_manager.findSystemFonts():  # Matplotlib's list may be years old.
         if path not in known:
             with contextlib.suppress(Exception):  # FreeType raises anything on a damaged font.
                 manager.addfont(path)
@@ -191,7 +192,7 @@ def _installed() -> Sequence[tuple[str, str]]:
 
 @functools.cache
 def _letters_of(path: str) -> frozenset[str]:
-    """The letters that Matplotlib can draw with a font: none of one that has bitmaps alone."""
+    """The letters that Matplotlib can draw with a font: none if the font has only bitmaps."""
     try:
         font = font_manager.get_font(path)
         font.set_size(10, 100)

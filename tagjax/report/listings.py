@@ -1,4 +1,4 @@
-"""The tables of the report: what each shows, in what order, under which headings."""
+"""The tables of the report: their rows, order and headings."""
 
 import collections
 import dataclasses
@@ -19,9 +19,9 @@ class Column:
     """A column of a listing.
 
     Attributes:
-      label: its heading.
+      label: the heading.
       kind: tag, number (three decimal places), plain (a number as it is), integer or nearest.
-      order: how the rows are sorted by it: ascending, descending, or "" for not.
+      order: how the rows are sorted by the column: ascending, descending, or "" for not sorted.
     """
 
     label: str
@@ -34,13 +34,13 @@ class Listing:
     """A table of the page.
 
     Attributes:
-      columns: of the rows.
+      columns: the columns.
       rows: tuples of cells; a cell of kind nearest is [(candidate, similarity, rank, relevant)].
-      total: rows there are, of which these are the first.
-      about: a sentence.
+      total: number of all rows; `rows` has the first of them.
+      about: a sentence about the table.
       file: the CSV file that has all rows, or "".
-      searched: the columns that the search looks at; None: all.
-      label: a caption, where a section has several.
+      searched: places of the columns that the search uses; None: all.
+      label: caption, if a section has several tables.
     """
 
     columns: tuple[Column, ...]
@@ -54,14 +54,14 @@ class Listing:
 
 @dataclasses.dataclass(frozen=True)
 class Words:
-    """How a task is spoken of.
+    """The words for a task.
 
     Attributes:
-      title: its name.
-      query: what is asked for, in the singular.
-      truth: what is to be found, in the singular.
-      question: that the task answers.
-      definitions: of queries, candidates and hits.
+      title: name of the task.
+      query: word for a query, in the singular.
+      truth: word for a true candidate, in the singular.
+      question: the question that the task answers.
+      definitions: definitions of queries, candidates and hits.
     """
 
     title: str
@@ -87,9 +87,9 @@ WORDS = {
         "Every tag was split by artist into two halves, _1 and _2. Is the tag most similar to "
         "a half the other half?",
         "Queries are all tags, candidates all other tags of the same tag system. A hit at k: the "
-        "tag's other half is among its k nearest. “MAP, self included” is the paper's: that of a "
-        "list which the tag itself opens as a first hit, (1 + 2/(r + 1)) / 2 for a duplicate at "
-        "rank r; it is never below 50.",
+        "tag's other half is among its k nearest. “MAP, self included” is the paper's MAP. Its "
+        "list begins with the tag itself as a first hit, so a duplicate at rank r gives "
+        "(1 + 2/(r + 1)) / 2, and the MAP is never below 50.",
     ),
     "translation": Words(
         "Tag translation",
@@ -120,23 +120,23 @@ _COLUMNS = {
     "cooccurrence": Column("co-occurrence", "number"),
     "cooccurrence_rank": Column("its rank", "integer"),
 }
-TABLES = {  # name: heading, link, what it is
+TABLES = {  # name: (heading, text of the link, explanation)
     "nearest": (
         "Most similar pairs with different names",
         "Pairs",
-        "For every target tag its nearest source tag, without pairs whose names agree; the "
-        "most similar first.",
+        "For every target tag its nearest source tag, without pairs whose names agree. The most "
+        "similar pairs come first.",
     ),
     "same_name": (
         "Same name, different meaning?",
         "Same name",
-        "Pairs whose names agree, the least similar first: those at the top may not mean the same.",
+        "Pairs whose names agree. The least similar come first and may not mean the same.",
     ),
     "one_sided": (
         "Found by audio or by co-occurrence only",
         "One-sided",
-        "Pairs that one similarity puts first for the source tag, and the other not even near; "
-        "the most similar first.",
+        "Pairs that one similarity ranks first for the source tag, and the other far below. The "
+        "most similar pairs come first.",
     ),
     "suspected": (
         "Suspected duplicates",
@@ -155,28 +155,28 @@ TABLES = {  # name: heading, link, what it is
     "without_translation": ("Tags without translation", "", "Source tags; left out."),
     "without_data": ("Tags without data", "", "They find nothing, and nothing finds them."),
 }
-DESCRIBED = {  # section of a data set's report: heading, what it is
+DESCRIBED = {  # section of a data set's report: (heading, explanation)
     "parts": (
         "Parts",
-        "Excerpts, tracks and artists of each part; least, median and most excerpts of a label; "
-        "tracks of the largest artist.",
+        "Excerpts, tracks and artists of each part; smallest, median and largest number of "
+        "excerpts of a label; tracks of the largest artist.",
     ),
     "tags": (
         "Tags",
-        "Each tag's tracks, its labels before balancing and its excerpts after. Click a series in "
-        "the legend to hide it, twice to see it alone.",
+        "For each tag the tracks that have it, the tracks with this label before balancing, and "
+        "the excerpts after. Click a series in the legend to hide it; double-click to see only it.",
     ),
-    "cardinality": ("Tags a track", "How many tags the tracks have, of all and of each system."),
+    "cardinality": ("Tags per track", "How many tags the tracks have, in all and of each system."),
     "cooccurrence": (
         "Co-occurrence",
-        "Tracks with both of two tags, divided by the geometric mean of those with either (fdist, "
-        "equation 4), in the order of the taxonomy, or where there is none under the genre that "
-        "a style most often comes with. Tags of two systems come together only in the tracks of "
-        "both catalogues. Point at a cell for its tags. The wheel zooms, a drag moves, a double "
-        "click returns.",
+        "Number of tracks with both tags, divided by the geometric mean of the numbers with each "
+        "tag (fdist, equation 4). Tags are in the order of the taxonomy; without a taxonomy, each "
+        "style is under the genre with which it occurs most often. Tags of two systems occur "
+        "together only in the tracks in both catalogues. Point at a cell to see its tags. The "
+        "wheel zooms, dragging moves, and a double click shows the whole figure.",
     ),
 }
-COUNTED = {  # column of `describe.tag_table`: series of its chart
+COUNTED = {  # column of `describe.tag_table`: series of the chart
     "tracks": "tracks with the tag",
     "labelled": "tracks with the label, before balancing",
     "excerpts": "excerpts with the label, after balancing",
@@ -184,7 +184,7 @@ COUNTED = {  # column of `describe.tag_table`: series of its chart
 
 
 def words(task: str, vocabulary: Vocabulary) -> Words:
-    """How a task is spoken of: of halves only as far as tags were split in two."""
+    """The words for a task; those for deduplication depend on whether tags were split in two."""
     halves = [half > 0 for half in vocabulary.half]
     if task != "deduplication" or (halves and all(halves)):
         return WORDS[task]
@@ -200,7 +200,7 @@ def words(task: str, vocabulary: Vocabulary) -> Words:
 
 
 def meanings() -> dict[str, str]:
-    """{embedding: what it is}."""
+    """{embedding: its explanation}."""
     return {
         name: f"{embedding.title}, {embedding.equation}" for name, embedding in EMBEDDINGS.items()
     }
@@ -209,7 +209,8 @@ def meanings() -> dict[str, str]:
 def summary(task: str, results: Mapping[str, TaskResult], printed: bool) -> dict[str, Any]:
     """The metrics in percent: {"header": …, "rows": [{"name", "part", "n", "cells"}]}.
 
-    A cell is (our figure, the printed one or ""); rows of `part` are a tag system's.
+    A cell is (our figure, the printed figure or ""). A row with a `part` is for a tag system, or
+    for the tags of all systems.
     """
     keys = list(dict.fromkeys(key for result in results.values() for key in result.metrics))
     table = paper.FIGURES.get(task, {}) if printed else {}
@@ -229,7 +230,7 @@ def summary(task: str, results: Mapping[str, TaskResult], printed: bool) -> dict
 
 
 def errors(task: str, results: Mapping[str, TaskResult], name: str, limit: int) -> list[Listing]:
-    """The queries whose first match is not the truth, and in a taxonomy what is confused."""
+    """Queries whose first candidate is not true; for taxonomy also the genres that are confused."""
     words, result = WORDS[task], results[name]
     ranks = {other: _truth_ranks(results[other]) for other in results if other != name}
     rows, confused = [], collections.Counter[tuple[str, str]]()
@@ -268,15 +269,15 @@ def _about_errors(rows: Sequence[tuple[Any, ...]], queries: int, truth: str) -> 
         return f"{about}."
     second = sum(row[4] == 2 for row in rows)
     return (
-        f"{about}; {second} of them find it second. The clearest errors come first: those with "
-        f"the widest gap in similarity between what was found and a true {truth}."
+        f"{about}; {second} of them find it second. The clearest errors come first. They have the "
+        f"widest gap in similarity between the first candidate and a true {truth}."
     )
 
 
 def ranked(task: str, result: TaskResult, name: str, candidates: int, limit: int) -> Listing:
-    """A row a query: the rank of the truth, and the nearest candidates.
+    """One row for each query: the rank of the truth, and the nearest candidates.
 
-    A truth that is not among them comes last.
+    If the truth is not among the nearest, it is added at the end.
     """
     words = WORDS[task]
     nearest: dict[str, list[tuple[str, float, int, bool]]] = {}
@@ -305,12 +306,12 @@ def ranked(task: str, result: TaskResult, name: str, candidates: int, limit: int
 
 
 def rows_of(result: TaskResult, kind: str) -> tuple[tuple[Any, ...], ...]:
-    """Rows of one of a result's further tables; none if it does not have it."""
+    """The rows of a further table of a result; none if there is no such table."""
     return result.tables[kind].rows if kind in result.tables else ()
 
 
 def table(kind: str, result: TaskResult, name: str, printed: bool, limit: int) -> list[Listing]:
-    """One of a result's further tables, and Table 4 beside it if wanted."""
+    """A further table of a result; if `printed`, with Table 4 of the paper beside it."""
     if not rows_of(result, kind):
         return []
     table = result.tables[kind]
@@ -322,7 +323,7 @@ def table(kind: str, result: TaskResult, name: str, printed: bool, limit: int) -
 
 
 def _column(key: str) -> Column:
-    """A column that no task has a label for: of counts, or of tags."""
+    """A column of counts or tags that has no entry in `_COLUMNS`."""
     counts = key.endswith(("_tracks", "_artists", "_excerpts"))
     return Column(key.replace("_", " "), *(["integer"] if counts else []))
 
@@ -349,15 +350,15 @@ def columns_of(table: TaskTable) -> dict[str, tuple[Any, ...]]:
 
 
 def counts(counts: Mapping[str, int]) -> list[Listing]:
-    """What the making of a data set counted; none if it is not known."""
+    """The counts from when a data set was made; empty if they are not known."""
     if not counts:
         return []
-    columns = (Column("counted when it was made"), Column("", "integer"))
+    columns = (Column("counted when the data set was made"), Column("", "integer"))
     return [Listing(columns, tuple(counts.items()), len(counts))]
 
 
 def plain(table: TaskTable, file: str, limit: int) -> Listing:
-    """A table as it is; how a column is written depends on what is in it."""
+    """A table as it is; the kind of each column follows from its values."""
     columns = [
         Column(name.replace("_", " "), _kind(values)) for name, values in columns_of(table).items()
     ]
@@ -375,14 +376,15 @@ def _kind(values: Sequence[Any]) -> str:
 
 
 def remarks(results: Mapping[str, TaskResult]) -> list[str]:
-    """What the results' `extra` values say, in sentences."""
+    """Sentences about the `extra` values of the results."""
     sentences = []
     for name, result in results.items():
         agreement = result.extra.get("agreement")
         if agreement and agreement["spearman"] is not None:
             sentences.append(
-                f"{name} and fdist (co-occurrence) agree to a rank correlation (Spearman) of "
-                f"{agreement['spearman']:.3f} over {agreement['pairs']:,} pairs of tags."
+                f"The similarities by {name} and by fdist (co-occurrence) have a Spearman rank "
+                f"correlation of {agreement['spearman']:.3f} over {agreement['pairs']:,} pairs of "
+                "tags."
             )
         listed = result.extra.get("listed")
         if listed:
@@ -397,7 +399,7 @@ def _errors(result: TaskResult) -> list[dict[str, Any]]:
 
 
 def _truth_ranks(result: TaskResult) -> dict[str, int | str | None]:
-    """Ranks of the truth other than 1: "never" if not found, None if there is none."""
+    """Ranks of the truth other than 1: "never" if it is not found, None if there is no truth."""
     ranks = {error["query"]: error["truth_rank"] or "never" for error in _errors(result)}
     return {**ranks, **dict.fromkeys(result.unanswerable)}
 

@@ -1,4 +1,4 @@
-"""How tags are drawn, and in what order: genres, colours, markers."""
+"""How tags are drawn, and in which order: genres, colours, markers."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from tagjax.vocabulary.vocabulary import Vocabulary
 
 Parents = Mapping[str, Sequence[str]]
 
-# Twenty colours a reader can tell apart, as many as genres of either released system.
+# Twenty colours that a reader can tell apart, enough for the genres of either released system.
 COLOURS = (
     "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf",
     "#bcbd22", "#0b3c6f", "#f7b6d2", "#98df8a", "#ffbf00", "#7a0177", "#aec7e8", "#636363",
@@ -17,7 +17,7 @@ COLOURS = (
 )  # fmt: skip
 NO_GENRE = "#c8c8c8"
 
-_MARKERS = "oDs*^vPX<>"  # of the first system (and of its tags _2), the second, …
+_MARKERS = "oDs*^vPX<>"  # Two for each system, the second for its tags _2.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Look:
     """How a tag is drawn.
 
     Attributes:
-      label: its name, with the prefix of its system, without `genre:`, and not too long.
-      is_genre: whether it is bigger, with a black edge.
-      genre: the name of its (first) genre; "" without one.
-      colours: of its genres, at most two.
-      marker: Matplotlib's, of its system and half.
+      label: the tag without `genre:`, shortened if it is long.
+      is_genre: whether the tag is a genre and has a bigger marker with a black edge.
+      genre: the name of its (first) genre; "" without genre.
+      colours: colours of its genres, at most two.
+      marker: Matplotlib's marker for its system and half.
     """
 
     label: str
@@ -40,7 +40,7 @@ class Look:
 
 
 def looks(vocabulary: Vocabulary, parents: Parents) -> list[Look]:
-    """How each tag is drawn; both halves of a tag, and genres of one name, have one colour.
+    """How each tag is drawn. Halves of one tag, and genres of the same name, have the same colour.
 
     Args:
       vocabulary: N tags.
@@ -70,9 +70,10 @@ def looks(vocabulary: Vocabulary, parents: Parents) -> list[Look]:
 
 
 def taxonomy_order(vocabulary: Vocabulary, parents: Parents) -> tuple[str, ...]:
-    """Tags by system and half, each genre before its styles, then styles without genre, by name.
+    """Tags sorted by system and half, then by genre, each genre before its styles.
 
-    A style of several genres follows the first of them. Duplicates are a diagonal of their own.
+    A style of several genres follows the first of them. Styles without genre come last. As halves
+    are sorted apart, the pairs of halves form a diagonal in a heat map.
     """
     genres = genres_among(vocabulary, parents)
 
@@ -87,7 +88,7 @@ def taxonomy_order(vocabulary: Vocabulary, parents: Parents) -> tuple[str, ...]:
 
 
 def genres_among(vocabulary: Vocabulary, parents: Parents) -> set[str]:
-    """The tags that are a parent, or that are marked as genre (`genre:`) and have no parent."""
+    """The tags that are parents, and those with the mark `genre:` and without a parent."""
     marked = {
         tag
         for tag, name in zip(vocabulary.tags, vocabulary.names, strict=True)
@@ -98,5 +99,5 @@ def genres_among(vocabulary: Vocabulary, parents: Parents) -> set[str]:
 
 
 def genre_colours(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each name of a genre, the same for the same names; beyond twenty they recur."""
+    """{genre: colour}; the same names get the same colours. Colours recur after twenty."""
     return {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(sorted(set(names)))}

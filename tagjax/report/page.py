@@ -1,8 +1,8 @@
 """The report of a task: one HTML file, which opens without network.
 
-What is in it is text escaped by Jinja, JSON in which nothing ends its element, and SVG written by
-`tagjax.report.svg`. A content security policy in the page forbids network, and every script but
-the one whose hash it names.
+The file has text that Jinja escapes, JSON that cannot end its element, and SVG from
+`tagjax.report.svg`. A content security policy in the page forbids network, and all scripts except
+the one with the given hash.
 """
 
 import base64
@@ -27,8 +27,8 @@ from tagjax.tasks import paper
 from tagjax.tasks.evaluation import Evaluation
 from tagjax.vocabulary.vocabulary import Vocabulary
 
-_SCALE = 10_000  # cells of a heat map are whole numbers of 1 / _SCALE
-_NO_VALUE = -32_768  # of a cell without similarity
+_SCALE = 10_000  # cells of a heat map are multiples of 1 / _SCALE
+_NO_VALUE = -32_768  # number for a cell without similarity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +36,11 @@ class ReportConfig:
     """How much goes into the page; the CSV files beside it have everything.
 
     Attributes:
-      listed: candidates a query.
-      rows: of a table.
-      mapped: tags up to which there is a map (it is drawn as SVG, and t-SNE takes its time).
-      heat: tags up to which there is a heat map.
-      layout: of the map.
+      listed: number of candidates shown for each query.
+      rows: largest number of rows of a table.
+      mapped: largest number of tags for which there is a map, as SVG and t-SNE are slow.
+      heat: largest number of tags for which there is a heat map.
+      layout: settings of the figures.
     """
 
     listed: int = 20
@@ -52,13 +52,13 @@ class ReportConfig:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Figures:
-    """What is drawn of an embedding, each once.
+    """The figures of an embedding.
 
     Attributes:
-      similarity: of the tags.
-      places: float [N, 2] of `figures.layout`; like the map None where there are too many tags.
-      map: Figure 1.
-      heat_map: or None where there are too many tags.
+      similarity: the similarity of N tags.
+      places: float [N, 2] from `figures.layout`; None if there are too many tags.
+      map: Figure 1; None if there are too many tags.
+      heat_map: the heat map; None if there are too many tags.
     """
 
     similarity: Similarity
@@ -77,11 +77,11 @@ def draw(
     """Draws the figures of an embedding.
 
     Args:
-      name: of the embedding.
-      similarity: of N tags.
+      name: name of the embedding.
+      similarity: the similarity of N tags.
       parents: {style tag: genre tags}.
-      config: up to how many tags.
-      places: float [N, 2] of `figures.layout`; None: computed.
+      config: for how many tags the figures are drawn.
+      places: float [N, 2] from `figures.layout`; None: they are computed.
     """
     number, map_, heat_map = len(similarity.tags), None, None
     if number <= config.mapped:
@@ -102,10 +102,10 @@ def render(
     """The report of a task as HTML.
 
     Args:
-      evaluation: of the task.
-      drawn: {embedding: figures}, where the caller has them; None: drawn here.
+      evaluation: the evaluation of the task.
+      drawn: {embedding: figures}; None: they are drawn here.
       config: how much to show.
-      title: of the page; None: the task's name.
+      title: title of the page; None: the task's name.
     """
     task, results = evaluation.task, evaluation.results
     words = listings.words(task, evaluation.vocabulary)
@@ -143,7 +143,7 @@ def render(
 
 
 def _meanings(evaluation: Evaluation) -> dict[str, str]:
-    """{embedding: what its vectors are}, of this evaluation."""
+    """{embedding: explanation of its vectors} for this evaluation."""
     meanings = dict(listings.meanings())
     if evaluation.background.single_label:
         meanings["fm"] = "single-label: mean output over the excerpts labelled so, eq. 3"
@@ -152,7 +152,7 @@ def _meanings(evaluation: Evaluation) -> dict[str, str]:
 
 
 def render_page(template: str, **values: Any) -> str:
-    """A page of a template, with our style and script in it."""
+    """Renders a template as a page with style and script."""
     script = _template_text("report.js")
     digest = hashlib.sha256(script.encode("utf-8")).digest()
     return _ENVIRONMENT.get_template(template).render(
@@ -164,9 +164,10 @@ def render_page(template: str, **values: Any) -> str:
 
 
 def embedded_cells(similarity: Similarity, parents: Parents) -> markupsafe.Markup:
-    """The numbers of a heat map as JSON for `report.js`, for its tooltips.
+    """The numbers of a heat map as JSON for the tooltips of `report.js`.
 
-    The upper triangle, row by row, as int16 in 1 / `scale`: a fifth of the numbers as text.
+    The upper triangle is given row by row as int16 multiples of 1 / `scale`. This takes a fifth of
+    the space of numbers as text.
     """
     order = taxonomy_order(similarity.vocabulary, parents)
     matrix = similarity.reordered(order).matrix
@@ -176,7 +177,7 @@ def embedded_cells(similarity: Similarity, parents: Parents) -> markupsafe.Marku
     cells[known] = np.round(np.clip(upper[known], -3, 3) * _SCALE)
     value = {"names": order, "scale": _SCALE, "cells": base64.b64encode(cells.tobytes()).decode()}
     cells_text = json.dumps(value, separators=(",", ":"))
-    for letter in "<>&":  # Nothing in it ends the script element or opens a comment.
+    for letter in "<>&":  # So the text cannot end the script element or open a comment.
         cells_text = cells_text.replace(letter, f"\\u{ord(letter):04x}")
     return markupsafe.Markup(cells_text)
 
@@ -193,7 +194,7 @@ def _embedded(drawn: Figures, parents: Parents) -> dict[str, Any]:
 
 
 def _section(kind: str, evaluation: Evaluation, config: ReportConfig) -> dict[str, Any]:
-    """Tables of one kind, a list of them for each embedding."""
+    """A section with tables of one kind: a list of tables for each embedding."""
     task, results = evaluation.task, evaluation.results
     heading, link, about = listings.TABLES.get(kind, (kind.replace("_", " "), "", ""))
     tables: list[Sequence[listings.Listing]] = []
@@ -214,7 +215,7 @@ def _section(kind: str, evaluation: Evaluation, config: ReportConfig) -> dict[st
 
 
 def _counts(vocabulary: Vocabulary) -> list[str]:
-    """Of tags by system, in words; none for a single system."""
+    """Numbers of tags by system, in words; none for a single system."""
     if len(vocabulary.systems) < 2:
         return []
     counts = collections.Counter(vocabulary.system)

@@ -1,4 +1,4 @@
-"""What an evaluation leaves on disk: lists, metrics, similarities, figures and the report."""
+"""Writes an evaluation to disk: lists, metrics, similarities, figures and the report."""
 
 import os
 import pathlib
@@ -32,19 +32,21 @@ def write_evaluation(
     config: ReportConfig = ReportConfig(),  # noqa: B008 (frozen)
     progress: Progress = silently,
 ) -> list[pathlib.Path]:
-    """Writes all of an evaluation.
+    """Writes all results of an evaluation.
+
+    The folder gets `report.html`, `metrics.json`, figures, and ranked lists and errors as CSV.
+    With `embedding`, it also gets similarities and embeddings in the form of the release.
+    `metrics.json` records the `source` as a path relative to the folder, and the written `files`.
+    Files of an earlier evaluation that this one did not write are removed.
 
     Args:
-      folder: gets `report.html`, `metrics.json`, ranked lists and errors as CSV, figures, and with
-        `embedding` similarities and embeddings in the release's form. `metrics.json` also has
-        `source`, the source's path from here, and `files`, all that was written; those of an
-        earlier evaluation that this one did not write are removed.
-      evaluation: of a task.
+      folder: folder for the results.
+      evaluation: the evaluation of a task.
       source: the run directory or folder whose similarities were evaluated.
-      embedding: gives an embedding to be written; None where only similarities are known.
-      mapped: embeddings of the evaluation that Figure 1 shows side by side; none: the first.
+      embedding: function that gives an embedding to write; None if only similarities are known.
+      mapped: embeddings that Figure 1 shows side by side; none: the first of the evaluation.
       config: how much is drawn and listed.
-      progress: gets what is done, and rows that are written.
+      progress: reports the steps, and the rows that are written.
 
     Returns:
       The report, the figures and `metrics.json`.
@@ -81,10 +83,10 @@ def write_results(
     """Writes `metrics.json`, and for each embedding its lists as CSV files.
 
     Args:
-      folder: made if absent.
-      evaluation: of a task.
-      more: of `metrics.json`, beside `Evaluation.record`; of its `files`, the names of files that
-        lie there already, the lists become part.
+      folder: folder for the files; created if absent.
+      evaluation: the evaluation of a task.
+      more: further entries of `metrics.json`, beside those of `Evaluation.record`. The names of the
+        lists are added to its entry `files`, if it has one.
 
     Returns:
       {"metrics": metrics.json, "fc_ranked": fc_ranked.csv, "fc_errors": fc_errors.csv, …}.
@@ -103,17 +105,17 @@ def write_results(
 
 
 def not_drawn(evaluation: Evaluation, config: ReportConfig = ReportConfig()) -> list[str]:  # noqa: B008
-    """Which figures there are not, as there are too many tags, a sentence each."""
+    """A sentence for each figure that is not drawn because there are too many tags."""
     number = len(evaluation.vocabulary)
     return [
-        f"no {what}: {number} tags are more than the {limit} that one would see in it"
+        f"no {what}: it would be illegible with {number} tags, more than {limit}"
         for what, limit in (("map", config.mapped), ("heat map", config.heat))
         if number > limit
     ]
 
 
 def _earlier_files(folder: pathlib.Path, source: str | None) -> set[str]:
-    """The names of what an earlier evaluation wrote there; warns if it was of another source."""
+    """Names of files that an earlier evaluation wrote; warns if it was of another source."""
     try:
         record = read_json(folder / "metrics.json")
     except InputError:
@@ -129,7 +131,7 @@ def _earlier_files(folder: pathlib.Path, source: str | None) -> set[str]:
         for name in (files if isinstance(files, list) else [])
         if isinstance(name, str) and _WRITTEN.fullmatch(name)
     }
-    if source == ".":  # What is read there is not removed.
+    if source == ".":  # The similarities were read from this folder, so they stay.
         found = {name for name in found if "_tag_" not in name}
     return found
 
@@ -141,7 +143,7 @@ def _draw(
     config: ReportConfig,
     progress: Progress,
 ) -> Iterator[pathlib.Path]:
-    """Figure 1 of the embeddings in `mapped`, the heat map of the paper's best, and the report."""
+    """Draws Figure 1 of the `mapped` embeddings, one heat map, and the report; yields the paths."""
     similarities, parents, drawn = evaluation.similarities, evaluation.parents, {}
     labels.warn_of_missing(evaluation.vocabulary.tags)
     for name in progress(list(similarities), "draw", len(similarities)):
@@ -164,7 +166,7 @@ def _map(
     parents: Parents,
     config: ReportConfig,
 ) -> Drawing | None:
-    """The map of one embedding, or of several side by side; None of too many tags."""
+    """The map of one embedding, or of several side by side; None for too many tags."""
     if len(mapped) == 1:
         return drawn[mapped[0]].map
     panels = {

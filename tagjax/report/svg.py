@@ -1,7 +1,8 @@
-"""Figures as SVG that a page can hold: small, with ids of their own and data for `report.js`.
+"""Figures as small SVG for a page, with unique ids and data for `report.js`.
 
-Matplotlib writes the SVG. What it cannot say of an artist is added here, found by the artist's
-`gid`: a tooltip, the tag that it stands for, and the series that a click in the legend hides.
+Matplotlib writes the SVG. This module finds artists by their `gid` and adds what Matplotlib cannot
+write: a tooltip, the tag that the artist stands for, and the series that a click in the legend
+hides.
 """
 
 import base64
@@ -35,12 +36,12 @@ ET.register_namespace("xlink", _XLINK)
 
 @dataclasses.dataclass(frozen=True)
 class Note:
-    """What a page says of an artist.
+    """Information that a page has about an artist.
 
     Attributes:
-      tooltip: lines; none for no tooltip.
-      data: {name: text}, for attributes `data-name`.
-      points: of an artist of many markers the tooltip of each, in their order.
+      tooltip: lines of the tooltip; empty for no tooltip.
+      data: {name: text} for attributes `data-name`.
+      points: for an artist with many markers, the tooltip of each marker in order.
     """
 
     tooltip: Sequence[str] = ()
@@ -53,9 +54,9 @@ class Drawing:
     """A figure, drawn once.
 
     Attributes:
-      figure: whose texts are `clean`.
-      name: what ids in its SVG begin with; each figure of a page has its own.
-      notes: what a page says of its artists, by `gid`.
+      figure: the Matplotlib figure; its texts are `clean`.
+      name: prefix of the ids in its SVG; different for each figure of a page.
+      notes: {`gid` of an artist: its note}.
     """
 
     figure: Figure
@@ -64,9 +65,9 @@ class Drawing:
 
     @functools.cached_property
     def svg(self) -> str:
-        """The SVG, the same text for the same figure.
+        """The SVG; the same figure always gives the same text.
 
-        Text stays text: a browser draws it in the reader's fonts, whatever script it is in.
+        Text is kept as text, so that a browser draws it in the reader's fonts in any script.
 
         Raises:
           ValueError: an artist does not have as many markers as its note has points.
@@ -107,7 +108,7 @@ def _add_tooltip(element: ET.Element, lines: Sequence[str]) -> None:
 
 
 def _name_ids(root: ET.Element, name: str) -> None:
-    """Keeps the ids that are referred to, and makes them this figure's own."""
+    """Keeps only the ids that are referred to, and puts `name` before them."""
     used = {element.get(_HREF, "")[1:] for element in root.iter()}
     for element in root.iter():
         used.update(
@@ -125,7 +126,7 @@ def _name_ids(root: ET.Element, name: str) -> None:
 
 
 def _set_fonts(root: ET.Element) -> None:
-    """Names the fonts once, for all texts, and those alike in width first."""
+    """Lists the fonts once, for all texts; fonts of similar width come first."""
     families = dict.fromkeys([repr(labels.FONT), "Verdana"])
     usual = {repr(family) for family in matplotlib.rcParams["font.sans-serif"]} | {"sans-serif"}
     for element in root.iter(_TEXT):
@@ -153,7 +154,7 @@ def _packed(png: str) -> str:
 
 
 def _shorten(element: ET.Element) -> None:
-    """Leaves out white space, digits that nobody sees, and groups that say nothing."""
+    """Removes white space, invisible digits, and groups without attributes."""
     for key in ("d", "x", "y", *(["transform"] if element.tag == _TEXT else [])):
         if key in element.attrib:
             text = " ".join(element.attrib[key].split())

@@ -14,7 +14,7 @@ HEADINGS = {"hr@1": "HR@1", "hr@2": "HR@2", "map": "MAP", "mrr": "MRR"} | {
 
 
 def percent(summary: Summary) -> str:
-    """A mean and its intervals in percent: `85.1 ± 4.6 [80.0, 89.1]`, or `-` where there is none.
+    """A mean and its intervals in percent: `85.1 ± 4.6 [80.0, 89.1]`, or `-` without a mean.
 
     >>> percent({"mean": 0.5, "ci95": 0.25, "n": 4})
     '50.0 ± 25.0'
@@ -29,7 +29,7 @@ def percent(summary: Summary) -> str:
 
 
 def parts_of(result: TaskResult) -> dict[str, Mapping[str, Summary]]:
-    """{part: metrics}: "" of all queries, then of each tag system, then among all systems' tags."""
+    """{part: metrics}: "" for all queries, each tag system, and "among all tags" of all systems."""
     parts: dict[str, Mapping[str, Summary]] = {"": result.metrics}
     if len(result.systems) > 1:
         parts |= {system or "(no prefix)": metrics for system, metrics in result.systems.items()}
@@ -39,16 +39,13 @@ def parts_of(result: TaskResult) -> dict[str, Mapping[str, Summary]]:
 
 
 def title_of(name: str, evaluation: Evaluation) -> str:
-    """An embedding's name, with what it is where that is not what it usually is."""
-    return (
-        f"{name} (single-label)"
-        if name in ("fm", "fr") and evaluation.background.single_label
-        else name
-    )
+    """An embedding's name, with an addition if it differs from the usual embedding."""
+    single = evaluation.background.single_label and name in ("fm", "fr")
+    return f"{name} (single-label)" if single else name
 
 
 def accuracy_of(evaluation: Evaluation) -> str:
-    """The model's accuracy on what was held out, beside chance, as a sentence; "" if unknown."""
+    """A sentence on the held-out accuracy and its chance levels; "" if the accuracy is unknown."""
     known = evaluation.background.accuracy
     if known is None:
         return ""
@@ -74,9 +71,9 @@ def halves_of(evaluation: Evaluation) -> str:
 
 
 def format_evaluation(evaluation: Evaluation) -> str:
-    """Metrics in percent with their 95 % intervals, and notes; in translation also pairs.
+    """Metrics in percent with their 95 % intervals, and notes; for translation also pairs.
 
-    The paper's printed figures stand below an embedding's own, if the evaluation has them.
+    If the evaluation asks for them, the paper's printed figures are below those of an embedding.
     """
     results = evaluation.results
     keys = list(next(iter(results.values())).metrics)
@@ -106,7 +103,7 @@ def format_evaluation(evaluation: Evaluation) -> str:
 
 
 def _pairs(evaluation: Evaluation, label: str) -> list[str]:
-    """Table 4, and like names; the places in the printed one beside."""
+    """Pairs as in Table 4, with their places in the printed table, and pairs of the same name."""
     results, printed, lines = evaluation.results, evaluation.printed, []
     counts = evaluation.background.counts
     heads = ["tracks (artists)", "of the other"] if counts else []
@@ -131,13 +128,13 @@ def _pairs(evaluation: Evaluation, label: str) -> list[str]:
 
 
 def _count(counts: Counts, tag: str) -> str:
-    """A tag's tracks and artists: `12 (5)`."""
+    """A tag's numbers of tracks and artists: `12 (5)`."""
     tracks, artists = counts.get(tag, (0, None))
     return f"{tracks} ({'?' if artists is None else artists})"
 
 
 def align(lines: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:
-    """Rows of cells, the first a heading, as lines of text; columns of `left` flush left."""
+    """Lines of aligned columns, the first a heading; only the columns `left` are flush left."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = [
         "  ".join(

@@ -1,4 +1,7 @@
-"""From a run directory to similarities: the one place that knows both doors."""
+"""Reads a run directory and makes the similarities of its tags.
+
+Only this module knows both the files of a run and the embeddings.
+"""
 
 import dataclasses
 import functools
@@ -22,23 +25,25 @@ if TYPE_CHECKING:
     from tagjax.run.listening import Listener
 
 TRUTH = "truth"
-"""Folder of a run with its copy of the tables of truth."""
+"""Name of the folder of a run that has its copy of the tables of truth."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainedConfig:
     """When a tag counts as trained, so that fw and fc have a direction for it.
 
-    The output unit of a tag that was never, or hardly, a label is what chance and regularisation
-    left of it.
+    If a tag was never or hardly ever a label, only chance and regularisation have shaped its output
+    unit.
 
     Attributes:
-      least_labels: excerpts with the tag as their label, among those trained on. One is the least
-        that moves the unit at all.
-      least_artists: their artists. What is learnt from one artist is that artist, not the tag.
+      least_labels: smallest number of training excerpts whose label is the tag. Without any, no
+        excerpt moves the unit towards the tag.
+      least_artists: smallest number of their artists. From a single artist, a model learns the
+        artist and not the tag.
 
-    With folds, the model that had most of them counts, and the tag has to be known to a model that
-    predicts excerpts with it: that of one artist is not, as its artist is in one fold.
+    With folds, the counts are those of the fold whose model had most. The tag must also be known to
+    a model that predicts excerpts with it. A tag of one artist is not, because its artist is in one
+    fold.
     """
 
     least_labels: int = 1
@@ -52,13 +57,13 @@ class TrainedConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Accuracy:
-    """How often the first of a run's answers is the label, for excerpts held out.
+    """How often the likeliest tag is the label, for held-out excerpts.
 
     Attributes:
-      hits: bool [n], of each excerpt.
-      tags: N_c; whoever guesses is right once in so many.
-      commonest: the label that most of these excerpts have.
-      commonest_share: of them; whoever always answers it is right so often.
+      hits: bool [n], whether the likeliest tag of each excerpt is its label.
+      tags: N_c; a random guess is right with probability 1 / N_c.
+      commonest: the label of most of these excerpts.
+      commonest_share: the share of these excerpts that has it.
     """
 
     hits: np.ndarray
@@ -69,15 +74,15 @@ class Accuracy:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What a finished run knows of its tags.
+    """The results of a finished run, from which the embeddings of its tags are made.
 
     Attributes:
       path: the run directory.
-      vocabulary: N_c tags, as its data set recorded them.
-      kernels: float32 [H, N_c], the last layer of its model, or of each fold's.
-      predictions: of its test split, or of all folds.
-      truth: the tables of truth that it keeps, as a default.
-      metadata: of its data set, such as `experiment` and `multi_label`.
+      vocabulary: N_c tags, as the data set recorded them.
+      kernels: float32 [H, N_c] each, the last layer of the model, or of each fold's model.
+      predictions: predictions of the test split, or of all folds.
+      truth: the copy of the tables of truth in the run, used by default.
+      metadata: metadata of the data set, such as `experiment` and `multi_label`.
       trained: when a tag counts as trained.
 
     >>> run = load_run("runs/catalogue_split/mine")
@@ -100,21 +105,21 @@ class Run:
 
     @property
     def multi_label(self) -> bool:
-        """Whether whole annotations are known; if not, each excerpt has its label alone."""
+        """Whether all tags of an excerpt are known; otherwise only its label is."""
         known = self.metadata.get("multi_label")
         return any(self.predictions.excerpts["tags"]) if known is None else bool(known)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The embeddings that the run has: labels alone say nothing of tags that go together."""
+        """The embeddings of the run; without `multi_label` there is no fdist."""
         return tuple(name for name in embeddings.NAMES if name != "fdist" or self.multi_label)
 
     @functools.cached_property
     def labelled(self) -> dict[str, tuple[int, int | None]]:
-        """{tag: (excerpts, artists) with it as their label}, of those trained on.
+        """{tag: (number of training excerpts with this label, number of their artists)}.
 
-        With folds, the most that a fold's model was trained on. Artists are None where the data set
-        does not know them. Empty of an older run, which did not record it.
+        With folds, each is the largest number in any fold. The number of artists is None if the
+        data set does not know them. The result is empty for older runs, which did not record it.
         """
         models = self.predictions.labels
         if not models:
@@ -126,9 +131,9 @@ class Run:
 
     @functools.cached_property
     def untrained(self) -> tuple[str, ...]:
-        """Tags that the model was not trained on, see `TrainedConfig`; none of an older run.
+        """Tags that the model was not trained on, see `TrainedConfig`; none in an older run.
 
-        They have no direction in an embedding that is of the classifier's units, fw and fc.
+        They have no direction in fw and fc, which are made of the classifier's output units.
         """
         least, unknown = self.trained, self._unknown_to_their_folds()
         return tuple(
@@ -140,15 +145,15 @@ class Run:
         )
 
     def _unknown_to_their_folds(self) -> set[str]:
-        """Tags of which no model that predicts excerpts with them was trained on enough."""
+        """Tags with too few labels in each fold whose model predicts excerpts with them."""
         models = self.predictions.labels
         if len(models) < 2:
             return set()
         predicted = np.zeros((len(models), len(self.predictions.tags)), dtype=bool)
         for fold in range(len(models)):
-            of_fold = self._parts == f"fold_{fold}"
-            of_fold |= np.char.startswith(self._parts, f"fold_{fold}_")
-            rows = embeddings.Rows(self.predictions.occurrences, np.flatnonzero(of_fold))
+            in_fold = self._parts == f"fold_{fold}"
+            in_fold |= np.char.startswith(self._parts, f"fold_{fold}_")
+            rows = embeddings.Rows(self.predictions.occurrences, np.flatnonzero(in_fold))
             for chunk in embeddings.chunks_of(rows):
                 predicted[fold] |= np.asarray(chunk).any(axis=0)
         enough = np.array([model.excerpts >= self.trained.least_labels for model in models])
@@ -161,9 +166,10 @@ class Run:
 
     @functools.cached_property
     def counts(self) -> dict[str, tuple[int, int | None]]:
-        """{tag: (tracks, artists) with it, of those predicted}; also of a tag whose halves it has.
+        """{tag: (number of predicted tracks with the tag, number of their artists)}.
 
-        Artists are None where the data set does not know them.
+        Tags that were split in two are included, beside their halves. The number of artists is None
+        if the data set does not know them.
         """
         tracks, artists = (self.predictions.excerpts[name] for name in ("sng_id", "artist_id"))
         found: dict[str, tuple[set[str], set[str]]] = {}
@@ -184,9 +190,9 @@ class Run:
         }
 
     def accuracy(self) -> Accuracy | None:
-        """How often the run's first answer is the label; None if nothing was held out.
+        """How often the likeliest tag is the label; None if nothing was held out.
 
-        Tracks of both catalogues do not count, as their label is of one of them.
+        Tracks in both catalogues do not count, because their label is from only one of them.
         """
         rows, labels = self._heard(), np.array(self.predictions.excerpts["label"], dtype=object)
         if not len(rows):
@@ -194,15 +200,16 @@ class Run:
         chunks = embeddings.chunks_of(embeddings.Rows(self.predictions.probabilities, rows))
         answers = np.concatenate([np.asarray(chunk).argmax(axis=1) for chunk in chunks])
         hits = np.array(self.predictions.tags, dtype=object)[answers] == labels[rows]
-        names, shares = np.unique(labels[rows].astype(str), return_counts=True)
-        most = int(shares.argmax())
-        share = float(shares[most] / len(rows))
-        return Accuracy(hits.astype(bool), len(self.predictions.tags), str(names[most]), share)
+        names, counts = np.unique(labels[rows].astype(str), return_counts=True)
+        commonest = int(counts.argmax())
+        share = float(counts[commonest] / len(rows))
+        return Accuracy(hits.astype(bool), len(self.predictions.tags), str(names[commonest]), share)
 
     def predict(self, path: PathLike) -> list[tuple[str, float]]:
-        """Tags and probabilities of an audio file, the highest first.
+        """Tags and probabilities of an audio file, the likeliest first.
 
-        They are means over the file's excerpts, and over the models of a run with folds.
+        The probabilities are means over the file's excerpts, and over the models of a run with
+        folds.
 
         Raises:
           AudioError: the file cannot be used.
@@ -215,13 +222,13 @@ class Run:
         Reference: section 2.3 of the paper,
         https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
         """
-        heard = self.listener.probabilities(path).mean(axis=0)
-        ranked = np.argsort(-heard, kind="stable").tolist()
-        return [(self.listener.tags[place], float(heard[place])) for place in ranked]
+        means = self.listener.probabilities(path).mean(axis=0)
+        ranked = np.argsort(-means, kind="stable").tolist()
+        return [(self.listener.tags[place], float(means[place])) for place in ranked]
 
     @functools.cached_property
     def listener(self) -> "Listener":
-        """The run's models; opened at first use, as JAX is imported for them."""
+        """The run's models. They are opened at first use, because this imports JAX."""
         from tagjax.run.listening import listener
 
         return listener(self.path)
@@ -259,19 +266,20 @@ class Run:
     def similarity(self, embedding: str = "fc", fdist_of: str = "all") -> Similarity:
         """Cosine similarity (section 2.4.5) of the run's tags by an embedding.
 
-        It is summed in chunks: no N_s x N_c array is in memory.
+        The sums are made in chunks, so that no N_s x N_c array is in memory.
 
         Args:
           embedding: a name in `embeddings.EMBEDDINGS`.
-          fdist_of: excerpts that an embedding of annotations alone counts: "all", or those of
-            the "overlap" of two catalogues, where there are any (section 4).
+          fdist_of: excerpts that fdist counts: "all", or those in the "overlap" of two catalogues
+            if there are any (section 4).
 
         Returns:
-          The similarity; NaN for a tag without direction: one that no excerpt has, and in fw and
-          fc one of `untrained`.
+          The similarity. It is NaN for a tag without direction: a tag that no excerpt has, and in
+          fw and fc also a tag in `untrained`.
 
         Raises:
-          InputError: an unknown embedding, or other excerpts; fdist of labels alone.
+          InputError: an unknown embedding, an unknown value of `fdist_of`, or fdist of a run that
+            knows only labels.
 
         >>> sim = load_run("runs/catalogue_split/mine").similarity("fc")
         >>> sorted(tag for tag, score in sim.nearest("bebop", 5))
@@ -288,7 +296,7 @@ class Run:
         return Similarity(self.vocabulary, matrix)
 
     def similarities(self, fdist_of: str = "all") -> dict[str, Similarity]:
-        """{embedding: similarity} of all of the run's embeddings, `names`; see `similarity`.
+        """{embedding: similarity} for all `names`; see `similarity`.
 
         >>> list(load_run("runs/catalogue_split/mine").similarities())
         ['fw', 'fc', 'fm', 'fr', 'fdist']
@@ -299,10 +307,10 @@ class Run:
         return {name: self.similarity(name, fdist_of) for name in self.names}
 
     def embedding(self, name: str, fdist_of: str = "all", max_rows: int = 20_000) -> np.ndarray:
-        """An embedding itself, a column a tag: float [dimensions, N_c].
+        """An embedding itself, with one column for each tag: float [dimensions, N_c].
 
-        Of fc and fdist, which have a dimension an excerpt, at most `max_rows` evenly spaced ones;
-        the authors' release keeps as many. The column of a tag without direction may be NaN.
+        fc and fdist have one dimension for each excerpt. At most `max_rows` evenly spaced ones are
+        kept, as many as in the authors' release. The column of a tag without direction may be NaN.
 
         Raises:
           InputError: as `similarity`.
@@ -346,14 +354,14 @@ class Run:
         }
 
     def annotated(self, annotations: Mapping[str, Sequence[str]], system: str = "") -> "Run":
-        """The run with another annotation of the predicted tracks beside its own (section 2.4.3).
+        """The run with further annotations of the predicted tracks (section 2.4.3).
 
-        The classifier is not trained again; fw and fc cannot have new tags, fm, fr and fdist can.
+        The classifier is not trained again. fm, fr and fdist can have new tags; fw and fc cannot.
 
         Args:
           annotations: {track id: tags, without prefix}.
-          system: prefix of their tag system; a tag that the run knows is replaced by what these
-            annotations say.
+          system: prefix of their tag system. If the run knows a tag already, the new annotations
+            replace its occurrences.
 
         Raises:
           InputError: none of these tracks was predicted.
@@ -376,7 +384,7 @@ class Run:
         predicted = dataclasses.replace(
             self.predictions,
             occurrences=np.concatenate([self.predictions.occurrences[:, kept], new], axis=1),
-            labels=(),  # Of embeddings that cannot have new tags.
+            labels=(),  # They matter only to fw and fc.
         )
         return dataclasses.replace(
             self,
@@ -386,14 +394,14 @@ class Run:
         )
 
     def _inputs(self, name: str, fdist_of: str) -> dict[str, Any]:
-        """What an embedding of that name is made of."""
+        """The arrays from which the embedding of that name is made."""
         inputs = embeddings.named(name).inputs
         if fdist_of not in ("all", "overlap"):
             raise InputError(f"fdist_of={fdist_of}: one of all, overlap")
         if name not in self.names:
             raise InputError(
-                f"{self.path}: {name} needs all tags of a track, and its data set has labels "
-                "alone; build one of lists with a column tags"
+                f"{self.path}: {name} needs all tags of a track, but the data set has only labels; "
+                "build one from lists with a column tags"
             )
         rows = self._heard() if "probabilities" in inputs else self._rows(fdist_of)
         found: dict[str, Any] = {
@@ -411,7 +419,7 @@ class Run:
         }
 
     def _without_direction(self, name: str) -> list[int]:
-        """Places of tags that have no direction in an embedding, whatever its numbers are."""
+        """Places of tags that the model was not trained on, if the embedding needs training."""
         if "occurrences" in embeddings.named(name).inputs:
             return []
         return [self.vocabulary.index[tag] for tag in self.untrained]
@@ -421,19 +429,19 @@ class Run:
         return np.array(self.predictions.excerpts["part"], dtype=np.str_)
 
     def _heard(self) -> np.ndarray:
-        """The rows that an embedding of what the model heard is made of, int64 [n].
+        """The rows for embeddings that use the predicted probabilities, int64 [n].
 
-        Tracks in both catalogues have tags of both. A mean over them would know from the
-        annotations which tags go together, and is to know it from the sound alone (section 4). In
-        every task, so that an embedding is the same in all.
+        Tracks in both catalogues have tags of both. With them, the annotations would tell an
+        embedding which tags go together, but it must learn this only from the sound (section 4).
+        They are left out for every task, so that an embedding is the same in all tasks.
         """
         return np.flatnonzero(~np.char.endswith(self._parts, "overlap"))
 
     def _rows(self, fdist_of: str) -> np.ndarray:
-        """The rows that an embedding of annotations alone is made of, int64 [n].
+        """The rows for fdist, which uses only annotations, int64 [n].
 
-        It needs no model, so all tracks count, or with `fdist_of` "overlap" those in both
-        catalogues, which alone say how their tags go together (section 4).
+        These are all tracks; with `fdist_of` "overlap", those in both catalogues. Only these show
+        which tags of the two catalogues go together (section 4).
         """
         overlap = np.flatnonzero(np.char.endswith(self._parts, "overlap"))
         together = fdist_of == "overlap" and len(overlap)
@@ -444,11 +452,11 @@ def load_run(path: PathLike, trained: TrainedConfig = TrainedConfig()) -> Run:
     """Opens a run directory that `launch.train` has finished.
 
     Args:
-      path: of it.
+      path: the run directory.
       trained: when a tag counts as trained.
 
     Raises:
-      InputError: it is none, not finished, or damaged.
+      InputError: the folder is not a run, or the run is not finished, or it is damaged.
 
     >>> load_run("runs/catalogue_split/mine").vocabulary.systems
     ('', 'x:')
@@ -486,7 +494,7 @@ def load_run(path: PathLike, trained: TrainedConfig = TrainedConfig()) -> Run:
 
 
 def _vocabulary(path: pathlib.Path, metadata: Mapping[str, Any], tags: Sequence[str]) -> Vocabulary:
-    """What the run recorded of its predictions' tags: older ones have their systems alone."""
+    """The vocabulary of the predicted tags; an older run recorded only their systems."""
     if "vocabulary" not in metadata:
         halves = metadata.get("experiment") == "deduplication"
         return Vocabulary.of(tags, metadata.get("systems") or ("",), halves)
@@ -497,15 +505,15 @@ def _vocabulary(path: pathlib.Path, metadata: Mapping[str, Any], tags: Sequence[
 
 
 def find(runs_dir: PathLike, experiments: Sequence[str], command: str) -> pathlib.Path:
-    """The newest finished run of one of some experiments.
+    """The newest finished run that was made for one of these experiments.
 
     Args:
-      runs_dir: looked through at any depth.
-      experiments: as in the metadata of the run's data set.
-      command: that makes such a run, for the error's advice.
+      runs_dir: folder to search, at any depth.
+      experiments: names, as in the metadata of the run's data set.
+      command: a command that makes such a run, for the error message.
 
     Raises:
-      InputError: there is none.
+      InputError: there is no such run.
     """
     fitting = [
         path.parent

@@ -1,7 +1,7 @@
 """Names of tags, and when two of them agree.
 
 A tag is the prefix of its system, its name, and `_1` or `_2` if it is half of a tag: see
-`vocabulary.Vocabulary`. A name begins with `genre:` where a catalogue marks its genres so.
+`vocabulary.Vocabulary`. A name may begin with `genre:`, by which some catalogues mark genres.
 """
 
 import unicodedata
@@ -12,8 +12,8 @@ GENRE = "genre:"
 def normalise(name: str) -> str:
     """The form in which string matching compares names of tags (section 4).
 
-    The name must be without prefix of a system. The form is in lower case, has `and` for `&`, and
-    holds nothing but letters and digits.
+    The name must not have the prefix of a system. The form has lower case, `and` for `&`, and only
+    letters and digits.
 
     >>> normalise("R&B"), normalise("genre:r and b")
     ('randb', 'randb')

@@ -197,7 +197,7 @@ def _place(
 
 
 def _by_mark(bare: Mapping[str, str]) -> tuple["_Names", "_Names"]:
-    """{member: name} in two parts: the names marked as genres, and the others."""
+    """Splits {member: name} into the names that are marked as genres, and the others."""
     marked = {member: name for member, name in bare.items() if name.startswith(names.GENRE)}
     return _Names(marked), _Names({m: name for m, name in bare.items() if m not in marked})
 

@@ -76,7 +76,7 @@ def from_rows(rows: Mapping[str, Sequence[Sequence[str]]]) -> Truth:
 
 
 def read_truth(folder: PathLike) -> Truth:
-    """Reads those of `taxonomy.csv`, `translation.csv` and `duplicates.csv` that a folder holds.
+    """Reads `taxonomy.csv`, `translation.csv` and `duplicates.csv`, as far as a folder has them.
 
     Raises:
       InputError: as the reader of each table.
@@ -99,7 +99,7 @@ def read_truth(folder: PathLike) -> Truth:
 
 
 def write_truth(folder: PathLike, truth: Truth) -> bool:
-    """Writes the tables of a truth into a folder; a table that the truth has not is removed.
+    """Writes the tables of a truth into a folder, and removes tables that the truth does not have.
 
     Returns:
       Whether anything changed.

@@ -128,7 +128,7 @@ class Vocabulary:
         try:
             tags, systems = record["tags"], record["systems"]
             if not all(isinstance(text, str) for text in (*tags, *systems)):
-                raise TypeError("a name is no text")
+                raise TypeError("a name is not a text")
             return cls(
                 tuple(tags),
                 tuple(systems),

@@ -63,7 +63,7 @@ def test_more_lost_than_allowed_is_exit_code_3_and_a_whole_data_set(catalogue):
         assert done.stdout.splitlines()[-2].endswith(last)
         assert done.stderr.splitlines()[-1] == (
             "warning: 2 of 13 excerpts are skipped, more than --max_skipped=0.01 allows; "
-            "the data set is complete but for them"
+            "the data set has all other excerpts"
         )
     reasons = [line.rpartition(",")[2] for line in (folder / "skipped.csv").open()]
     assert [reason.strip() for reason in reasons] == [

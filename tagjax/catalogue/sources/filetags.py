@@ -241,7 +241,7 @@ def _swapped(frame: Any, values: Iterable[str]) -> Iterator[str]:
 
 
 def _is_gnre_0(values: Sequence[str], path: str | os.PathLike[str]) -> bool:
-    """Whether an MP4 has the genre number 0, "none", which mutagen reads as its last genre."""
+    """Whether the genre of an MP4 is the number 0, "none", which mutagen reads as its last one."""
     import mutagen.id3
 
     if list(values) != [mutagen.id3.TCON.GENRES[-1]]:

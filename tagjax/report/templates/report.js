@@ -2,12 +2,12 @@
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const element = (name, properties, ...children) => {
-    const made = Object.assign(document.createElement(name), properties);
-    made.append(...children);
-    return made;
+    const created = Object.assign(document.createElement(name), properties);
+    created.append(...children);
+    return created;
   };
 
-  // Tables: a click on a heading sorts, empty cells last; the search hides rows.
+  // Tables: a click on a heading sorts the rows, with empty cells last. The search hides rows.
   const number = (text) => (text === "never" ? Infinity : Number.parseFloat(text));
   const compare = (first, second, numeric, sign) => {
     const [x, y] = numeric ? [number(first), number(second)] : [first, second];
@@ -47,10 +47,10 @@
     });
   }
 
-  // One tooltip for all figures; each line is text, and of its own direction.
+  // One tooltip for all figures. Each line is text and has its own writing direction.
   const tooltip = element("div", { id: "tooltip", hidden: true });
   document.body.append(tooltip);
-  const tell = (event, lines) => {
+  const showTooltip = (event, lines) => {
     tooltip.hidden = !lines;
     if (!lines) return;
     tooltip.replaceChildren(...lines.map((text) => element("div", { textContent: text })));
@@ -77,7 +77,7 @@
     };
   };
 
-  // The view of a figure: its part that is shown.
+  // The view of a figure is the part that is shown.
   const zoomable = (svg) => {
     const whole = svg.getAttribute("viewBox").split(" ").map(Number);
     let view = [...whole];
@@ -111,7 +111,7 @@
     };
   };
 
-  // Saves what is shown, as it is shown.
+  // Saves the part of a figure that is shown.
   const save = async (figure, kind) => {
     const svg = figure.querySelector("svg").cloneNode(true);
     svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
@@ -139,7 +139,7 @@
     const zooms = ["map", "heat"].includes(figure.dataset.kind);
     for (const title of all("title", svg)) {
       title.parentNode.about = title.textContent.split("\n");
-      title.remove(); // Else the browser's own tooltip comes, too, and late.
+      title.remove(); // Otherwise the browser shows its own tooltip, too.
     }
 
     const image = svg.querySelector("[data-part=cells]");
@@ -153,7 +153,7 @@
       return cell((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
     };
 
-    // A click on a key of the legend hides its series; a double click leaves it alone.
+    // A click on a key of the legend hides its series. A double click hides all others.
     const hidden = new Set();
     const series = new Set(all("[data-part=key]", svg).map((key) => key.dataset.series));
     const showSeries = () => {
@@ -182,39 +182,39 @@
     });
 
     if (zooms) svg.addEventListener("wheel", (event) => {
-      if (event.deltaY > 0 && !view.zoomed()) return; // Then the page moves on.
+      if (event.deltaY > 0 && !view.zoomed()) return; // Then the page scrolls.
       event.preventDefault();
       const pixels = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : 30);
       view.zoom(Math.exp(Math.min(Math.max(pixels, -100), 100) / 300), event);
     }, { passive: false });
-    let held = null; // Where a drag began, or has come to.
+    let held = null; // The last event of a drag.
     svg.addEventListener("pointerdown", (event) => {
       if (zooms && event.pointerType !== "touch" && event.button === 0) held = event;
-      tell(event, lines(event));
+      showTooltip(event, lines(event));
     });
     svg.addEventListener("pointermove", (event) => {
       if (!held || !event.buttons) {
-        tell(event, lines(event));
+        showTooltip(event, lines(event));
         return;
       }
       const [x, y] = [event.clientX - held.clientX, event.clientY - held.clientY];
       if (!svg.hasPointerCapture(event.pointerId)) {
-        if (Math.hypot(x, y) < 4) return; // A click, so far.
+        if (Math.hypot(x, y) < 4) return; // It may still be a click.
         svg.setPointerCapture(event.pointerId);
       }
       view.move(x, y);
       held = event;
-      tell(event, null);
+      showTooltip(event, null);
     });
     for (const over of ["pointerup", "pointercancel"]) {
       svg.addEventListener(over, () => { held = null; });
     }
-    svg.addEventListener("pointerleave", (event) => tell(event, null));
+    svg.addEventListener("pointerleave", (event) => showTooltip(event, null));
 
     const button = (textContent, title, action) => {
-      const made = element("button", { type: "button", textContent, title });
-      made.addEventListener("click", action);
-      return made;
+      const created = element("button", { type: "button", textContent, title });
+      created.addEventListener("click", action);
+      return created;
     };
     figure.prepend(element(
       "div", { className: "buttons" },
@@ -228,10 +228,10 @@
     figure.dataset.ready = "";
   };
 
-  // Maps: the search shows the tags that are looked for, and the box all names.
+  // Maps: the search shows the matching tags, and the box shows all names.
   const find = document.querySelector("#find");
   const labels = document.querySelector("#labels");
-  if (labels && window.innerWidth < 800) labels.checked = false; // Nobody could read them.
+  if (labels && window.innerWidth < 800) labels.checked = false; // They would be illegible.
   const update = (figure) => {
     const wanted = find.value.trim().toLowerCase();
     for (const part of all("[data-tag]", figure)) {
@@ -247,7 +247,7 @@
     control?.addEventListener("input", () => maps().forEach(update));
   }
 
-  // One embedding at a time; a figure is prepared when it is first shown.
+  // One embedding is shown at a time. A figure is prepared when it is first shown.
   const radios = all("input[name=embedding]");
   const show = () => {
     const radio = radios.find((candidate) => candidate.checked);

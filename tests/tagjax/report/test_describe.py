@@ -152,7 +152,7 @@ def test_before_and_after_balancing():
     # The manifest alone does not have what balancing left out, and says so.
     alone = describe.describe(after)
     assert alone.labelled[0] == 300 - after.counts["tracks_downsampled"]
-    assert f"left {after.counts['tracks_downsampled']} tracks out" in alone.notes[0]
+    assert f"left out {after.counts['tracks_downsampled']} tracks" in alone.notes[0]
 
 
 def test_folds_show_the_most_uneven_tag(corpus):
@@ -211,7 +211,7 @@ def test_the_released_lists(release):
     assert not made.full
     text = "\n".join(describe.lines(made))
     assert "There is no train part." in text
-    assert "tags a track" not in text
+    assert "tags per track" not in text
 
 
 def test_genres_are_those_of_the_truth_or_the_closest_by_co_occurrence(corpus, shared):

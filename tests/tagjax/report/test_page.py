@@ -421,7 +421,7 @@ def test_a_data_set_in_tables_and_charts():
     (part,) = parsed.table("part")
     assert part[:4] == ["train", "8", "8", "8"]
     assert part[-2:] == ["0.07", "1"]
-    assert ["tracks without audio", "3"] in parsed.table("counted when it was made")
+    assert ["tracks without audio", "3"] in parsed.table("counted when the data set was made")
     assert parsed.table("tags", "tracks") == [["2", "8"]]
     pairs = parsed.table("tag", "other", "tracks", "co-occurrence")
     assert len(pairs) == 8
@@ -431,7 +431,7 @@ def test_a_data_set_in_tables_and_charts():
     assert {f"{name}\nexcerpts with the label, after balancing: 1" for name in STYLES} <= set(
         parsed.tooltips
     )
-    assert "tags a track: 2\ntracks: 8 (100.0 %)" in parsed.tooltips
+    assert "tags per track: 2\ntracks: 8 (100.0 %)" in parsed.tooltips
     matrix, names = cells_of(parsed.data()[0])
     order = [made.vocabulary.index[name] for name in names]
     expected = describe.likeness(made).matrix[np.ix_(order, order)]
@@ -460,7 +460,7 @@ def test_a_data_set_of_labels_alone_has_no_co_occurrence():
     assert parsed.data() == []
     assert sum(tag == "svg" for tag, _ in parsed.elements) == 2
     assert "Co-occurrence" not in parsed.text
-    assert "one label a track" in parsed.text
+    assert "one label for each track" in parsed.text
 
 
 def test_no_track_is_named_in_the_report_of_a_data_set():

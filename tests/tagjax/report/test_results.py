@@ -131,8 +131,8 @@ def test_too_many_tags_are_not_drawn(tmp_path):
     assert not list(tmp_path.glob("*map*"))
     assert (tmp_path / "report.html").exists()
     assert results.not_drawn(evaluation) == [
-        "no map: 2010 tags are more than the 2000 that one would see in it",
-        "no heat map: 2010 tags are more than the 800 that one would see in it",
+        "no map: it would be illegible with 2010 tags, more than 2000",
+        "no heat map: it would be illegible with 2010 tags, more than 800",
     ]
 
 

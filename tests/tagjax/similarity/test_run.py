@@ -136,7 +136,7 @@ def test_labels_alone_have_no_cooccurrence(tmp_path, metadata):
     run = runs.load_run(make(tmp_path / "run", metadata, multi_label=False))
     assert list(run.similarities()) == ["fw", "fc", "fm", "fr"]
     for door in (run.similarity, run.embedding):
-        with pytest.raises(InputError, match=r"fdist needs all tags of a track, .* labels alone"):
+        with pytest.raises(InputError, match=r"fdist needs all tags of a track, .* only labels"):
             door("fdist")
     some = {f"t{k}": ["new", "y"] for k in range(ROWS)}
     assert list(run.with_new_tags(some, "b:")) == ["fm", "fr"]

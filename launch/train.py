@@ -10,6 +10,8 @@ trained once for each fold. To use several processes, give each the same command
 import os
 import pathlib
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from absl import flags
 
@@ -64,6 +66,16 @@ def _task(dataset: Dataset) -> str:
     return experiment if experiment != "taxonomy" or dataset.truth.taxonomy else "deduplication"
 
 
+def _outcome(result: Mapping[str, Any], early_stopping: bool) -> str:
+    """Which epoch of a training predicts."""
+    if not early_stopping:
+        return f"the last of {result['epochs']} epochs predicts"
+    return (
+        f"best of {result['epochs']} epochs is {result['best_epoch']}, which predicts; its "
+        f"validation loss is {result['loss']:.3f}"
+    )
+
+
 def main() -> None:
     """Trains the run that the flags describe."""
     train_config = config()
@@ -80,10 +92,7 @@ def main() -> None:
         return
     for i, result in enumerate(results):
         name = f"model {i + 1}: " if len(results) > 1 else ""
-        print(
-            f"{name}best of {result['epochs']} epochs is {result['best_epoch']}, "
-            f"loss {result['loss']:.3f}"
-        )
+        print(f"{name}{_outcome(result, train_config.early_stopping)}")
     print(f"trained and predicted: {run_dir}")
     task = _task(dataset)
     print(f"next: python -m launch.evaluate {shlex.quote(f'--run_dir={run_dir}')} --task={task}")

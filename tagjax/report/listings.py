@@ -264,6 +264,8 @@ def errors(task: str, results: Mapping[str, TaskResult], name: str, limit: int) 
 
 
 def _about_errors(rows: Sequence[tuple[Any, ...]], queries: int, truth: str) -> str:
+    if not queries:
+        return f"No tag has a {truth} to be found, so there are no errors."
     about = f"{len(rows)} of {queries} queries do not find their {truth} first"
     if not rows:
         return f"{about}."

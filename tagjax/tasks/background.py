@@ -40,6 +40,7 @@ class Background:
       observed: the run's tracks, and
       recovery: how well halves of its tags find each other; None of similarities alone.
       single_label: whether each excerpt has its label alone, so that fm is a mean over these.
+      untrained: tags that the model does not know, of which a note speaks.
       notes: what is to be said beforehand, a sentence each.
 
     >>> from tagjax.similarity.run import load_run
@@ -57,6 +58,7 @@ class Background:
     observed: "Observations | None" = None
     recovery: "Recovery | None" = None
     single_label: bool = False
+    untrained: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -76,6 +78,7 @@ class Background:
             run.observed if run.recovery.ranks else None,
             run.recovery,
             not run.multi_label,
+            tuple(run.untrained),
             (*_of_labels(run), *_of_untrained(run), *_of_ridge(run)),
         )
 
@@ -139,13 +142,13 @@ def _of_untrained(run: "Run") -> tuple[str, ...]:
     if not run.untrained:
         return ()
     least, folds = run.trained, len(run.predictions.labels) > 1
-    of_fold = " by any fold's model, or none by those that predict them" if folds else ""
+    of_fold = ", or the fold's model that predicts their tracks has none" if folds else ""
     labels, artists = _number(least.least_labels, "excerpt"), _number(least.least_artists, "artist")
     return (
-        f"Tags that the model was not trained on, {len(run.untrained)} of "
-        f"{len(run.predictions.tags)}, have no direction in fw and fc: fewer than {labels} "
-        f"labelled so (least_labels) or {artists} (least_artists) in the parts trained "
-        f"on{of_fold}: {some(run.untrained)} (all in *_without_data.csv).",
+        f"{len(run.untrained)} of {len(run.predictions.tags)} tags have no direction in fw and fc, "
+        f"as too little was trained on: fewer than {labels} labelled so (least_labels) or "
+        f"{artists} (least_artists){of_fold}. They are {some(run.untrained)} (all in "
+        "*_without_data.csv).",
     )
 
 

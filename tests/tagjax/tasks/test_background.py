@@ -120,9 +120,8 @@ def test_untrained_tags_are_named_and_listed_with_what_they_had(tmp_path):
     note, ridge = known.notes
     assert ridge.startswith("fr's ridge is the default, 5 tracks: no tag has enough artists")
     assert note.startswith(
-        "Tags that the model was not trained on, 2 of 4, have no direction in fw and fc: fewer "
-        "than 1 excerpt labelled so (least_labels) or 2 artists (least_artists) in the parts "
-        "trained on: a:dub, b:ska"
+        "2 of 4 tags have no direction in fw and fc, as too little was trained on: fewer than 1 "
+        "excerpt labelled so (least_labels) or 2 artists (least_artists). They are a:dub, b:ska "
     )
     assert note in evaluation.notes
     assert f"Note: {note}" in text.format_evaluation(evaluation)
@@ -134,10 +133,11 @@ def test_untrained_tags_are_named_and_listed_with_what_they_had(tmp_path):
             row[0] for row in evaluation.results[name].tables["nearest"].rows
         )
     assert "without_data" not in evaluation.results["fm"].tables
+    assert not [n for n in evaluation.notes if n.startswith("Tags without data")]  # Said once.
     folds = [predictions.Labels(*counts), predictions.Labels(counts[0], counts[1] + 1)]
     (tmp_path / "folds").mkdir()
     note, _ = tasks.Background.of(make_run(tmp_path / "folds", folds)).notes
-    assert "trained on by any fold's model, or none by those that predict them: b:ska " in note
+    assert "or the fold's model that predicts their tracks has none. They are b:ska " in note
 
 
 def test_labels_alone_are_said_to_be_that(tmp_path):

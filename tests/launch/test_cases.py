@@ -68,7 +68,8 @@ def catalogue(artist="artist {}".format, album="{}/{}".format):
     "word",
     [
         *("nan", "NaN", "None", "null", "N/A", "#N/A", "unknown album", "<Unknown>", ""),
-        *("[Unknown Album]", " - ", "Unbekanntes Album", "不明なアルバム", "\u200b"),
+        *("[Unknown Album]", " - ", "unknown_album", "不明なアルバム", "\u200b", "\\N"),
+        "Unknown Album (1/2/2004 3:45:12 PM)",
     ],
 )
 def test_words_for_no_album_join_nothing(tmp_path, word):

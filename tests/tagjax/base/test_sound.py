@@ -128,6 +128,16 @@ def test_a_xing_header_that_agrees_is_believed(tmp_path, monkeypatch):
     assert sound.duration(path) == pytest.approx(20.0, abs=0.01)
 
 
+@pytest.mark.parametrize("seconds", [0.3, 1, 10])
+@pytest.mark.parametrize("size", [20, 20_000, 400_000])
+def test_tags_before_a_short_or_long_mp3(tmp_path, seconds, size):
+    path = mp3(tmp_path / "x.mp3", seconds)
+    tag = b"ID3\x04\0\0" + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0)) + bytes(size)
+    path.write_bytes(tag + path.read_bytes())
+    assert mpeg.is_counted(path)
+    assert sound.duration(path) == pytest.approx(seconds, abs=0.03)
+
+
 def test_tags_and_noise_between_frames_are_passed_over(tmp_path):
     path = without_xing(mp3(tmp_path / "x.mp3", 10))
     content = path.read_bytes()

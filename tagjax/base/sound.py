@@ -69,8 +69,12 @@ def duration(path: str | os.PathLike[str]) -> float:
     with quiet():
         try:
             seconds = _all_seconds(path)
+        except SoundError:
+            raise
         except OSError as error:
             raise SoundError(f"cannot be read: {error.strerror}") from None
+        except Exception as error:  # Nobody knows what decoders raise of any file.
+            raise SoundError(f"{type(error).__name__}: {error}") from error
     if not seconds:
         raise SoundError("no samples")
     return seconds
@@ -163,7 +167,7 @@ def _ends_at(file: soundfile.SoundFile, frames: int) -> bool:
     try:
         file.seek(frames - tail)
         return len(file.read(tail, dtype="float32")) == tail
-    except (soundfile.LibsndfileError, RuntimeError):
+    except (soundfile.LibsndfileError, RuntimeError, ValueError):  # Of a place behind the end.
         return False
 
 

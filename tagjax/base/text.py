@@ -41,6 +41,8 @@ _LONGEST = 80
 """Letters of the longest word, with what may be behind it."""
 _JOINED = re.compile(r"(?<=\w)[-_](?=\w)")
 _SLASH = re.compile(r" */ *")
+LONGEST_NAME = 60
+"""Letters of a name that is shown."""
 _NUMBERED = re.compile(r" *\([^()]*[0-9][^()]*\)$")
 """As in `Unknown Album (24/12/2005 18:33:10)`, which Windows Media Player writes."""
 
@@ -139,3 +141,18 @@ def is_damaged(text: str) -> bool:
     (True, True, False)
     """
     return bool(_DAMAGE.search(text.rstrip("\0")))
+
+
+def short(name: str, longest: int = LONGEST_NAME) -> str:
+    """A clean name of at most `longest` letters; a shortened name ends in an ellipsis.
+
+    >>> short("music for airports", 10)
+    'music for…'
+    """
+    name = clean(name)
+    if len(name) <= longest:
+        return name
+    end = longest - 1
+    while end > longest // 2 and unicodedata.combining(name[end]):
+        end -= 1  # An accent stays with its letter.
+    return name[:end].rstrip() + "…"

@@ -133,7 +133,7 @@ def _of_labels(run: "Run") -> tuple[str, ...]:
     return (
         "The data set has one label an excerpt and no other tags (its lists have no column tags), "
         "so nothing says which tags go together: fdist is not computed, and fm is single-label, "
-        "the mean output over the excerpts labelled so.",
+        "the mean output over the excerpts labelled so; fr likewise.",
     )
 
 

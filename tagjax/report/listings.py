@@ -141,7 +141,8 @@ TABLES = {  # name: (heading, text of the link, explanation)
     "suspected": (
         "Suspected duplicates",
         "Suspected",
-        "The most similar pairs of tags that are not halves of one tag.",
+        "The most similar pairs of tags that are not halves of one tag. Pairs with a tag of a "
+        "single artist come last: whether it is the tag or the artist that sounds so cannot be told.",
     ),
     "errors": ("Error analysis", "Errors", ""),
     "ranked": ("Ranked lists", "", ""),

@@ -96,7 +96,8 @@ class Background:
     def completed(self, result: TaskResult) -> TaskResult:
         """A result whose lists of pairs have tracks and artists of both tags, where known.
 
-        The list of tags without data has what the model was trained on.
+        Suspected pairs with a tag of one artist come last. The list of tags without data has what
+        the model was trained on.
         """
         if not self.counts:
             return result
@@ -104,6 +105,8 @@ class Background:
             kind: _counted(table, PAIRS[kind], self.counts) if kind in PAIRS else table
             for kind, table in result.lists().items()
         }
+        if "suspected" in lists:
+            lists["suspected"] = _single_artists_last(lists["suspected"])
         if self.labelled and "without_data" in lists:
             rows = lists["without_data"].rows
             header = ("tag", "trained_excerpts", "trained_artists")
@@ -124,6 +127,13 @@ def _counted(table: TaskTable, columns: tuple[str, str], counts: Counts) -> Task
         for row in table.rows
     )
     return TaskTable((*table.header, *more), tuple(rows))
+
+
+def _single_artists_last(table: TaskTable) -> TaskTable:
+    """The pairs with a tag of one artist behind the others: tag and artist sound the same there."""
+    places = [k for k, column in enumerate(table.header) if column.endswith("_artists")]
+    rows = sorted(table.rows, key=lambda row: any(row[place] == 1 for place in places))
+    return TaskTable(table.header, tuple(rows))
 
 
 def _of_labels(run: "Run") -> tuple[str, ...]:

@@ -142,7 +142,7 @@ TABLES = {  # name: (heading, text of the link, explanation)
         "Suspected duplicates",
         "Suspected",
         "The most similar pairs of tags that are not halves of one tag. Pairs with a tag of a "
-        "single artist come last: whether it is the tag or the artist that sounds so cannot be told.",
+        "single artist come last: it may be the artist that sounds so, not the tag.",
     ),
     "errors": ("Error analysis", "Errors", ""),
     "ranked": ("Ranked lists", "", ""),

@@ -34,6 +34,9 @@ _OUT = flags.DEFINE_string("out", None, "Folder for the tables.")
 _STRICT = flags.DEFINE_boolean("strict", False, "Stop at the first row that would be left out.")
 _OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace other annotations in --out.")
 
+_MANY = 20_000
+"""Tracks of which a fifth is a test split that says something."""
+
 _CONFIG: dict[str, flags.FlagHolder] = {
     "subset": flags.DEFINE_string(
         "subset", None, "fma: small, medium, large (clips of 30 s) or full; by default large."
@@ -95,16 +98,18 @@ def main() -> None:
     for line in sources.report(counts):
         print(line)
     print(f"written: {_OUT.value}")
-    print(f"next: {' '.join(_next(_OUT.value))}")
+    print(f"next: {' '.join(_next(_OUT.value, counts.tracks))}")
 
 
-def _next(folder: str) -> Iterator[str]:
+def _next(folder: str, tracks: int) -> Iterator[str]:
     """The words of the command that makes a manifest of the tables in a folder."""
     yield "python -m launch.split"
     for name in ("annotations", "tracks", "taxonomy"):
         path = os.path.join(folder, f"{name}.csv")
         if os.path.exists(path):
             yield shlex.quote(f"--{name}={path}")
+    if tracks < _MANY:
+        yield "--folds=5"
     yield shlex.quote(f"--out=data/manifests/{os.path.basename(os.path.abspath(folder))}")
 
 

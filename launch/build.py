@@ -12,7 +12,9 @@ again, and an interrupted build goes on.
 """
 
 import os
+import shlex
 import sys
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -22,6 +24,11 @@ from tagjax.base.errors import InputError
 from tagjax.examples import audio
 from tagjax.examples import workers as extraction
 
+if TYPE_CHECKING:
+    from tagjax.examples.reports import BuildReport
+
+_MANY = 20_000
+"""Excerpts with which the paper's network learns."""
 _DATASET = flags.DEFINE_string("dataset", "synthetic_split", "NAME or NAME/CONFIG to build.")
 _MANIFEST_DIR = flags.DEFINE_string("manifest_dir", None, "Folder with the manifest.")
 _AUDIO_DIR = flags.DEFINE_string("audio_dir", None, "Folder with the audio files.")
@@ -86,6 +93,17 @@ def _beam() -> tuple[str, object] | None:
     return _BEAM_RUNNER.value, pipeline_options.PipelineOptions(_BEAM_OPTIONS.value)
 
 
+def _next(report: "BuildReport") -> str:
+    """The command that trains on the data set."""
+    dataset = report.name.rpartition("/")[0]
+    few = report.excerpts < _MANY or any(part.startswith("fold_") for part in report.counts)
+    preset = "small" if dataset.startswith("synthetic") else "catalogue" if few else "paper"
+    words = ["python -m launch.train", shlex.quote(f"--dataset={dataset}"), f"--preset={preset}"]
+    if _DATA_DIR.value != _DATA_DIR.default:
+        words.insert(2, shlex.quote(f"--data_dir={_DATA_DIR.value}"))
+    return " ".join(words)
+
+
 def main() -> int:
     """Builds the data set that the flags describe; returns the exit code."""
     if _MEL_DTYPE.value not in extraction.MEL_DTYPES:
@@ -108,6 +126,7 @@ def main() -> int:
     )
     report = build.prepare(builder, _beam(), excerpts_bar)
     print("\n".join(report.lines()))
+    print(f"next: {_next(report)}")
     if report.share_skipped <= _MAX_SKIPPED.value:
         return 0
     print(

@@ -17,6 +17,8 @@ same manifest.
 
 import dataclasses
 import pathlib
+import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -143,10 +145,10 @@ def main() -> None:
     for line in _report(manifest):
         print(line)
     print(f"written: {_OUT.value}")
-    name = pathlib.Path(_OUT.value).resolve().name
+    name = re.sub(r"[^\w.+-]+", "_", pathlib.Path(_OUT.value).resolve().name)
     print(
-        f"next: python -m launch.build --dataset=catalogue_split/{name} "
-        f"--manifest_dir={_OUT.value} --audio_dir=FOLDER"
+        f"next: python -m launch.build --dataset=catalogue_split/{name.strip('_.+-') or 'mine'} "
+        f"{shlex.quote(f'--manifest_dir={_OUT.value}')} --audio_dir=FOLDER"
     )
 
 

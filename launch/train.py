@@ -9,6 +9,9 @@ trained once for each fold. To use several processes, give each the same command
 
 import os
 import pathlib
+import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from absl import flags
 
@@ -16,7 +19,7 @@ import datasets
 from launch import bars, program
 from tagjax.base import interruption
 from tagjax.base.errors import InputError
-from tagjax.examples.dataset import find
+from tagjax.examples.dataset import Dataset, find
 from tagjax.run import config as configs
 from tagjax.run import devices, training
 
@@ -57,6 +60,22 @@ def config() -> configs.TrainConfig:
     return configs.replaced(configs.PRESETS[_PRESET.value], program.given(_FIELDS))
 
 
+def _task(dataset: Dataset) -> str:
+    """The task that a data set is for; taxonomy has to be known for its own."""
+    experiment = dataset.metadata.get("experiment", "taxonomy")
+    return experiment if experiment != "taxonomy" or dataset.truth.taxonomy else "deduplication"
+
+
+def _outcome(result: Mapping[str, Any], early_stopping: bool) -> str:
+    """Which epoch of a training predicts."""
+    if not early_stopping:
+        return f"the last of {result['epochs']} epochs predicts"
+    return (
+        f"best of {result['epochs']} epochs is {result['best_epoch']}, which predicts; its "
+        f"validation loss is {result['loss']:.3f}"
+    )
+
+
 def main() -> None:
     """Trains the run that the flags describe."""
     train_config = config()
@@ -73,12 +92,10 @@ def main() -> None:
         return
     for i, result in enumerate(results):
         name = f"model {i + 1}: " if len(results) > 1 else ""
-        print(
-            f"{name}best of {result['epochs']} epochs is {result['best_epoch']}, "
-            f"loss {result['loss']:.3f}"
-        )
+        print(f"{name}{_outcome(result, train_config.early_stopping)}")
     print(f"trained and predicted: {run_dir}")
-    print(f"next: python -m launch.evaluate --run_dir={run_dir} --task=TASK")
+    task = _task(dataset)
+    print(f"next: python -m launch.evaluate {shlex.quote(f'--run_dir={run_dir}')} --task={task}")
 
 
 if __name__ == "__main__":

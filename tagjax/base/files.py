@@ -10,7 +10,7 @@ import json
 import os
 import pathlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tagjax.base.errors import InputError
@@ -66,6 +66,20 @@ def locked(folder: PathLike, advice: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def total_size(paths: Iterable[PathLike]) -> int:
+    """Bytes of the files together.
+
+    Raises:
+      InputError: no such file.
+    """
+    total = 0
+    for path in paths:
+        if not pathlib.Path(path).is_file():
+            raise InputError(f"{path}: no such file")
+        total += os.path.getsize(path)
+    return total
 
 
 def read_json(path: PathLike) -> Any:

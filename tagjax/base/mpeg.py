@@ -260,7 +260,8 @@ def is_counted(path: str | os.PathLike[str]) -> bool:
         begin = _next_chain(window, 0)
         if begin is None:
             return False
-        frame = window.data[window.index(begin) :][:_AHEAD]
+        at = window.index(begin)  # May read other data.
+        frame = window.data[at : at + _AHEAD]
     head = header(frame[:4])
     assert head
     if frame[head.xing : head.xing + 4] in (b"Xing", b"Info"):

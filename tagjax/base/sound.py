@@ -5,10 +5,12 @@ files with a variable bit rate and no Xing header, or with that of the file they
 """
 
 import contextlib
+import functools
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import BinaryIO
 
 import soundfile
@@ -51,7 +53,7 @@ def check_file(path: str | os.PathLike[str]) -> None:
 
 
 def duration(path: str | os.PathLike[str]) -> float:
-    """Seconds of sound that can be decoded.
+    """Seconds of sound that can be decoded, of all streams where several are joined.
 
     Of MP3 the frames are counted, unless a Xing header agrees with the bytes on disk. Of other
     formats the header is believed if the last half second that it promises is there; else the
@@ -64,16 +66,15 @@ def duration(path: str | os.PathLike[str]) -> float:
       SoundError: as `check_file`; not decodable; no samples.
     """
     check_file(path)
-    with quiet(), opened(path) as file:
-        rate, frames = file.samplerate, file.frames
-        if not rate:
-            raise SoundError("no sample rate")
-        seconds = _mpeg_seconds(path) if file.format == "MP3" else None
-        if seconds is None and file.format in ("WAV", "AIFF", "CAF"):
-            seconds = sum(part.seconds for part in streams.parts(path, file.format)) or None
-        if seconds is None:
-            believed = 0 < frames < _LONGEST and _ends_at(file, frames)
-            seconds = (frames if believed else _decoded(path)) / rate
+    with quiet():
+        try:
+            seconds = _all_seconds(path)
+        except SoundError:
+            raise
+        except OSError as error:
+            raise SoundError(f"cannot be read: {error.strerror}") from None
+        except Exception as error:  # Nobody knows what decoders raise of any file.
+            raise SoundError(f"{type(error).__name__}: {error}") from error
     if not seconds:
         raise SoundError("no samples")
     return seconds
@@ -122,25 +123,62 @@ def quiet() -> Iterator[None]:
         os.close(kept)
 
 
+def _all_seconds(path: str | os.PathLike[str]) -> float:
+    """Seconds of all that is found in a file; 0 if there is nothing.
+
+    libsndfile refuses some joined files; what is wrong with a file of one stream it says itself.
+    """
+    kind, is_plain = "", False
+    with contextlib.suppress(SoundError), opened(path) as file:
+        kind = file.format
+        is_plain = kind == "FLAC" and streams.is_plain(path, file, ())
+    seconds = None
+    if kind == "MP3":
+        seconds = _mpeg_seconds(path)
+    elif not is_plain:
+        with contextlib.suppress(SoundError), decoding():
+            parts = streams.parts(path, kind)
+            seconds = sum(_seconds(functools.partial(_opened_part, part)) for part in parts)
+    return seconds or _seconds(functools.partial(opened, path))
+
+
+def _seconds(opener: Callable[[], AbstractContextManager[soundfile.SoundFile]]) -> float:
+    """Seconds of what libsndfile finds in a file that is opened anew as often as needed."""
+    with opener() as file:
+        rate, frames = file.samplerate, file.frames
+        if not rate:
+            raise SoundError("no sample rate")
+        if 0 < frames < _LONGEST and _ends_at(file, frames):
+            return frames / rate
+    with opener() as file:
+        return _decoded(file) / rate
+
+
+@contextlib.contextmanager
+def _opened_part(part: streams.Part) -> Iterator[soundfile.SoundFile]:
+    content, _ = part.cut(0.0, part.seconds)
+    with content, opened(content) as file:
+        yield file
+
+
 def _ends_at(file: soundfile.SoundFile, frames: int) -> bool:
     """Whether the last samples that the header promises are there."""
     tail = min(frames, round(_TAIL * file.samplerate) or 1)
     try:
         file.seek(frames - tail)
         return len(file.read(tail, dtype="float32")) == tail
-    except (soundfile.LibsndfileError, RuntimeError):
+    except (soundfile.LibsndfileError, RuntimeError, ValueError):  # Of a place behind the end.
         return False
 
 
-def _decoded(path: str | os.PathLike[str]) -> int:
+def _decoded(file: soundfile.SoundFile) -> int:
     """Frames until the end, or until the first that cannot be decoded."""
     frames = 0
-    with opened(path) as file:
-        try:
-            while number := len(file.read(_BLOCK, dtype="float32")):
-                frames += number
-        except (soundfile.LibsndfileError, RuntimeError):
-            pass
+    try:
+        while number := len(file.read(_BLOCK, dtype="float32")):
+            frames += number
+    except (soundfile.LibsndfileError, RuntimeError):
+        pass
     return frames
 
 

@@ -20,11 +20,17 @@ from tagjax.base import mpeg
 
 _CHUNKS: dict[bytes, tuple[Literal["little", "big"], int, int, bytes]] = {
     b"RIFF": ("little", 12, 4, b"data"),
+    b"RF64": ("little", 12, 4, b"data"),
     b"RIFX": ("big", 12, 4, b"data"),
     b"FORM": ("big", 12, 4, b"SSND"),
     b"caff": ("big", 8, 8, b"data"),
 }
 """{magic: (byte order, place of the first chunk, bytes of a size, chunk with the sound)}."""
+_DS64 = 20
+"""Where in RF64 (EBU Tech 3306) the sizes of the file and of its sound are, in 64 bits."""
+_AU: dict[bytes, Literal["little", "big"]] = {b".snd": "big", b"dns.": "little"}
+_AU_UNKNOWN = b"\xff" * 4
+"""The size of an AU file that says that it does not know it."""
 _JUNK = 1 << 16
 """Bytes behind the sound, which may be tags of any kind, or zeros."""
 _FLAC_WINDOW = 1 << 16
@@ -95,7 +101,7 @@ def parts(path: str | os.PathLike[str], kind: str) -> list[Part]:
     """All the sound of a file, in order; nothing if libsndfile finds all of it by itself.
 
     MPEG audio is always looked through, unless its frames do not say how long they are. Of Ogg and
-    FLAC joined streams are found, of WAV, AIFF, CAF and FLAC wrong lengths.
+    FLAC joined streams are found, of WAV, AIFF, CAF, AU and FLAC wrong lengths.
 
     Args:
       path: of the file.
@@ -113,6 +119,8 @@ def parts(path: str | os.PathLike[str], kind: str) -> list[Part]:
         return _links(path)
     if magic == b"fLaC":
         return _flacs(path)
+    if magic in _AU:
+        return _aus(path, _AU[magic])
     return _chunked(path) if magic in _CHUNKS else []
 
 
@@ -283,6 +291,13 @@ class _Chunks:
         even = size & 1 if self.width == 4 else 0
         return name, size, place + 4 + self.width + size + even
 
+    def sound_size(self, place: int) -> int:
+        """Bytes of sound that the file says it has, of the chunk at a place."""
+        if self.magic != b"RF64":
+            return self.at(place)[1]
+        self._file.seek(_DS64 + 8)
+        return int.from_bytes(self._file.read(8), self.order)
+
     def files(self) -> list[int]:
         """Where files begin that are joined; the end of the last, if that is the end of all."""
         begins = [0]
@@ -310,17 +325,38 @@ def _chunked(path: str | os.PathLike[str]) -> list[Part]:
             return _joined(path, files[:-1])
         if place is None:
             return []
-        _, size, end = chunks.at(place)
-        begin = place + 4 + chunks.width
+        size, begin = chunks.sound_size(place), place + 4 + chunks.width
         left = chunks.size - begin
         if size > left:
-            if chunks.width == 4:
+            if chunks.width == 4 and chunks.magic != b"RF64":
                 return []  # libsndfile reads to the end.
         else:
-            name, following, _ = chunks.at(end)
+            name, following, _ = chunks.at(begin + size + (size & 1 if chunks.width == 4 else 0))
             is_chunk = len(name) == 4 and all(32 <= letter < 127 for letter in name)
             is_junk = left - size < (_JUNK if size else 1)
-            if is_junk or (is_chunk and following <= chunks.size - end):
+            if is_junk or (is_chunk and following <= chunks.size - begin - size):
                 return []
+    if chunks.magic == b"RF64":
+        sizes = (chunks.size - 8, left)
+        return [_stretch(path, corrected={_DS64: b"".join(n.to_bytes(8, "little") for n in sizes)})]
     value = min(left, (1 << 8 * chunks.width) - 1).to_bytes(chunks.width, chunks.order)
     return [_stretch(path, corrected={place + 4: value})]
+
+
+def _aus(path: str | os.PathLike[str], order: Literal["little", "big"]) -> list[Part]:
+    """Joined AU files, or one whose size is not what is there."""
+    whole, begins, sizes = os.path.getsize(path), [0], []
+    with open(path, "rb") as file:
+        while file.read(4) in _AU:
+            head, size = (int.from_bytes(file.read(4), order) for _ in range(2))
+            sizes.append((head, size))
+            begins.append(begins[-1] + max(head, 24) + size)
+            file.seek(begins[-1])
+    if len(sizes) > 1:
+        return _joined(path, begins[: len(sizes)])
+    ((head, size),) = sizes
+    left = whole - head
+    is_right = size.to_bytes(4, order) == _AU_UNKNOWN or size <= left < size + (
+        _JUNK if size else 1
+    )
+    return [] if is_right else [_stretch(path, corrected={8: _AU_UNKNOWN})]

@@ -9,12 +9,13 @@ import csv
 import io
 import itertools
 import math
+import os
 import pathlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any
 
-from tagjax.base.archives import unpacked
+from tagjax.base.archives import unheard, unpacked
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike, atomic_path
 
@@ -101,18 +102,32 @@ def not_utf8(path: PathLike, file: IO[bytes]) -> InputError:
         try:
             raw.decode()
         except UnicodeDecodeError as error:
-            message = f"{path}:{line}: not UTF-8 (byte {count + error.start})"
-            return InputError(f"{message}; convert it first")
+            name = os.path.basename(path)
+            return InputError(
+                f"{path}:{line}: not UTF-8 (byte {count + error.start}); convert it, such as with "
+                f"iconv -f latin1 -t utf-8 {name} > utf8_{name}"
+            )
         count += len(raw)
-    return InputError(f"{path}: not UTF-8; convert it first")
+    return InputError(f"{path}: not UTF-8; convert it")
 
 
 @contextlib.contextmanager
-def open_rows(path: PathLike) -> Iterator[Iterator[tuple[int, list[str]]]]:
+def open_rows(
+    path: PathLike,
+    progress: Callable[[int], object] = unheard,
+    comment: str = "",
+    spaced: bool = False,
+) -> Iterator[Iterator[tuple[int, list[str]]]]:
     """The rows of a UTF-8 CSV file as a stream; the header is first, and all have the same width.
 
     The file may be packed (see `archives.unpacked`). It may have a byte-order mark and CRLF line
     ends. Empty lines are skipped.
+
+    Args:
+      path: path of the file.
+      progress: called with numbers of bytes as they are read from disk.
+      comment: with which lines begin that are skipped; "" if there are none.
+      spaced: whether a space follows each comma between cells.
 
     Yields:
       (line on which the row begins, cells), ...
@@ -123,12 +138,17 @@ def open_rows(path: PathLike) -> Iterator[Iterator[tuple[int, list[str]]]]:
     """
     if not pathlib.Path(path).is_file():
         raise InputError(f"{path}: no such file")
-    with unpacked(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
-        yield _rows(path, file)
+    with (
+        unpacked(path, progress) as raw,
+        io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file,
+    ):
+        text = lines(file, path)
+        if comment:
+            text = ("\n" if line.startswith(comment) else line for line in text)
+        yield _rows(path, csv.reader(text, strict=True, skipinitialspace=spaced))
 
 
-def _rows(path: PathLike, file: IO[str]) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(lines(file, path), strict=True)
+def _rows(path: PathLike, reader: Any) -> Iterator[tuple[int, list[str]]]:
     width = before = 0
     try:
         for cells in reader:
@@ -146,7 +166,43 @@ def _rows(path: PathLike, file: IO[str]) -> Iterator[tuple[int, list[str]]]:
         with unpacked(path) as raw:
             raise not_utf8(path, raw) from None
     except csv.Error as error:
-        raise InputError(f"{path}:{reader.line_num}: {error}") from None
+        raise InputError(f"{path}:{reader.line_num}: {error}; see the quotes before it") from None
+
+
+def _header(
+    path: PathLike, rows: Iterator[tuple[int, list[str]]], required: Sequence[str]
+) -> list[str]:
+    """The first row, checked."""
+    line, header = next(rows, (0, []))
+    if not header:
+        raise InputError(f"{path}: empty; expected a header with {', '.join(required)}")
+    doubled = sorted({name for name in header if header.count(name) > 1})
+    if doubled:
+        raise InputError(f"{path}:{line}: column {doubled[0]!r} occurs twice; rename one")
+    missing = [name for name in required if name not in header]
+    if missing:
+        found = ", ".join(header)
+        raise InputError(f"{path}:{line}: column {missing[0]!r} is missing; found {found}")
+    return header
+
+
+def stream_table(
+    path: PathLike, required: Sequence[str], progress: Callable[[int], object] = unheard
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a CSV file with a header, as (line on which the row begins, {column: cell}).
+
+    Args:
+      path: the file, packed or not (see `open_rows`).
+      required: columns that must exist.
+      progress: called with numbers of bytes as they are read from disk.
+
+    Raises:
+      InputError: as `read_table`.
+    """
+    with open_rows(path, progress) as rows:
+        header = _header(path, rows, required)
+        for line, row in rows:
+            yield line, dict(zip(header, row, strict=True))
 
 
 def read_table(path: PathLike, required: Sequence[str]) -> Table:
@@ -164,16 +220,7 @@ def read_table(path: PathLike, required: Sequence[str]) -> Table:
         missing.
     """
     with open_rows(path) as rows:
-        line, header = next(rows, (0, []))
-        if not header:
-            raise InputError(f"{path}: empty; expected a header with {', '.join(required)}")
-        doubled = sorted({name for name in header if header.count(name) > 1})
-        if doubled:
-            raise InputError(f"{path}:{line}: column {doubled[0]!r} occurs twice; rename one")
-        missing = [name for name in required if name not in header]
-        if missing:
-            found = ", ".join(header)
-            raise InputError(f"{path}:{line}: column {missing[0]!r} is missing; found {found}")
+        header = _header(path, rows, required)
         cells, begins = [], array.array("Q")  # One list for each row would fill the memory.
         for begin, row in rows:
             cells += row

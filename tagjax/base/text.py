@@ -19,19 +19,32 @@ _UNDRAWN += "\U000e0100-\U000e01ef"
 
 _BRACKETS = str.maketrans("", "", "<>[](){}")
 _WORDS = """
-    nan none null nil n/a n.a. na #n/a - -- --- ? ?? ??? undefined unspecified
+    nan none null nil n/a n.a. na \\n #n/a #ref! #name? #value! - -- --- – — ... … ? ?? ???
+    undefined unspecified
     unknown unknown_album unknown_artist unknown_albumartist unknown_title unknown_genre
-    not_available not_specified no_album no_artist no_genre no_title no_data
+    unknown_album_artist unknown_artists artist_unknown album_unknown
+    not_available not_specified not_set no_album no_artist no_genre no_title no_data
     unbekannt unbekannter_künstler unbekannter_interpret unbekanntes_album
     inconnu artiste_inconnu album_inconnu interprète_inconnu
     desconocido artista_desconocido intérprete_desconocido álbum_desconocido
     desconhecido artista_desconhecido álbum_desconhecido
     sconosciuto artista_sconosciuto album_sconosciuto
     onbekend onbekende_artiest onbekend_album okänd_artist okänt_album
-    неизвестный_исполнитель неизвестный_альбом 不明なアーティスト 不明なアルバム 未知艺术家 未知专辑
+    nieznany nieznany_wykonawca nieznany_artysta nieznany_album sin_álbum
+    неизвестно неизвестен неизвестный_исполнитель неизвестный_артист неизвестный_альбом
+    不明 不明なアーティスト 不明なアルバム 未知 未知艺术家 未知专辑
+    알_수_없음 알_수_없는_음악가 알_수_없는_아티스트 알_수_없는_앨범
 """
 NONE = frozenset({"", *(word.replace("_", " ") for word in _WORDS.split())})
 """Words for "none", case-folded and without brackets."""
+_LONGEST = 80
+"""Letters of the longest word, with what may be behind it."""
+_JOINED = re.compile(r"(?<=\w)[-_](?=\w)")
+_SLASH = re.compile(r" */ *")
+LONGEST_NAME = 60
+"""Letters of a name that is shown."""
+_NUMBERED = re.compile(r" *\([^()]*[0-9][^()]*\)$")
+"""As in `Unknown Album (24/12/2005 18:33:10)`, which Windows Media Player writes."""
 
 
 @functools.cache
@@ -91,7 +104,7 @@ def cleaned(cells: Sequence[str]) -> Sequence[str]:
 
 
 def is_none(text: str, words: Collection[str] = NONE) -> bool:
-    """Whether a name or id means "none", in any case and with or without brackets.
+    """Whether a name or id means "none", in any case, with or without brackets or a date behind it.
 
     Args:
       text: the name or id, cleaned or not.
@@ -101,6 +114,11 @@ def is_none(text: str, words: Collection[str] = NONE) -> bool:
     [True, True, True, True, False, False]
     """
     word = clean(text).casefold()
+    if word in words:
+        return True
+    if len(word) > _LONGEST:
+        return False
+    word = _NUMBERED.sub("", _SLASH.sub("/", _JOINED.sub(" ", word)))
     return word in words or word.translate(_BRACKETS).strip() in words
 
 
@@ -123,3 +141,18 @@ def is_damaged(text: str) -> bool:
     (True, True, False)
     """
     return bool(_DAMAGE.search(text.rstrip("\0")))
+
+
+def short(name: str, longest: int = LONGEST_NAME) -> str:
+    """A clean name of at most `longest` letters; a shortened name ends in an ellipsis.
+
+    >>> short("music for airports", 10)
+    'music for…'
+    """
+    name = clean(name)
+    if len(name) <= longest:
+        return name
+    end = longest - 1
+    while end > longest // 2 and unicodedata.combining(name[end]):
+        end -= 1  # An accent stays with its letter.
+    return name[:end].rstrip() + "…"

@@ -26,7 +26,7 @@ ANNOTATES = ("album", "track")
 """What a source may annotate."""
 
 _COLUMNS = ("track_id", "artist_id", "album_id", "tags")
-_LONGEST_WORD = 40
+_LONGEST_WORD = 80
 """In letters. A longer name is not a word for "none"."""
 
 _MOST_TRACKS, _MOST_ARTISTS, _LARGEST_SHARE = 50, 10, 0.1

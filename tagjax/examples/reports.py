@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import pathlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from tagjax.base import files
@@ -16,7 +17,8 @@ COUNTS, SKIPPED, COVERAGE = "build.json", "skipped.csv", "coverage.csv"
 the number of excerpts that are left."""
 
 _SHOWN = 10
-"""Number of reasons shown."""
+"""Number of kinds of reasons shown."""
+_NUMBER = re.compile(r"-?\d[\d.]*")
 _ODD = {
     "quiet": "nothing can be heard of these excerpts, which are examples all the same",
     "loud": "these excerpts go far above full scale; their files may hold wrongly scaled samples",
@@ -85,8 +87,11 @@ class BuildReport:
                 f"{self.previews} excerpts are of previews: they begin where the preview "
                 "does, whatever seg_start says (the feature provenance tells them)"
             )
-        for reason, count in list(self.reasons.items())[:_SHOWN]:
+        kinds = _kinds(self.reasons)
+        for reason, count in kinds[:_SHOWN]:
             yield f"skipped {count}: {reason}"
+        if kinds[_SHOWN:]:
+            yield f"skipped {sum(count for _, count in kinds[_SHOWN:])}: for other reasons"
         if self.skipped:
             yield f"what that leaves of each tag is in {self.folder / COVERAGE}"
         yield f"written: {self.folder}"
@@ -95,6 +100,21 @@ class BuildReport:
                 f"skipped: {self.skipped} of {self.excerpts} excerpts "
                 f"({100 * self.share_skipped:.1f} %), listed in {self.folder / SKIPPED}"
             )
+
+
+def _kinds(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
+    """(reason, excerpts), the commonest first; reasons that differ in numbers alone are one."""
+    kinds: dict[str, list[str]] = {}
+    for reason in reasons:
+        kinds.setdefault(_NUMBER.sub("0", reason), []).append(reason)
+    found = [
+        (
+            alike[0] if len(alike) == 1 else f"such as: {alike[0]}",
+            sum(reasons[reason] for reason in alike),
+        )
+        for alike in kinds.values()
+    ]
+    return sorted(found, key=lambda item: -item[1])
 
 
 def write(

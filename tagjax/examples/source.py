@@ -10,7 +10,7 @@ from typing import Any
 from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.examples import workers
-from tagjax.examples.lookup import find_by_id
+from tagjax.examples.lookup import find_by_id, on_disk
 from tagjax.examples.provenance import read_provenance
 from tagjax.manifest import lists
 from tagjax.vocabulary.truth import Truth
@@ -155,7 +155,7 @@ def _check_all_there(parts: Mapping[str, lists.Excerpts], name: str, root: pathl
     """Refuses a manifest with a row whose file does not exist."""
     for part_name, part in parts.items():
         paths = part.path or ()
-        absent = [i for i, path in enumerate(paths) if not (path and (root / path).is_file())]
+        absent = [i for i, path in enumerate(paths) if not (path and on_disk(root, path).is_file())]
         if absent:
             path = paths[absent[0]] or f"{part.sng_id[absent[0]]}.*"
             raise InputError(
@@ -172,7 +172,7 @@ def _check_some_there(parts: Mapping[str, lists.Excerpts], name: str, root: path
     """
     seen: set[str] = set()
     for path in (path for part in parts.values() for path in part.path or () if path):
-        if (root / path).is_file():
+        if on_disk(root, path).is_file():
             return
         seen.add(path)
         if len(seen) == _LOOKED_AT:

@@ -10,7 +10,6 @@ import functools
 import itertools
 import multiprocessing
 import os
-import pathlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ import threadpoolctl
 
 from tagjax.base import sound
 from tagjax.base.errors import InputError
-from tagjax.examples import audio, frontend
+from tagjax.examples import audio, frontend, lookup
 
 MEL_DTYPES = {"float16": np.float16, "float32": np.float32, "uint8": np.uint8}
 KINDS = ("written", "padded", "skipped", "quiet", "loud", "clipped")
@@ -116,7 +115,7 @@ def read_file(
         raise audio.AudioError("no file of this name in the audio folder")
     is_worker = multiprocessing.parent_process() is not None
     with sound.quiet() if is_worker else contextlib.nullcontext():
-        return audio.read_excerpt(pathlib.Path(root) / path, start, duration, rate, config)
+        return audio.read_excerpt(lookup.on_disk(root, path), start, duration, rate, config)
 
 
 def rendered(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from tagjax.base.text import clean
+from tagjax.base.text import clean, short
 from tagjax.report import labels
 from tagjax.report.figures import add_legend, new_figure
 from tagjax.report.looks import COLOURS
@@ -39,17 +39,17 @@ def draw_tags(names: Sequence[str], series: Mapping[str, _Counts], title: str = 
     """
     columns = max(1, round((len(names) / _COLUMN) ** 0.5))
     rows = -(-len(names) // columns)
-    longest = max((len(labels.short(name)) for name in names), default=1)
+    longest = max((len(short(name)) for name in names), default=1)
     size = columns * (2.6 + 0.062 * longest), 1.5 + 0.165 * max(rows, 4)
     figure = new_figure(*size)
     axes = figure.subplots(1, columns, squeeze=False, sharex=True)[0]
     counts = np.stack([*series.values()], axis=1) if len(names) else np.ones((0, 1), np.int64)
-    fonts = labels.families(labels.short(name) for name in names)
+    fonts = labels.families(short(name) for name in names)
     notes: dict[str, Note] = {}
     for column, axis in enumerate(axes):
         chosen = slice(column * rows, (column + 1) * rows)
         notes |= _draw_column(axis, names[chosen], [*series], counts[chosen], f"{column}-")
-        shown = list(map(labels.short, names[chosen]))
+        shown = list(map(short, names[chosen]))
         at = range(len(shown))
         axis.set_yticks(at, shown, fontsize=7.5, fontfamily=fonts, parse_math=False)
         axis.set_ylim(rows - 0.4, -0.6)
@@ -63,7 +63,7 @@ def draw_tags(names: Sequence[str], series: Mapping[str, _Counts], title: str = 
     if len(names):
         handles = axes[0].lines[: len(series)]
         columns = 3 if columns > 2 else 1
-        notes |= add_legend(figure, handles, [*series], columns, labels.short(title))
+        notes |= add_legend(figure, handles, [*series], columns, short(title))
     return Drawing(figure, "tags", notes)
 
 
@@ -126,7 +126,7 @@ def draw_cardinality(cardinality: Mapping[str, _Counts]) -> Drawing:
     axis.set_axisbelow(True)
     axis.spines[["left", "right", "top"]].set_visible(False)
     if len(cardinality) > 1:
-        names = [labels.short(name) or "all" for name in cardinality]
+        names = [short(name) or "all" for name in cardinality]
         notes |= add_legend(figure, bars, names, 1)
     return Drawing(figure, "cardinality", notes)
 

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tagjax.base.files import PathLike, atomic_path, write_text
-from tagjax.base.text import clean
+from tagjax.base.text import clean, short
 from tagjax.report import labels
 from tagjax.report.looks import Look, Parents, genres_among, looks, taxonomy_order
 from tagjax.report.svg import Drawing, Note
@@ -196,7 +196,7 @@ def draw_map(
     for axis, (title, (_, places)) in zip(axes, panels.items(), strict=True):
         missing = int(np.isnan(places).any(axis=1).sum())
         addition = f" ({missing} tags without data)" if missing else ""
-        axis.set_title(labels.short(title) + addition, fontsize=15, parse_math=False)
+        axis.set_title(short(title) + addition, fontsize=15, parse_math=False)
         _empty(axis)
     found = {look.genre: look.colours[0] for look in itertools.chain(*styles)}
     series = {genre: found[genre] for genre in sorted(found, key=lambda g: (not g, g))}
@@ -219,14 +219,14 @@ def draw_heat_map(
     """`plot_heat_map` as a figure that is large enough for all names to be legible."""
     number = len(similarity.tags)
     side = max(4.0, min(config.size * 1.6, 0.11 * number), min(config.size * 4, 0.085 * number))
-    longest = max((len(labels.short(tag)) for tag in similarity.tags), default=0)
+    longest = max((len(short(tag)) for tag in similarity.tags), default=0)
     names = 0.65 / 72 * longest * _name_font(72 * side / max(number, 1))
     groups = 0.65 / 72 * min(longest, _IN_LEGEND) * _group_font(side)
     size = (1.15 * side + names + groups + 0.5, 1.04 * side + names + groups + 0.3)
     figure = new_figure(*size, config.dots)
     axis = figure.subplots()
     above = {"fontsize": 1.4 * _group_font(side), "parse_math": False}  # Above groups' names.
-    figure.suptitle(labels.short(title), **above)
+    figure.suptitle(short(title), **above)
     notes = _draw_cells(axis, similarity, parents, label, side)
     _settle(figure)
     return Drawing(figure, f"heat-{title}", notes)
@@ -312,7 +312,7 @@ def _draw_legend(figure: Figure, series: Mapping[str, str], wide: float) -> dict
     """Draws a legend of genres below the panels, if there are any genres."""
     if not any(series):
         return {}
-    shown = [labels.short(name, _IN_LEGEND) or "no genre" for name in series]
+    shown = [short(name, _IN_LEGEND) or "no genre" for name in series]
     handles = [
         Line2D([], [], marker="o", ls="", ms=9, mec="black" if name else "white", mfc=colour)
         for name, colour in series.items()
@@ -464,7 +464,7 @@ def _name_rows(
 ) -> dict[str, Note]:
     """Writes the tags beside rows and columns; shortened names have a tooltip."""
     notes = {}
-    shown, at = [labels.short(tag) for tag in order], range(len(order))
+    shown, at = [short(tag) for tag in order], range(len(order))
     look: dict[str, Any] = {"fontsize": _name_font(points), "parse_math": False}
     look["fontfamily"] = labels.families(shown)
     upright: dict[str, Any] = {"rotation": 90, "ha": "right", "va": "center"}
@@ -503,7 +503,7 @@ class _Group:
     @property
     def name(self) -> str:
         """The name to write beside the group."""
-        return labels.short(self.genre, _IN_LEGEND) or "no genre"
+        return short(self.genre, _IN_LEGEND) or "no genre"
 
 
 def _groups(order: Sequence[str], vocabulary: Vocabulary, parents: Parents) -> list[_Group]:

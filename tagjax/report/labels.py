@@ -7,7 +7,6 @@ the fonts that are installed.
 import contextlib
 import functools
 import logging
-import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -18,7 +17,6 @@ from matplotlib import font_manager
 from tagjax.base.text import clean
 
 FONT = "DejaVu Sans"  # comes with Matplotlib, and has Latin, Greek and Cyrillic
-LONGEST = 60  # letters of a name
 
 _PREFERRED = (
     "Noto Sans CJK JP",
@@ -28,21 +26,6 @@ _PREFERRED = (
     "Droid Sans",
     "Arial Unicode",
 )
-
-
-def short(name: str, longest: int = LONGEST) -> str:
-    """A clean name of at most `longest` letters; a shortened name ends in an ellipsis.
-
-    >>> short("music for airports", 10)
-    'music for…'
-    """
-    name = clean(name)
-    if len(name) <= longest:
-        return name
-    end = longest - 1
-    while end > longest // 2 and unicodedata.combining(name[end]):
-        end -= 1  # An accent stays with its letter.
-    return name[:end].rstrip() + "…"
 
 
 def families(names: Iterable[str]) -> list[str]:

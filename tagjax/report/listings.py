@@ -141,7 +141,8 @@ TABLES = {  # name: (heading, text of the link, explanation)
     "suspected": (
         "Suspected duplicates",
         "Suspected",
-        "The most similar pairs of tags that are not halves of one tag.",
+        "The most similar pairs of tags that are not halves of one tag. Pairs with a tag of a "
+        "single artist come last: it may be the artist that sounds so, not the tag.",
     ),
     "errors": ("Error analysis", "Errors", ""),
     "ranked": ("Ranked lists", "", ""),
@@ -264,6 +265,8 @@ def errors(task: str, results: Mapping[str, TaskResult], name: str, limit: int) 
 
 
 def _about_errors(rows: Sequence[tuple[Any, ...]], queries: int, truth: str) -> str:
+    if not queries:
+        return f"No tag has a {truth} to be found, so there are no errors."
     about = f"{len(rows)} of {queries} queries do not find their {truth} first"
     if not rows:
         return f"{about}."

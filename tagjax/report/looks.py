@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from tagjax.report import labels
+from tagjax.base.text import short
 from tagjax.vocabulary.tags import GENRE
 from tagjax.vocabulary.vocabulary import Vocabulary
 
@@ -59,7 +59,7 @@ def looks(vocabulary: Vocabulary, parents: Parents) -> list[Look]:
         genre_names = list(dict.fromkeys(names[vocabulary.index[genre]] for genre in tags))
         found.append(
             Look(
-                labels.short(system + tag[len(system) :].removeprefix(GENRE)),
+                short(system + tag[len(system) :].removeprefix(GENRE)),
                 tag in genres,
                 next(iter(genre_names), ""),
                 tuple(colours[name] for name in genre_names[:2]) or (NO_GENRE,),

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from tagjax.base.text import short
 from tagjax.tasks import paper
 from tagjax.tasks.background import Counts
 from tagjax.tasks.evaluation import Evaluation
@@ -113,7 +114,8 @@ def _pairs(evaluation: Evaluation, label: str) -> list[str]:
         for rank, (source, target, score, *_) in enumerate(pairs, 1):
             known = [_count(counts, tag) for tag in (source, target)] if counts else []
             place = [places[rank - 1]] if places else []
-            rows.append([str(rank), source, target, f"{score:.3f}", *known, *place])
+            names = map(short, (source, target))
+            rows.append([str(rank), *names, f"{score:.3f}", *known, *place])
         return ["", *align(rows, (1, 2))]
 
     audio = [name for name in ("fc", *results) if name in results and name != "fdist"][:1]

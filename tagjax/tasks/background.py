@@ -40,6 +40,7 @@ class Background:
       observed: the run's tracks, and
       recovery: how well halves of its tags find each other; None of similarities alone.
       single_label: whether each excerpt has its label alone, so that fm is a mean over these.
+      untrained: tags that the model does not know, of which a note speaks.
       notes: what is to be said beforehand, a sentence each.
 
     >>> from tagjax.similarity.run import load_run
@@ -57,6 +58,7 @@ class Background:
     observed: "Observations | None" = None
     recovery: "Recovery | None" = None
     single_label: bool = False
+    untrained: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -76,6 +78,7 @@ class Background:
             run.observed if run.recovery.ranks else None,
             run.recovery,
             not run.multi_label,
+            tuple(run.untrained),
             (*_of_labels(run), *_of_untrained(run), *_of_ridge(run)),
         )
 
@@ -93,7 +96,8 @@ class Background:
     def completed(self, result: TaskResult) -> TaskResult:
         """A result whose lists of pairs have tracks and artists of both tags, where known.
 
-        The list of tags without data has what the model was trained on.
+        Suspected pairs with a tag of one artist come last. The list of tags without data has what
+        the model was trained on.
         """
         if not self.counts:
             return result
@@ -101,6 +105,8 @@ class Background:
             kind: _counted(table, PAIRS[kind], self.counts) if kind in PAIRS else table
             for kind, table in result.lists().items()
         }
+        if "suspected" in lists:
+            lists["suspected"] = _single_artists_last(lists["suspected"])
         if self.labelled and "without_data" in lists:
             rows = lists["without_data"].rows
             header = ("tag", "trained_excerpts", "trained_artists")
@@ -123,6 +129,13 @@ def _counted(table: TaskTable, columns: tuple[str, str], counts: Counts) -> Task
     return TaskTable((*table.header, *more), tuple(rows))
 
 
+def _single_artists_last(table: TaskTable) -> TaskTable:
+    """The pairs with a tag of one artist behind the others: tag and artist sound the same there."""
+    places = [k for k, column in enumerate(table.header) if column.endswith("_artists")]
+    rows = sorted(table.rows, key=lambda row: any(row[place] == 1 for place in places))
+    return TaskTable(table.header, tuple(rows))
+
+
 def _of_labels(run: "Run") -> tuple[str, ...]:
     """Says what lists without a column `tags` cannot tell."""
     if run.multi_label:
@@ -130,7 +143,7 @@ def _of_labels(run: "Run") -> tuple[str, ...]:
     return (
         "The data set has one label an excerpt and no other tags (its lists have no column tags), "
         "so nothing says which tags go together: fdist is not computed, and fm is single-label, "
-        "the mean output over the excerpts labelled so.",
+        "the mean output over the excerpts labelled so; fr likewise.",
     )
 
 
@@ -139,13 +152,13 @@ def _of_untrained(run: "Run") -> tuple[str, ...]:
     if not run.untrained:
         return ()
     least, folds = run.trained, len(run.predictions.labels) > 1
-    of_fold = " by any fold's model, or none by those that predict them" if folds else ""
+    of_fold = ", or the fold's model that predicts their tracks has none" if folds else ""
     labels, artists = _number(least.least_labels, "excerpt"), _number(least.least_artists, "artist")
     return (
-        f"Tags that the model was not trained on, {len(run.untrained)} of "
-        f"{len(run.predictions.tags)}, have no direction in fw and fc: fewer than {labels} "
-        f"labelled so (least_labels) or {artists} (least_artists) in the parts trained "
-        f"on{of_fold}: {some(run.untrained)} (all in *_without_data.csv).",
+        f"{len(run.untrained)} of {len(run.predictions.tags)} tags have no direction in fw and fc, "
+        f"as too little was trained on: fewer than {labels} labelled so (least_labels) or "
+        f"{artists} (least_artists){of_fold}. They are {some(run.untrained)} (all in "
+        "*_without_data.csv).",
     )
 
 

@@ -59,6 +59,7 @@ def deduplicate(
     https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     vocabulary = similarity.vocabulary
+    pairs = min(config.pairs, len({*vocabulary.whole}))  # Of few tags, most pairs are none.
     members = {system: np.array(vocabulary.members(system)) for system in vocabulary.systems}
     within = ranking.rank(similarity, _queries(vocabulary, members), config.listed)
     extra, tables, notes = _listed(similarity, truth.duplicates)
@@ -73,7 +74,7 @@ def deduplicate(
         unanswerable=within.unanswerable,
         ranked=within.ranked,
         errors=within.errors(),
-        tables={"suspected": suspected(similarity, config.pairs), **tables},
+        tables={"suspected": suspected(similarity, pairs), **tables},
         extra=extra,
         notes=(*_left_out(within), *notes),
     )

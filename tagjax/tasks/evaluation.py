@@ -155,7 +155,7 @@ def evaluate(
         else:
             cooccurrence = similarities.get("fdist") if name != "fdist" else None
             result = translate(similarity, truth, config, cooccurrence)
-        results[name] = background.completed(_with_missing(name, similarity, result))
+        results[name] = background.completed(_with_missing(name, similarity, result, background))
     found = [note for result in results.values() for note in result.notes]
     book = paper.NOTES.get(task, ()) if printed else ()
     return Evaluation(
@@ -180,17 +180,21 @@ def _halves(background: Background, name: str, config: TaskConfig) -> TaskResult
     return recover_halves(background.observed, background.recovery, name, config)
 
 
-def _with_missing(name: str, similarity: Similarity, result: TaskResult) -> TaskResult:
+def _with_missing(
+    name: str, similarity: Similarity, result: TaskResult, background: Background
+) -> TaskResult:
+    """The result with a list of the tags without data; a note names them, if none did before."""
     absent = np.flatnonzero(np.isnan(np.diagonal(similarity.matrix))).tolist()
     if not absent:
         return result
     missing = [similarity.tags[i] for i in absent]
     table = TaskTable(("tag",), tuple((tag,) for tag in missing))
     note = f"Tags without data in {name}, {len(missing)}: {some(missing)}."
+    notes = () if {*missing} == {*background.untrained} else (note,)
     return dataclasses.replace(
         result,
         tables={**result.tables, "without_data": table},
-        notes=(*result.notes, note),
+        notes=(*result.notes, *notes),
     )
 
 

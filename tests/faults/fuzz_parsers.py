@@ -12,7 +12,7 @@ import tempfile
 
 import atheris
 
-with atheris.instrument_imports(include=["tagjax", "csv", "json", "zipfile", "gzip"]):
+with atheris.instrument_imports(include=["tagjax", "csv", "json", "zipfile", "gzip", "mutagen"]):
     import parsers
 
     from tagjax.manifest import lists  # noqa: F401 (instrumented)

@@ -1,24 +1,30 @@
 """Every reader of text that is not ours, with valid files; and what makes them hostile."""
 
 import bz2
+import contextlib
 import dataclasses
 import gzip
 import io
 import json
 import lzma
 import pathlib
+import re
+import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import mutagen
 import numpy as np
+import soundfile
+from mutagen import id3
 
-from tagjax.base import files
+from tagjax.base import files, sound
 from tagjax.base.errors import InputError
 from tagjax.base.tables import read_table
 from tagjax.catalogue import annotations
-from tagjax.catalogue.sources import audioset, discogs, fma, mumu
+from tagjax.catalogue.sources import audioset, discogs, filetags, fma, library, mumu, xmlbytes
 from tagjax.catalogue.sources.records import tags_of
 from tagjax.manifest import lists
 from tagjax.previews import ids, ledger
@@ -37,10 +43,15 @@ FIXTURES = (
 
 @dataclasses.dataclass(frozen=True)
 class Parser:
-    """A reader of a folder, and the files of a folder that it takes."""
+    """A reader of a folder, and the files of a folder that it takes.
+
+    Text that is spoilt a little is sometimes refused and sometimes not; of other files nothing is
+    said of how often.
+    """
 
     content: Mapping[str, bytes]
     read: Callable[[pathlib.Path], Any]
+    is_text: bool = True
 
 
 def _table(header: str, *rows: str) -> bytes:
@@ -59,15 +70,19 @@ def _arrays(**arrays: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _zipped(data: bytes) -> bytes:
+def _zipped(data: bytes, name: str = "a.csv") -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.csv", data)
+        archive.writestr(name, data)
     return buffer.getvalue()
 
 
 def _one(data: bytes, read: Callable[[pathlib.Path], Any], name: str = "a.csv") -> Parser:
     return Parser({name: data}, lambda folder: read(folder / name))
+
+
+def _binary(data: bytes, read: Callable[[pathlib.Path], Any], name: str) -> Parser:
+    return dataclasses.replace(_one(data, read, name), is_text=False)
 
 
 def _source(names: list[str], module: Any, at: str = "", below: str = "", **config: Any) -> Parser:
@@ -79,11 +94,91 @@ def _source(names: list[str], module: Any, at: str = "", below: str = "", **conf
     return Parser({name: (FIXTURES / below / name).read_bytes() for name in names}, read)
 
 
+def _forms(name: str, pack: Callable[[bytes], bytes]) -> Parser:
+    """A dump of Discogs, packed."""
+    data = pack((FIXTURES / name).read_bytes())
+    return _binary(data, lambda path: _rows(discogs, path), name)
+
+
+def _rows(module: Any, path: pathlib.Path) -> Any:
+    return list(module.read(path, module.Config(), lambda _: None))
+
+
+def _mended(path: pathlib.Path) -> Any:
+    """A file in pieces of a few bytes; what is mended has the length that it had."""
+    mender, length = xmlbytes.Mender(), path.stat().st_size
+    pieces = []
+    with path.open("rb") as file:
+        while piece := file.read(7):
+            pieces.append(mender.feed(piece))
+    pieces.append(mender.close())
+    whole = xmlbytes.Mender()
+    data = whole.feed(path.read_bytes()) + whole.close()
+    assert b"".join(pieces) == data, "the size of the pieces makes a difference"
+    assert len(data) == length
+    return mender.found()
+
+
 def _ledger(folder: pathlib.Path) -> Any:
     with ledger.Ledger(folder) as one:
         return one.records
 
 
+_LONGEST_SOUND = 1e7
+"""Seconds of the longest sound that a file of a few kB may have."""
+
+
+def _played(form: str, subtype: str) -> bytes:
+    """A short file with all its tags."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "a")
+        wave = 0.1 * np.sin(0.05 * np.arange(6000))
+        soundfile.write(path, wave, 24000, subtype, format=form)
+        try:
+            tags = mutagen.File(path)
+        except mutagen.MutagenError:
+            tags = None
+        if tags is None:  # Formats whose tags mutagen does not know.
+            return path.read_bytes()
+        if tags.tags is None:
+            tags.add_tags()
+        if isinstance(tags.tags, id3.ID3):
+            tags.tags.add(id3.TPE1(1, ["Ärtist"]))
+            tags.tags.add(id3.TCON(3, ["(17)(6)", "Dub"]))
+            tags.tags.add(id3.UFID("http://musicbrainz.org", b"0" * 36))
+        else:
+            tags.tags["artist"] = ["Ärtist"]
+            tags.tags["genre"] = ["Dub", "Ska; Rock"]
+        tags.save()
+        return path.read_bytes()
+
+
+def _heard(path: pathlib.Path) -> Any:
+    """Tags, duration and rows of a file of sound."""
+    with contextlib.suppress(filetags.TagError):
+        filetags.read(path)
+    rows = _rows(library, path.parent)
+    try:
+        seconds = sound.duration(path)
+    except sound.SoundError as error:
+        if re.match(r"\w+Error: ", str(error)):
+            raise  # Nobody has foreseen it.
+        raise InputError(f"{path}: {error}") from None
+    assert 0 < seconds < _LONGEST_SOUND, seconds
+    return rows
+
+
+_PLAYED = {
+    "mp3": ("MP3", "MPEG_LAYER_III"),
+    "flac": ("FLAC", "PCM_16"),
+    "ogg": ("OGG", "VORBIS"),
+    "opus": ("OGG", "OPUS"),
+    "wav": ("WAV", "PCM_16"),
+    "aiff": ("AIFF", "PCM_16"),
+    "au": ("AU", "PCM_16"),
+    "caf": ("CAF", "PCM_16"),
+    "rf64": ("RF64", "PCM_16"),
+}
 _PART = _table(
     "sng_id,label,seg_start,seg_duration,artist_id,album_id,tags,path",
     "1,rock,0.5,30,r1,l1,rock|pop,x/1.mp3",
@@ -179,7 +274,28 @@ PARSERS: Mapping[str, Parser] = {
     "discogs": _source(
         ["discogs_20260101_releases.xml"], discogs, at="discogs_20260101_releases.xml"
     ),
+    **{
+        f"{form} of a dump": _forms("discogs_20260101_masters.xml", pack)
+        for form, pack in {
+            "zip": lambda data: _zipped(data, "a.xml"),
+            "gzip": gzip.compress,
+            "xz": lzma.compress,
+            "bzip2": bz2.compress,
+        }.items()
+    },
+    "mended XML": _binary(
+        b"<releases>\n<release id='1'>\x07&#7;&amp;<title>caf\xc3\xa9\xef\xbf\xbf</title>"
+        b"</release>&#x1F;&#65;\n</releases>",
+        _mended,
+        "a.xml",
+    ),
     "mumu": _source([mumu.LABELS, mumu.METADATA], mumu, below="MuMu_dataset"),
+    **{
+        f"{name} with tags": _binary(_played(*form), _heard, f"a.{name}")
+        for name, form in _PLAYED.items()
+    },
+    "joined FLAC": _binary(2 * _played("FLAC", "PCM_16"), _heard, "a.flac"),
+    "joined Ogg": _binary(2 * _played("OGG", "VORBIS"), _heard, "a.ogg"),
     "fma": _source(["tracks.csv", "genres.csv"], fma, below="fma_metadata", subset="full"),
     "audioset": _source(
         ["ontology.json", "eval_segments.csv"], audioset, below="audioset", root=""

@@ -77,8 +77,9 @@ def test_a_spoilt_file_is_read_or_refused_in_one_line(name, tmp_path):
         target(float(len(told)), label="length of the refusal")
 
     spoil()
-    assert counted[True]
-    assert counted[False]
+    if parsers.PARSERS[name].is_text:
+        assert counted[True]
+        assert counted[False]
 
 
 NUMBERS = st.one_of(

@@ -58,7 +58,7 @@ def test_from_a_source_to_a_manifest(source, music, tmp_path):
         name for name in ("annotations", "tracks", "taxonomy") if (out / f"{name}.csv").exists()
     ]
     flags = " ".join(f"--{name}={out}/{name}.csv" for name in tables)
-    command = f"next: python -m launch.split {flags} --out=data/manifests/out"
+    command = f"next: python -m launch.split {flags} --folds=5 --out=data/manifests/out"
     assert done.stdout.splitlines()[-1] == command
     names = {path.name for path in out.iterdir()}
     assert {"annotations.csv", "rejected.csv"} <= names

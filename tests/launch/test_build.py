@@ -34,14 +34,16 @@ def test_builds_with_workers_and_says_so_the_second_time(catalogue):
     assert done.returncode == 0, done.stderr
     assert "skipped 1: not decodable: Format not recognised" in done.stdout
     folder = catalogue / "data" / "catalogue_split" / "mine" / "1.0.0"
-    assert done.stdout.splitlines()[-1] == (
-        f"skipped: 1 of 13 excerpts (7.7 %), listed in {folder}/skipped.csv"
-    )
+    assert done.stdout.splitlines()[-2:] == [
+        f"skipped: 1 of 13 excerpts (7.7 %), listed in {folder}/skipped.csv",
+        f"next: python -m launch.train --dataset=catalogue_split/mine --data_dir={catalogue}/data "
+        "--preset=catalogue",
+    ]
     assert (folder / "skipped.csv").read_text().splitlines()[1].startswith("train,4,0.5,4.flac,")
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     done = build(catalogue, *flags)
     assert done.returncode == 0
-    assert done.stdout.strip().endswith(f"is built already: {folder}")
+    assert done.stdout.splitlines()[-2].endswith(f"is built already: {folder}")
     assert before == {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     done = build(catalogue, *flags, "--mel_dtype=float32")
     assert done.returncode == 2
@@ -58,7 +60,7 @@ def test_more_lost_than_allowed_is_exit_code_3_and_a_whole_data_set(catalogue):
     for last in (f"listed in {folder}/skipped.csv", f"is built already: {folder}"):
         done = build(catalogue, *flags, "--workers=0")
         assert done.returncode == 3
-        assert done.stdout.strip().endswith(last)
+        assert done.stdout.splitlines()[-2].endswith(last)
         assert done.stderr.splitlines()[-1] == (
             "warning: 2 of 13 excerpts are skipped, more than --max_skipped=0.01 allows; "
             "the data set has all other excerpts"
@@ -125,3 +127,18 @@ def test_nothing_is_left_where_nothing_can_be_decoded(catalogue):
     assert "train.csv:2: neither this excerpt nor any other" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert [path for path in (catalogue / "data").rglob("*") if path.is_file()] == []
+
+
+def test_reasons_that_differ_in_numbers_are_said_as_one(catalogue):
+    for part in ("train", "test"):
+        path = catalogue / "manifest" / f"{part}.csv"
+        rows = path.read_text().splitlines()
+        starts = (f"{row.rpartition(',0.5,')[0]},{50 + k}.5,1" for k, row in enumerate(rows[2:]))
+        path.write_text("\n".join([*rows[:2], *starts, ""]))
+    flags = [MINE, f"--manifest_dir={catalogue}/manifest", f"--audio_dir={catalogue}/audio"]
+    done = build(catalogue, *flags, "--workers=0")
+    assert done.returncode == 3
+    assert [line for line in done.stdout.splitlines() if line.startswith("skipped ")] == [
+        "skipped 10: such as: start 50.5 s is past the end at 1.8 s",
+        "skipped 1: not decodable: Format not recognised",
+    ]

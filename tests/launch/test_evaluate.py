@@ -148,7 +148,7 @@ def test_what_counts_as_trained_is_a_choice(colon):
         assert lines == ["tag,trained_excerpts,trained_artists"] + [
             f"{tag},{k},{k}" for k, tag in enumerate(tags)
         ]
-        assert f"not trained on, {len(tags)} of 7" in record["notes"][0]
+        assert f"{len(tags)} of 7 tags have no direction" in record["notes"][0]
     flags = [*TAXONOMY, "--run_dir=trained", "--least_artists=0", "--least_labels=0"]
     _, record = evaluate(colon, *flags)
     assert not (colon / "out" / "fc_without_data.csv").exists()

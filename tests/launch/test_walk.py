@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import numpy as np
 import pandas as pd
@@ -107,7 +108,13 @@ def test_tags_the_classifier_never_saw_get_an_embedding(folder):
 def test_training_again_says_that_it_is_done(folder):
     before = (folder / "runs/catalogue_split/m/metrics.jsonl").read_bytes()
     done = succeed("train", "--dataset=catalogue_split/m", "--preset=small", *TINY, folder=folder)
-    assert "trained and predicted" in done.stdout
+    first, second, last = done.stdout.splitlines()
+    assert re.fullmatch(
+        r"best of \d+ epochs is \d+, which predicts; its validation loss is .*", first
+    )
+    assert second == "trained and predicted: runs/catalogue_split/m"
+    run_dir = "--run_dir=runs/catalogue_split/m"
+    assert last == f"next: python -m launch.evaluate {run_dir} --task=translation"
     assert (folder / "runs/catalogue_split/m/metrics.jsonl").read_bytes() == before
 
 

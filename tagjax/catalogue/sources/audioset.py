@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, read_json
-from tagjax.catalogue.sources import reading
+from tagjax.base.files import PathLike, read_json, total_size
+from tagjax.base.tables import open_rows
 from tagjax.catalogue.sources.hierarchy import Hierarchy, checked
 from tagjax.catalogue.sources.records import Annotation, Outside, Progress, Rejected, Row
 
@@ -44,8 +44,8 @@ def size(path: PathLike) -> int:
     Raises:
       InputError: no ontology or no segments.
     """
-    reading.size([pathlib.Path(path) / ONTOLOGY])
-    return reading.size(_segments(path))
+    total_size([pathlib.Path(path) / ONTOLOGY])
+    return total_size(_segments(path))
 
 
 def taxonomy(path: PathLike, config: Config) -> tuple[tuple[str, str], ...]:
@@ -107,11 +107,11 @@ def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
     whole, file = read_ontology(path)
     tree = _below(whole, file, config.root)
     for segments in _segments(path):
-        for line, row in reading.rows(segments, progress, spaced=True):
-            if row[0].startswith("#"):
-                continue
-            reading.check_width(segments, line, row, 4)
-            yield _row(str(segments), line, row, whole, tree)
+        with open_rows(segments, progress, comment="#", spaced=True) as rows:
+            for line, row in rows:
+                if len(row) != 4:
+                    raise InputError(f"{segments}:{line}: {len(row)} cells; AudioSet's have 4")
+                yield _row(str(segments), line, row, whole, tree)
 
 
 def _row(file: str, line: int, row: list[str], whole: Hierarchy, tree: Hierarchy) -> Row:

@@ -1,4 +1,4 @@
-"""Discogs data dumps: releases or masters, as XML, or XML in gzip, bzip2 or xz.
+"""Discogs data dumps: releases or masters, as XML, or XML in gzip, bzip2, xz or zip.
 
 `discogs_YYYYMMDD_releases.xml.gz` and `discogs_YYYYMMDD_masters.xml.gz` from
 https://data.discogs.com. These elements are read, all others are skipped:
@@ -22,9 +22,9 @@ from collections.abc import Iterator
 from xml.parsers import expat
 
 from tagjax.base import text
+from tagjax.base.archives import DamagedError, unpacked
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike
-from tagjax.catalogue.sources import reading
+from tagjax.base.files import PathLike, total_size
 from tagjax.catalogue.sources.records import Annotation, Noted, Progress, Rejected, Row
 from tagjax.catalogue.sources.xmlbytes import Mender
 
@@ -56,7 +56,7 @@ def size(path: PathLike) -> int:
     Raises:
       InputError: no such file.
     """
-    return reading.size([path])
+    return total_size([path])
 
 
 def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
@@ -79,15 +79,16 @@ def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
         malformed, cut off or not a dump of releases or masters. The message names the line of XML.
     """
     del config
-    reading.size([path])
+    total_size([path])
     handler, mender = _Handler(str(path)), Mender()
     try:
-        for piece in reading.pieces(path, _CHUNK, progress):
-            handler.feed(mender.feed(piece))
-            yield from handler.taken()
-            yield from _forbidden(path, mender)
-    except reading.BrokenError as error:
-        raise handler.error(str(error)) from None
+        with unpacked(path, progress, ".xml") as file:
+            while piece := file.read(_CHUNK):
+                handler.feed(mender.feed(piece))
+                yield from handler.taken()
+                yield from _forbidden(path, mender)
+    except DamagedError as error:
+        raise handler.error(error.reason) from None
     handler.feed(mender.close())
     handler.close()
     yield from handler.taken()

@@ -22,8 +22,8 @@ import re
 from collections.abc import Iterator
 
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike
-from tagjax.catalogue.sources import reading
+from tagjax.base.files import PathLike, total_size
+from tagjax.base.tables import open_rows, stream_table
 from tagjax.catalogue.sources.hierarchy import Hierarchy, checked
 from tagjax.catalogue.sources.records import Annotation, Outside, Progress, Rejected, Row
 
@@ -58,8 +58,8 @@ def size(path: PathLike) -> int:
       InputError: no such file.
     """
     folder = _folder(path)
-    reading.size([folder / "genres.csv"])
-    return reading.size([folder / "tracks.csv"])
+    total_size([folder / "genres.csv"])
+    return total_size([folder / "tracks.csv"])
 
 
 def taxonomy(path: PathLike, config: Config) -> tuple[tuple[str, str], ...]:
@@ -83,7 +83,7 @@ def read_hierarchy(path: PathLike) -> Hierarchy:
     title: dict[str, str] = {}
     parents: dict[str, tuple[str, ...]] = {}
     place: dict[str, str] = {}
-    for line, row in reading.table(file, ("genre_id", "parent", "title"), lambda _: None):
+    for line, row in stream_table(file, ("genre_id", "parent", "title")):
         number, name = row["genre_id"].strip(), row["title"].strip()
         if not number or not name:
             raise InputError(f"{file}:{line}: empty genre_id or title; name it or drop the row")
@@ -114,26 +114,25 @@ def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
     """
     tree = read_hierarchy(path)
     file = _folder(path) / "tracks.csv"
-    stream = reading.rows(file, progress)
-    (_, upper), (_, lower) = next(stream, (1, [])), next(stream, (2, []))
-    header = list(zip(upper, lower, strict=False))
-    place = {column: number for number, column in reversed(list(enumerate(header)))}
-    for column in _NEEDED:
-        if column not in place:
-            raise InputError(
-                f"{file}:1: column {'/'.join(column)} is missing in the two header rows; take "
-                "tracks.csv of fma_metadata.zip as it is"
-            )
     included = SUBSETS[: SUBSETS.index(config.subset) + 1]
-    for line, row in stream:
-        reading.check_width(file, line, row, len(header))
-        if row[0].strip() == "track_id":
-            continue
-        cells = {column: row[number].strip() for column, number in place.items()}
-        if cells.get(("set", "subset"), "small") not in included:
-            yield Outside()
-        else:
-            yield _row(str(file), line, row[0].strip(), cells, tree, config)
+    with open_rows(file, progress) as rows:
+        (_, upper), (_, lower) = next(rows, (1, [])), next(rows, (2, []))
+        header = list(zip(upper, lower, strict=False))
+        place = {column: number for number, column in reversed(list(enumerate(header)))}
+        for column in _NEEDED:
+            if column not in place:
+                raise InputError(
+                    f"{file}:1: column {'/'.join(column)} is missing in the two header rows; take "
+                    "tracks.csv of fma_metadata.zip as it is"
+                )
+        for line, row in rows:
+            if row[0].strip() == "track_id":
+                continue
+            cells = {column: row[number].strip() for column, number in place.items()}
+            if cells.get(("set", "subset"), "small") not in included:
+                yield Outside()
+            else:
+                yield _row(str(file), line, row[0].strip(), cells, tree, config)
 
 
 def _row(

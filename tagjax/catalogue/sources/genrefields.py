@@ -11,6 +11,10 @@ from tagjax.vocabulary import taxonomy
 from tagjax.vocabulary.tags import GENRE
 
 _RATING = frozenset("★☆⭐🌟✩✪✫✬✭✮✯✰♥♡❤👍👎")
+_RATED = re.compile(
+    r"(?:rating|rated|score)\W*[0-9]+(?:[.,/ ][0-9]+)?|[0-9]+(?:[.,][0-9])?[ -]?stars?",
+    re.IGNORECASE,
+)
 _URL = re.compile(
     r"(?:https?|ftp)://|\bwww\.|\w@\w+\.\w|"
     r"\b[\w-]{2,}\.(?:com|net|org|info|biz|ru|ua|pl|de|fr|br|cc|ws|tv|fm|to|me|co\.uk)\b",
@@ -76,6 +80,8 @@ def no_genre(name: str, names: Collection[str] = ()) -> str:
         stars = any(letter in _RATING or letter == "*" for letter in name)
         digits = any(unicodedata.category(letter)[0] == "N" for letter in name)
         return "a rating" if stars else "a number" if digits else NO_WORD
+    if _RATED.fullmatch(name):
+        return "a rating"
     if _URL.search(name):
         return "an address"
     word = name.casefold().strip("<>[](){}-_.!?* ")

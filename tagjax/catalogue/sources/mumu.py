@@ -19,8 +19,8 @@ from typing import Any
 
 from tagjax.base import text
 from tagjax.base.errors import InputError
-from tagjax.base.files import PathLike, read_json
-from tagjax.catalogue.sources import reading
+from tagjax.base.files import PathLike, read_json, total_size
+from tagjax.base.tables import stream_table
 from tagjax.catalogue.sources.records import Annotation, Progress, Row
 
 LABELS = "MuMu_dataset_multi-label.csv"
@@ -38,7 +38,7 @@ def size(path: PathLike) -> int:
     Raises:
       InputError: no such file.
     """
-    return reading.size([_labels(path)])
+    return total_size([_labels(path)])
 
 
 def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
@@ -63,7 +63,7 @@ def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
     labels = _labels(path)
     names = _names(labels.with_name(METADATA))
     checked = False
-    for line, row in reading.table(labels, ("MSD_track_id", "artist_mbid", "genres"), progress):
+    for line, row in stream_table(labels, ("MSD_track_id", "artist_mbid", "genres"), progress):
         if not checked and not {"amazon_id", "album_mbid"} & row.keys():
             raise InputError(f"{labels}:1: column 'amazon_id' is missing; found {', '.join(row)}")
         checked = True

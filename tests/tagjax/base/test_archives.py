@@ -130,3 +130,21 @@ def test_text_that_begins_like_an_archive_is_text(tmp_path):
     for header in ("BZh9", "PK", "BZh9 and more than that"):
         (tmp_path / "a.csv").write_text(f"{header},x\n1,2\n")
         assert read_table(tmp_path / "a.csv", [header]) == {header: ["1"], "x": ["2"]}
+
+
+@pytest.mark.parametrize("begin", [b"7z\xbc\xaf\x27\x1c", b"(\xb5/\xfd", b"Rar!\x1a\x07\0"])
+def test_a_table_packed_otherwise_is_said_so(begin, tmp_path):
+    (tmp_path / "a.csv").write_bytes(begin + bytes(100))
+    with pytest.raises(InputError, match=r"a\.csv: a (7z|zstd|rar) file; unpack it"):
+        read_table(tmp_path / "a.csv", [])
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_what_is_read_from_disk_is_counted_once(packer, tmp_path):
+    """So that a bar reaches its end and does not pass it."""
+    data = PACKERS[packer](b"a,b\n" * 100_000)
+    (tmp_path / "a").write_bytes(data)
+    steps = []
+    with unpacked(tmp_path / "a", steps.append) as file:
+        assert sum(map(len, iter(lambda: file.read(1 << 16), b""))) == 400_000
+    assert sum(steps) == len(data)

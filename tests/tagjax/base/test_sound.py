@@ -90,11 +90,52 @@ def test_joined_mp3s(tmp_path, rate):
     assert sound.duration(tmp_path / "c.mp3") == pytest.approx(30.0, abs=0.2)
 
 
+@pytest.mark.parametrize(
+    ("form", "subtype"),
+    [
+        *(("OGG", "VORBIS"), ("OGG", "OPUS"), ("FLAC", "PCM_16"), ("WAV", "PCM_16")),
+        *(("AIFF", "PCM_16"), ("AU", "PCM_16"), ("CAF", "PCM_16"), ("W64", "PCM_16")),
+    ],
+)
+def test_joined_files_count_as_a_whole(tmp_path, form, subtype):
+    first = write(tmp_path / "a", 10, form, subtype, 48000).read_bytes()
+    second = write(tmp_path / "b", 20, form, subtype, 48000).read_bytes()
+    (tmp_path / "c").write_bytes(first + second + first)
+    assert sound.duration(tmp_path / "c") == pytest.approx(40.0, abs=0.2)
+    if form in ("OGG", "FLAC"):  # Of a part that is cut off, what can be decoded counts.
+        (tmp_path / "c").write_bytes(first + second[: len(second) // 2])
+        assert sound.duration(tmp_path / "c") == pytest.approx(20.0, abs=3.0)
+
+
+@pytest.mark.parametrize("form", ["AU", "RF64"])
+def test_sizes_of_a_pipe(tmp_path, form):
+    """Written before the length was known: 0, or all ones."""
+    path = write(tmp_path / "x", 10, form, "PCM_16")
+    content = bytearray(path.read_bytes())
+    for size in (b"\0", b"\xff"):
+        if form == "AU":
+            content[8:12] = size * 4
+        else:
+            content[20:44] = size * 24
+        path.write_bytes(content)
+        assert sound.duration(path) == pytest.approx(10.0, abs=0.01)
+
+
 def test_a_xing_header_that_agrees_is_believed(tmp_path, monkeypatch):
     path = mp3(tmp_path / "x.mp3", 20)
     path.write_bytes(path.read_bytes() + b"TAG" + bytes(125))
     monkeypatch.delattr(mpeg, "sections")
     assert sound.duration(path) == pytest.approx(20.0, abs=0.01)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1, 10])
+@pytest.mark.parametrize("size", [20, 20_000, 400_000])
+def test_tags_before_a_short_or_long_mp3(tmp_path, seconds, size):
+    path = mp3(tmp_path / "x.mp3", seconds)
+    tag = b"ID3\x04\0\0" + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0)) + bytes(size)
+    path.write_bytes(tag + path.read_bytes())
+    assert mpeg.is_counted(path)
+    assert sound.duration(path) == pytest.approx(seconds, abs=0.03)
 
 
 def test_tags_and_noise_between_frames_are_passed_over(tmp_path):

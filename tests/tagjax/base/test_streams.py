@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pytest
 import soundfile
@@ -9,6 +11,8 @@ CODECS = {
     "wav": ("WAV", "PCM_16"),
     "aiff": ("AIFF", "PCM_16"),
     "caf": ("CAF", "PCM_16"),
+    "au": ("AU", "PCM_16"),
+    "rf64": ("RF64", "PCM_16"),
     "flac": ("FLAC", "PCM_16"),
     "ogg": ("OGG", "VORBIS"),
     "opus": ("OGG", "OPUS"),
@@ -54,7 +58,7 @@ def test_numbers_of_flac_frames(tmp_path):
             assert plain(path)
 
 
-@pytest.mark.parametrize("kind", sorted(set(CODECS) - {"caf"}))
+@pytest.mark.parametrize("kind", sorted(set(CODECS) - {"caf", "rf64"}))
 @pytest.mark.parametrize(("rate", "channels"), [(48000, 1), (24000, 1), (48000, 2)])
 def test_joined_files(tmp_path, kind, rate, channels):
     path = tmp_path / "a"
@@ -104,6 +108,31 @@ def test_sizes_that_are_too_small_or_unknown(tmp_path, kind, name, form, size):
     (part,) = streams.parts(path, "")
     assert (part.rate, part.channels) == (48000, 1)
     assert part.seconds == pytest.approx(5.0, abs=0.001)
+
+
+@pytest.mark.parametrize("form", ["<Q", "<QQ"])  # The size of the file; that of its sound too.
+@pytest.mark.parametrize("size", [0, 100, 48000, 1 << 40, (1 << 64) - 1])
+def test_an_rf64_whose_64_bits_are_wrong(tmp_path, form, size):
+    path = tmp_path / "a"
+    data = bytearray(content(path, "rf64"))
+    struct.pack_into(form, data, 28 if form == "<Q" else 20, *[size] * (len(form) - 1))
+    path.write_bytes(data)
+    ((*_, seconds),) = parts(path, "rf64")
+    assert seconds == pytest.approx(5.0, abs=0.001)
+
+
+@pytest.mark.parametrize("endian", ["BIG", "LITTLE"])
+@pytest.mark.parametrize("size", [0, 100, 48000, (1 << 31) - 1])
+def test_an_au_whose_size_is_wrong(tmp_path, endian, size):
+    path = tmp_path / "a"
+    soundfile.write(path, sounds.ladder(5.0, 48000), 48000, "PCM_16", endian, "AU")
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I" if endian == "LITTLE" else ">I", data, 8, size)
+    path.write_bytes(data)
+    assert parts(path, "au") == [(48000, 1, 5.0)]
+    struct.pack_into("<I", data, 8, (1 << 32) - 1)  # libsndfile knows what this means.
+    path.write_bytes(data + bytes(10))
+    assert parts(path, "au") == []
 
 
 @pytest.mark.parametrize("samples", [0, 1000, 48000 * 50])

@@ -50,6 +50,19 @@ def test_no_character_survives_that_is_not_drawn():
     [
         *("nan", "NaN", "None", "NULL", "n/a", "N/A", "NA", "-", "", "  ", "\u200b", "<unknown>"),
         *("Unknown Album", "[unknown]", "(none)", "Unknown  Artist", "Unbekanntes Album"),
+        *(
+            "unknown_album",
+            "Unknown-Artist",
+            "N / A",
+            "\\N",
+            "#REF!",
+            "<NA>",
+            "—",
+            "...",
+            "알 수 없음",
+        ),
+        *("Unknown Album (1/2/2004 3:45:12 PM)", "Unbekanntes Album (24.12.2005 18:33:10)"),
+        *("Artist Unknown", "неизвестно", "알 수 없음", "Unknown (1)"),
     ],
 )
 def test_words_for_none(word):
@@ -57,7 +70,9 @@ def test_words_for_none(word):
     assert text.known(word) == ""
 
 
-@pytest.mark.parametrize("word", ["Nana", "0", "Unknown Pleasures", "Null + Void", "!!!", "Nun"])
+@pytest.mark.parametrize(
+    "word", ["Nana", "0", "Unknown Pleasures", "Null + Void", "!!!", "Nun", "Nat", "None (2) More"]
+)
 def test_other_words_are_names(word):
     assert not text.is_none(word)
     assert text.known(f" {word} ") == word

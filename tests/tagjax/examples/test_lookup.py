@@ -3,7 +3,7 @@
 import pytest
 
 from tagjax.base.errors import InputError
-from tagjax.examples.lookup import find_by_id
+from tagjax.examples.lookup import find_by_id, on_disk
 
 
 @pytest.fixture
@@ -62,3 +62,23 @@ def test_two_audio_files_of_one_id_are_an_error_that_names_both(folder, paths):
         find_by_id(root, ["1"])
     assert all(path in str(caught.value) for path in (str(root), "the track 1:", *paths))
     assert find_by_id(root, ["3"]) == {}  # Of tracks that nobody asks for.
+
+
+NFC, NFD = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize("disk", [NFC, NFD])
+@pytest.mark.parametrize("said", [NFC, NFD])
+def test_letters_with_accents_are_found_however_they_are_spelt(folder, disk, said):
+    root = folder(f"{disk}/{disk}.mp3")
+    assert find_by_id(root, [said]) == {said: f"{disk}/{disk}.mp3"}
+    assert on_disk(root, f"{said}/{said}.mp3") == root / disk / f"{disk}.mp3"
+    assert on_disk(root, "gone.mp3") == root / "gone.mp3"
+
+
+def test_a_path_is_taken_as_it_is_where_the_disk_has_it(folder):
+    root = folder(f"{NFC}.mp3", f"{NFD}.mp3")
+    for name in (NFC, NFD):
+        assert on_disk(root, f"{name}.mp3") == root / f"{name}.mp3"
+    with pytest.raises(InputError, match="two files of the track"):
+        find_by_id(root, [NFC])

@@ -79,6 +79,15 @@ def test_pairs_of_a_translation():
     assert "Table 4" not in said
 
 
+def test_a_tag_of_many_letters_is_cut_in_a_table():
+    tags = Vocabulary.of(("long " * 400, "mumu:long"), ("", "mumu:"))
+    similarity = Similarity(tags, np.array([[1, 0.5], [0.5, 1]]))
+    said = text.format_evaluation(tasks.evaluate("translation", {"fc": similarity}))
+    (line,) = [line for line in said.splitlines() if line.endswith("0.500")]
+    assert "…" in line
+    assert len(line) < 120
+
+
 def test_rows_are_columns_under_their_headings():
     lines = text.align([["task", "n"], ["fw", "123"], ["longer", "4"]])
     assert lines == ["task      n", "-----------", "fw      123", "longer    4"]

@@ -1,8 +1,10 @@
 import bz2
 import gzip
+import io
 import lzma
 import tracemalloc
 import xml.etree.ElementTree as ET
+import zipfile
 
 import pytest
 
@@ -224,7 +226,14 @@ def test_a_mistake_behind_a_forbidden_character_is_where_it_was(tmp_path):
         read(tmp_path / "d.xml")
 
 
-PACKED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+def zipped(content):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("discogs_20260101_releases.xml", content)
+    return buffer.getvalue()
+
+
+PACKED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zip": zipped}
 
 
 @pytest.mark.parametrize("form", PACKED)
@@ -245,12 +254,12 @@ def test_a_packed_dump_whatever_its_name_and_wherever_it_is_damaged(fixtures, tm
                 read(path)
             except InputError as error:
                 found.add(str(error).partition(";")[0].partition("(")[0].rpartition(": ")[2])
-    assert any("is cut off" in text for text in found)
+    assert any("is cut off" in text for text in found) or form == "zip"  # Its end is read first.
     assert any("is broken" in text for text in found)
 
 
-@pytest.mark.parametrize("begin", [b"PK\x03\x04", b"7z\xbc\xaf\x27\x1c", b"(\xb5/\xfd"])
+@pytest.mark.parametrize("begin", [b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"(\xb5/\xfd"])
 def test_a_dump_packed_otherwise_is_said_so(tmp_path, begin):
     (tmp_path / "d.xml").write_bytes(begin + bytes(100))
-    with pytest.raises(InputError, match=r"d\.xml: a (zip|7z|zstd) file; unpack it"):
+    with pytest.raises(InputError, match=r"d\.xml: a (rar|7z|zstd) file; unpack it"):
         read(tmp_path / "d.xml")

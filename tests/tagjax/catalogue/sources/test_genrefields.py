@@ -9,6 +9,7 @@ from tagjax.catalogue.sources import genrefields
         *((name, "a number") for name in ("2012", "12", "(17)", "1990-1995", "2012-05-01", "4/5")),
         *((name, "a number") for name in ("٢٠١٢", "#1", "1.0", "½")),
         *((name, "a rating") for name in ("***", "★★★☆☆", "5★", "⭐⭐", "* * *")),
+        *((name, "a rating") for name in ("5 stars", "Rating: 4", "rated 4.5", "1 star")),
         *((name, "no word") for name in ("()", "-", "???", "!!", "...")),
         *((name, "a word for none") for name in ("Other", "OTHER", "misc", "Misc.", "Unknown")),
         *((name, "a word for none") for name in ("<Unknown>", "none", "N/A", "[unclassified]")),

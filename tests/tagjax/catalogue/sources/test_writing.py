@@ -6,8 +6,9 @@ import hypothesis.strategies as st
 import pytest
 
 from tagjax.base.errors import InputError
+from tagjax.base.tables import stream_table
 from tagjax.catalogue import annotations
-from tagjax.catalogue.sources import hierarchy, reading, records, writing
+from tagjax.catalogue.sources import hierarchy, records, writing
 from tagjax.catalogue.sources.records import Annotation, NoGenre, Noted, Outside, Rejected
 from tagjax.vocabulary.taxonomy import read_taxonomy
 
@@ -171,7 +172,7 @@ def test_tables_with_marks_crlf_and_long_cells(tmp_path):
     path = tmp_path / "x.csv"
     path.write_bytes(b"\xef\xbb\xbfa,b\r\n\r\n1,2\r\n" + b"x" * 200_000 + b",y\r\n")
     told = []
-    found = list(reading.table(path, ("a",), told.append))
+    found = list(stream_table(path, ("a",), told.append))
     assert [line for line, _ in found] == [3, 4]
     assert found[0][1] == {"a": "1", "b": "2"}
     assert sum(told) == path.stat().st_size
@@ -184,7 +185,7 @@ def test_tables_with_marks_crlf_and_long_cells(tmp_path):
 def test_files_that_are_no_tables(tmp_path, content, message):
     (tmp_path / "x.csv").write_bytes(content)
     with pytest.raises(InputError, match=message):
-        list(reading.table(tmp_path / "x.csv", ("a",), lambda _: None))
+        list(stream_table(tmp_path / "x.csv", ("a",)))
 
 
 def test_names_and_ids_are_cleaned_at_the_door(tmp_path):

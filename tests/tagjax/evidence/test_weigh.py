@@ -23,6 +23,11 @@ def both():
     return weigh(*of_catalogues(given, features), QUICK)
 
 
+def named_rows(found):
+    """Its rows, as {column: cell}."""
+    return [dict(zip(COLUMNS, row, strict=True)) for row in found.rows()]
+
+
 def check(found):
     """What holds for any evidence."""
     for (system, other), answers in found.answers.items():
@@ -35,7 +40,7 @@ def check(found):
         assert (total <= 1 + 1e-9).all()
         if system == other:
             assert not np.nan_to_num(same[np.arange(len(same)), np.arange(len(same))]).any()
-    rows = [dict(zip(COLUMNS, row, strict=True)) for row in found.rows()]
+    rows = named_rows(found)
     for row in rows:
         assert row["source"] != row["target"]
         if row["rank"] is not None:
@@ -132,6 +137,11 @@ def test_accepted_pairs_are_few_where_the_rate_is_small(both):
     assert some.accepted(0.05).tolist() == [True, True, False, False, False, False]
     assert some.accepted(0.1).tolist() == [True, True, False, False, True, False]
     assert not some.accepted(0.001).any()
+    answers = {**both.answers, ("a:", "b:"): some}
+    rows = named_rows(dataclasses.replace(both, answers=answers))
+    tags = {both.vocabulary.tags[tag] for tag in some.queries[:2].tolist()}
+    accepted = [(row["source"], row["rank"]) for row in rows if row["accepted"]]
+    assert [pair for pair in accepted if pair[0][:2] == "a:"] == [(tag, 1) for tag in sorted(tags)]
 
 
 def test_duplicates_in_one_system_are_found():

@@ -22,7 +22,8 @@ from tagjax.similarity.observations import Observations
 
 Array = npt.NDArray[np.float64]
 
-_DRAWS = 12
+_MANY, _DRAWS, _FEW_DRAWS = 100, 12, 3
+"""Draws of a single cloud; few do for many artists, as theirs hardly differ."""
 _LEAST_SHARE = 0.25
 """Smallest share of a tag's artists that make a sense, beside `SENSE_ARTISTS`."""
 _SURE = 3.0
@@ -89,7 +90,7 @@ def _look(
     shape = (len(rows), len(space.spread))
     chance = [
         two_groups(rng.standard_normal(shape) + space.centre[tag], space.spread)[1]
-        for _ in range(_DRAWS)
+        for _ in range(_DRAWS if len(rows) <= _MANY else _FEW_DRAWS)
     ]
     return _described(observed, space, tag, factor - float(np.mean(chance)), side, known)
 
@@ -110,21 +111,32 @@ def two_groups(vectors: Array, spread: Array) -> tuple[npt.NDArray[np.int64], fl
     side = clusters.labels_.astype(np.int64)
     best = -np.inf
     for _ in range(4 * len(side)):
-        count = np.bincount(side, minlength=2)
-        total = np.stack([vectors[side == group].sum(axis=0) for group in (0, 1)])
-        value = _likelihood(total, count, spread, least)
-        # The value if each artist, by itself, changed sides: the best change is made.
-        sign = np.where(side == 0, 1, -1)[:, None]
-        moved = np.stack([total[0] - sign * vectors, total[1] + sign * vectors], axis=1)
-        counts = count + sign * np.array([-1, 1])
-        values = _likelihood(moved, counts, spread, least)
-        best = float(value)
-        place = int(values.argmax())
-        if not values[place] > best + 1e-9:
+        best, values = _if_changed(vectors, side, spread, least)
+        better = np.flatnonzero(values > best + 1e-9)
+        if not len(better):
             break
-        side[place] ^= 1
+        better = better[np.argsort(-values[better], kind="stable")]
+        # The best quarter of the changes at once, unless the best one alone does more.
+        several = side.copy()
+        several[better[: max(1, len(better) // 4)]] ^= 1
+        if not _if_changed(vectors, several, spread, least)[0] > values[better[0]]:
+            several = side.copy()
+            several[better[0]] ^= 1
+        side = several
     one = _of_one(vectors.sum(axis=0), np.array(len(vectors)), spread)
     return side, best - float(one)
+
+
+def _if_changed(
+    vectors: Array, side: npt.NDArray[np.int64], spread: Array, least: int
+) -> tuple[float, Array]:
+    """The log-likelihood of a division, and [artists] what it were if one of them changed sides."""
+    count = np.bincount(side, minlength=2)
+    total = np.stack([vectors[side == group].sum(axis=0) for group in (0, 1)])
+    sign = np.where(side == 0, 1, -1)[:, None]
+    moved = np.stack([total[0] - sign * vectors, total[1] + sign * vectors], axis=1)
+    values = _likelihood(moved, count + sign * np.array([-1, 1]), spread, least)
+    return float(_likelihood(total, count, spread, least)), values
 
 
 def _of_one(total: Array, count: npt.NDArray, spread: Array) -> Array:

@@ -88,7 +88,7 @@ def from_features(run, ids, vectors):
         "centroids, centred": cosine(halves.mean_features(centred, observed.tags)),
         "centroids, scaled": cosine(halves.mean_features(observed, observed.tags)),
         f"regression, ridge {ridge:g}": cosine(regress(observed.features, observed.tags, ridge)),
-        "score": two_covariance(observed.features, observed.tags, observed.artist, ridge),
+        "score": two_covariance(observed, observed.tags, ridge),
     }
     return len(observed), {
         name: Similarity(observed.vocabulary, matrix) for name, matrix in matrices.items()
@@ -128,7 +128,7 @@ def main(argv=None):
         rows |= {f"{name}, {kind}": similarity for kind, similarity in found.items()}
     rows |= {name: run.similarity(name) for name in ("fc", "fm", "fr")}
     observed, ridge = run.observed, run.recovery.ridge
-    matrix = two_covariance(observed.features, observed.tags, observed.artist, ridge)
+    matrix = two_covariance(observed, observed.tags, ridge)
     rows["score"] = Similarity(observed.vocabulary, matrix)
     print(f"run: {len(observed)} tracks, ridge {ridge:g}")
     print(f"{'hits at 1':34}{'source to target':>18}{'target to source':>18}")

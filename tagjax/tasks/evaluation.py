@@ -145,17 +145,9 @@ def evaluate(
         raise InputError(f"{task}: no similarity to evaluate")
     results: dict[str, TaskResult] = {}
     for name in progress(list(similarities), "rank", len(similarities)):
-        similarity = similarities[name]
-        if task == "taxonomy":
-            result = learn_taxonomy(similarity, truth, config)
-        elif task == "deduplication":
-            result = deduplicate(similarity, truth, config)
-        elif task == HALVES:
-            result = _halves(background, name, config)
-        else:
-            cooccurrence = similarities.get("fdist") if name != "fdist" else None
-            result = translate(similarity, truth, config, cooccurrence)
-        results[name] = background.completed(_with_missing(name, similarity, result, background))
+        result = _result(task, name, similarities, truth, config, background)
+        completed = _with_missing(name, similarities[name], result, background)
+        results[name] = background.completed(completed)
     found = [note for result in results.values() for note in result.notes]
     book = paper.NOTES.get(task, ()) if printed else ()
     return Evaluation(
@@ -168,6 +160,26 @@ def evaluate(
         tuple(dict.fromkeys((*background.notes, *found, *book))),
         background,
     )
+
+
+def _result(
+    task: str,
+    name: str,
+    similarities: Mapping[str, Similarity],
+    truth: Truth,
+    config: TaskConfig,
+    background: Background,
+) -> TaskResult:
+    """One embedding in the task."""
+    similarity = similarities[name]
+    if task == "taxonomy":
+        return learn_taxonomy(similarity, truth, config)
+    if task == "deduplication":
+        return deduplicate(similarity, truth, config)
+    if task == HALVES:
+        return _halves(background, name, config)
+    cooccurrence = similarities.get("fdist") if name != "fdist" else None
+    return translate(similarity, truth, config, cooccurrence)
 
 
 def _halves(background: Background, name: str, config: TaskConfig) -> TaskResult:

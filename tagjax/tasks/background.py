@@ -154,11 +154,11 @@ def _of_untrained(run: "Run") -> tuple[str, ...]:
     least, folds = run.trained, len(run.predictions.labels) > 1
     of_fold = ", or the fold's model that predicts their tracks has none" if folds else ""
     labels, artists = _number(least.least_labels, "excerpt"), _number(least.least_artists, "artist")
+    have = "has" if len(run.untrained) == 1 else "have"
     return (
-        f"{len(run.untrained)} of {len(run.predictions.tags)} tags have no direction in fw and fc, "
-        f"as too little was trained on: fewer than {labels} labelled so (least_labels) or "
-        f"{artists} (least_artists){of_fold}. They are {some(run.untrained)} (all in "
-        "*_without_data.csv).",
+        f"{len(run.untrained)} of {len(run.predictions.tags)} tags {have} no direction in fw and "
+        f"fc, as too little was trained on: fewer than {labels} labelled so (least_labels) or "
+        f"{artists} (least_artists){of_fold}: {some(run.untrained)} (all in *_without_data.csv).",
     )
 
 

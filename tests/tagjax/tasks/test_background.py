@@ -124,7 +124,7 @@ def test_untrained_tags_are_named_and_listed_with_what_they_had(tmp_path):
     assert ridge.startswith("fr's ridge is the default, 5 tracks: no tag has enough artists")
     assert note.startswith(
         "2 of 4 tags have no direction in fw and fc, as too little was trained on: fewer than 1 "
-        "excerpt labelled so (least_labels) or 2 artists (least_artists). They are a:dub, b:ska "
+        "excerpt labelled so (least_labels) or 2 artists (least_artists): a:dub, b:ska "
     )
     assert note in evaluation.notes
     assert f"Note: {note}" in text.format_evaluation(evaluation)
@@ -140,7 +140,7 @@ def test_untrained_tags_are_named_and_listed_with_what_they_had(tmp_path):
     folds = [predictions.Labels(*counts), predictions.Labels(counts[0], counts[1] + 1)]
     (tmp_path / "folds").mkdir()
     note, _ = tasks.Background.of(make_run(tmp_path / "folds", folds)).notes
-    assert "or the fold's model that predicts their tracks has none. They are b:ska " in note
+    assert "or the fold's model that predicts their tracks has none: b:ska " in note
 
 
 def test_labels_alone_are_said_to_be_that(tmp_path):

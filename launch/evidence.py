@@ -24,6 +24,7 @@ from tagjax.catalogue import annotations
 from tagjax.evidence import inputs, summary
 from tagjax.evidence.config import EvidenceConfig
 from tagjax.evidence.weigh import Common, weigh
+from tagjax.run.config import replaced
 from tagjax.similarity import run as runs
 from tagjax.similarity.features import read_features
 from tagjax.similarity.observations import Observations
@@ -82,7 +83,7 @@ def _from_run() -> Found:
 
 def main() -> None:
     """Flags to evidence on disk."""
-    config = EvidenceConfig(**program.given(_CONFIG))
+    config = replaced(EvidenceConfig(), program.given(_CONFIG))
     observed, common, out = _from_annotations() if _ANNOTATIONS.value else _from_run()
     found = weigh(observed, common, config, _SHARE.value, bar)
     out = pathlib.Path(_OUT.value or out)

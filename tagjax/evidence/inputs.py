@@ -11,7 +11,7 @@ from tagjax.base.errors import InputError
 from tagjax.catalogue.annotations import Catalogue
 from tagjax.evidence.weigh import Common
 from tagjax.similarity.embeddings import Rows
-from tagjax.similarity.observations import Observations, observe, sparse_rows, whole
+from tagjax.similarity.observations import NoTracksError, Observations, observe, sparse_rows, whole
 from tagjax.similarity.run import Run
 from tagjax.vocabulary.vocabulary import Vocabulary
 
@@ -34,7 +34,7 @@ def of_run(run: Run) -> tuple[Observations | None, Common | None]:
     tags = sparse_rows(overlap) @ merging if len(overlap) else None
     try:
         observed = run.observed
-    except InputError:
+    except NoTracksError:
         observed = None
     return observed, common(vocabulary, tags)
 
@@ -67,6 +67,13 @@ def of_catalogues(
     prefixes = [catalogue.prefix for catalogue in catalogues]
     if len({*prefixes}) < len(prefixes):
         raise InputError(f"the catalogues' prefixes are alike: {','.join(prefixes)}; see --prefix")
+    for prefix in prefixes:
+        longer = [other for other in prefixes if other != prefix and other.startswith(prefix)]
+        if prefix and longer:
+            raise InputError(
+                f"prefix {longer[0]!r} begins with {prefix!r}, so tags cannot be told apart; give "
+                "others, such as --prefix=a:,b:"
+            )
     tagged: dict[str, set[str]] = {}
     artist: dict[str, str] = {}
     for catalogue in catalogues:

@@ -83,7 +83,7 @@ def lines(evidence: Evidence, shown: int = 10) -> list[str]:
         found.append(
             f"{name}: {len(answers.queries)} tags, {len(told)} can be told, "
             f"{accepted.sum()} accepted at a false-discovery rate of "
-            f"{100 * evidence.config.accept_fdr:g} %{without}."
+            f"{100 * evidence.config.accept_fdr:g} % (of halves; more may be wrong here){without}."
         )
         same = answers.probability["same"]
         order = told[np.argsort(-same[told].max(axis=1), kind="stable")]

@@ -317,7 +317,7 @@ class _Panel:
             sure = found[told, :-1].max(axis=1)
             p_value[told] = accept.p_values(sure, asked.known, asked.right, asked.tag)
             if share is None:
-                share = choice.estimate_share(found[told], asked.model.prior)
+                share = float(found[told, -1].mean())
             else:
                 found[told] = choice.with_share(found[told], asked.model.prior, share)
         same_as = found[:, :-1]

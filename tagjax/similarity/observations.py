@@ -20,6 +20,10 @@ from tagjax.similarity.embeddings import ROWS, Rows
 from tagjax.vocabulary.vocabulary import Vocabulary
 
 
+class NoTracksError(InputError):
+    """No track has tags of one system only."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Observations:
     """Tracks, a row each.
@@ -130,7 +134,7 @@ def observe(
     artist, known = _artists(artist_id, place, len(names))
     keep = _of_one_system(tags, vocabulary, artist, known)
     if not keep.any():
-        raise InputError("no track is left that has tags of one system only")
+        raise NoTracksError("no track is left that has tags of one system only")
     means = _track_means(features, place, len(names), units is not None)[keep]
     if not np.isfinite(means).all():
         raise InputError(

@@ -17,7 +17,7 @@ from tagjax.base.files import PathLike
 from tagjax.run import predictions
 from tagjax.similarity import embeddings, halves
 from tagjax.similarity.matrix import Similarity
-from tagjax.similarity.observations import Observations, averaged, observe
+from tagjax.similarity.observations import NoTracksError, Observations, averaged, observe
 from tagjax.vocabulary.truth import Truth, from_rows, read_truth
 from tagjax.vocabulary.vocabulary import Vocabulary
 
@@ -259,7 +259,7 @@ class Run:
         """How well halves of the run's tags find each other, and the ridge of fr so chosen."""
         try:
             observed = self.observed
-        except InputError:  # No track has tags of one system alone.
+        except NoTracksError:
             return halves.Recovery(halves.HalvesConfig().ridge)
         return halves.recover(observed)
 

@@ -15,7 +15,7 @@ from tagjax.evidence.weigh import COLUMNS
 
 TABLES = "--annotations=a.csv,b.csv"
 BOTH = (TABLES, "--prefix=a:,b:")
-QUICK = ("--splits=1", "--ridges=2.5,20", "--score_ridges=5")
+QUICK = ("--splits=1", "--ridges=2.5,20", "--score_ridges=5", "--dimensions=20")
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +50,7 @@ def test_vectors_by_track_and_common_tracks(folder):
     assert all(row["for"] and row["fm"] and row["together"] for row in first.values())
     record = json.loads((out / "evidence.json").read_text())
     assert record["config"]["ridges"] == [2.5, 20.0]
+    assert record["config"]["score"]["dimensions"] == 20
 
 
 def test_common_tracks_alone(folder):

@@ -7,6 +7,7 @@ import pytest
 from evident import NAMES, catalogues, write_run
 
 from tagjax.base.errors import InputError
+from tagjax.catalogue.annotations import Catalogue
 from tagjax.evidence.inputs import of_catalogues, of_run
 
 
@@ -103,3 +104,21 @@ def test_halves_in_a_run_become_whole_tags_and_one_system_has_no_common_tracks(t
     assert heard.vocabulary.tags == NAMES[:3]
     assert common is None
     np.testing.assert_array_equal(heard.tags.sum(axis=1), 1)
+
+
+def test_prefixes_of_which_one_begins_another_are_refused():
+    rows = ("t1",), ("r1",), ("",), (("blues",),)
+    pair = [Catalogue("a", *rows), Catalogue("ab", *rows)]
+    with pytest.raises(InputError, match="prefix 'ab' begins with 'a', so tags cannot"):
+        of_catalogues(pair)
+
+
+def test_predictions_that_are_no_numbers_are_refused_and_not_left_out(tmp_path):
+    run = write_run(tmp_path / "run")
+    rows = np.array(run.predictions.probabilities)
+    rows[0] = np.nan
+    broken = dataclasses.replace(
+        run, predictions=dataclasses.replace(run.predictions, probabilities=rows)
+    )
+    with pytest.raises(InputError, match="are not finite"):
+        of_run(broken)

@@ -208,7 +208,8 @@ def test_where_no_tag_can_be_split_the_note_says_so_and_nothing_is_told():
     assert note.startswith("Sound says nothing here: no tag system has tags of 4 artists")
     assert found.answers["a:", "b:"].share is None
     assert summary.lines(found)[0] == (
-        "a: in b:: 2 tags, 0 can be told, 0 accepted at a false-discovery rate of 5 %."
+        "a: in b:: 2 tags, 0 can be told, 0 accepted at a false-discovery rate of 5 % "
+        "(of halves; more may be wrong here)."
     )
     assert summary.record(found)["pairs_of_systems"]["a:>b:"]["share_without_counterpart"] is None
 

@@ -100,23 +100,18 @@ def format_evaluation(evaluation: Evaluation) -> str:
     ]
     if evaluation.task == "translation":
         lines += _pairs(evaluation, label)
+    elif evaluation.task == "deduplication" and not evaluation.printed:
+        lines += _suspected(evaluation)
     return "\n".join(lines)
 
 
 def _pairs(evaluation: Evaluation, label: str) -> list[str]:
     """Pairs as in Table 4, with their places in the printed table, and pairs of the same name."""
     results, printed, lines = evaluation.results, evaluation.printed, []
-    counts = evaluation.background.counts
-    heads = ["tracks (artists)", "of the other"] if counts else []
 
     def table(title: str, pairs: Sequence[Sequence], places: Sequence[str] | None) -> list[str]:
-        rows = [["", title, "", "similarity", *heads, *([f"in {label}"] if places else [])]]
-        for rank, (source, target, score, *_) in enumerate(pairs, 1):
-            known = [_count(counts, tag) for tag in (source, target)] if counts else []
-            place = [places[rank - 1]] if places else []
-            names = map(short, (source, target))
-            rows.append([str(rank), *names, f"{score:.3f}", *known, *place])
-        return ["", *align(rows, (1, 2))]
+        beside = {f"in {label}": places} if places else {}
+        return _table(evaluation, title, pairs, beside)
 
     audio = [name for name in ("fc", *results) if name in results and name != "fdist"][:1]
     for name in [*audio, *(["fdist"] if "fdist" in results else [])]:
@@ -127,6 +122,30 @@ def _pairs(evaluation: Evaluation, label: str) -> list[str]:
         pairs = results[name].tables["same_name"].rows[: evaluation.config.top]
         lines += table(f"same name, least similar by {name}", pairs, None)
     return lines
+
+
+def _suspected(evaluation: Evaluation) -> list[str]:
+    """The likeliest duplicates by the embedding to look at first."""
+    name = evaluation.best
+    pairs = evaluation.results[name].tables["suspected"].rows[: evaluation.config.top]
+    return _table(evaluation, f"suspected duplicates by {name}", pairs, {}) if pairs else []
+
+
+def _table(
+    evaluation: Evaluation,
+    title: str,
+    pairs: Sequence[Sequence],
+    beside: Mapping[str, Sequence[str]],
+) -> list[str]:
+    """Pairs of tags with their similarity, their tracks and artists, and further columns."""
+    counts = evaluation.background.counts
+    heads = ["tracks (artists)", "of the other"] if counts else []
+    rows = [["", title, "", "similarity", *heads, *beside]]
+    for rank, (source, target, score, *_) in enumerate(pairs, 1):
+        known = [_count(counts, tag) for tag in (source, target)] if counts else []
+        more = [column[rank - 1] for column in beside.values()]
+        rows.append([str(rank), *map(short, (source, target)), f"{score:.3f}", *known, *more])
+    return ["", *align(rows, (1, 2))]
 
 
 def _count(counts: Counts, tag: str) -> str:

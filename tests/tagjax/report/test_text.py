@@ -123,3 +123,24 @@ def test_a_vocabulary_of_one_system_has_no_parts(similarities):
     tags = Vocabulary.of(("ska", "x:ska"), ("", "x:"))
     result = tasks.deduplicate(Similarity(tags, np.eye(2)))
     assert list(text.parts_of(result)) == ["", "(no prefix)", "x:", "among all tags"]
+
+
+def test_suspected_duplicates_are_printed_where_nobody_knows_any():
+    near = np.eye(3)
+    near[0, 1] = near[1, 0] = 0.9
+    similarity = Similarity(("bossa nova", "bossanova", "ska"), near)
+    known = tasks.Background(counts={"bossa nova": (7, 3), "bossanova": (5, 2), "ska": (4, 4)})
+    evaluation = tasks.evaluate("deduplication", {"fc": similarity}, background=known)
+    lines = text.format_evaluation(evaluation).splitlines()
+    place = next(i for i, line in enumerate(lines) if "suspected duplicates by fc" in line)
+    assert lines[place + 2].split() == [
+        "1",
+        "bossa",
+        "nova",
+        "bossanova",
+        "0.900",
+        "7",
+        "(3)",
+        "5",
+        "(2)",
+    ]

@@ -13,7 +13,6 @@ again, and an interrupted build goes on.
 
 import os
 import shlex
-import sys
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -127,14 +126,12 @@ def main() -> int:
     report = build.prepare(builder, _beam(), excerpts_bar)
     print("\n".join(report.lines()))
     print(f"next: {_next(report)}")
-    if report.share_skipped <= _MAX_SKIPPED.value:
-        return 0
-    print(
-        f"warning: {report.skipped} of {report.excerpts} excerpts are skipped, more than "
-        f"--max_skipped={_MAX_SKIPPED.value:g} allows; the data set has all other excerpts",
-        file=sys.stderr,
+    return program.code_of_skipped(
+        report.skipped,
+        f"{report.excerpts} excerpts",
+        _MAX_SKIPPED.value,
+        "the data set has all other excerpts",
     )
-    return 3
 
 
 if __name__ == "__main__":

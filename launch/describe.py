@@ -11,6 +11,7 @@ durations are not known, and each track gives one excerpt.
 
 import dataclasses
 import pathlib
+import shlex
 
 from absl import flags
 from tqdm import tqdm
@@ -76,6 +77,19 @@ def main() -> None:
         print(line)
     print(f"written: {out / 'report.html'}")
     print(f"written: {out} (tables, charts)")
+    print(f"next: {_next(source)}")
+
+
+def _next(source: _Source) -> str:
+    """The command that goes on from here."""
+    if _MANIFEST_DIR.value:
+        dataset = shlex.quote(f"--dataset=catalogue_split/{source.name}")
+        folder = shlex.quote(f"--manifest_dir={_MANIFEST_DIR.value}")
+        return f"python -m launch.build {dataset} {folder} --audio_dir=FOLDER"
+    named = [flag for flag in (_ANNOTATIONS, _PREFIX) if flag.value]
+    given = [f"--{flag.name}={','.join(flag.value)}" for flag in named]
+    tracks = f"--tracks={_TRACKS.value or 'FILE'}"
+    return f"python -m launch.split {shlex.join([*given, tracks])} --out=data/manifests/mine"
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ their share is larger than --max_skipped, the exit code is 3. An interrupted pro
 tracks that the table has already are not computed again.
 """
 
-import sys
-
 from absl import flags
 
 from launch import program
@@ -67,14 +65,9 @@ def main() -> int:
         excerpts_bar,
     )
     print("\n".join(report.lines()))
-    if report.share_skipped <= _MAX_SKIPPED.value:
-        return 0
-    print(
-        f"warning: {len(report.skipped)} of {len(tracks)} tracks are skipped, more than "
-        f"--max_skipped={_MAX_SKIPPED.value:g} allows; the table has all others",
-        file=sys.stderr,
+    return program.code_of_skipped(
+        len(report.skipped), f"{len(tracks)} tracks", _MAX_SKIPPED.value, "the table has all others"
     )
-    return 3
 
 
 if __name__ == "__main__":

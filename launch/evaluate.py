@@ -18,6 +18,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -250,6 +251,9 @@ def main() -> None:
         print(f"written: {path}")
     more = ", similarities, embeddings" if source.embedding else ""
     print(f"written: {out} (ranked lists, errors{more})")
+    if source.background.recovery is not None:
+        run_dir = shlex.quote(f"--run_dir={source.path}")
+        print(f"next: python -m launch.evidence {run_dir}")
 
 
 if __name__ == "__main__":

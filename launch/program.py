@@ -117,6 +117,8 @@ def _attributes(config: type) -> dict[str, str]:
     texts: dict[str, str] = {}
     name = ""
     for line in (config.__doc__ or "").partition("Attributes:")[2].splitlines():
+        if line.strip() and not line.startswith("      "):
+            break  # The section ends; examples and references follow.
         head, colon, rest = line.strip().partition(": ")
         if colon and head.isidentifier() and line.startswith("      ") and line[6] != " ":
             name, texts[head] = head, rest
@@ -191,6 +193,24 @@ def given(fields: dict[str, flags.FlagHolder]) -> dict[str, Any]:
     """The fields of `config_flags` that the command line gives; lists become tuples."""
     values = {name: flag.value for name, flag in fields.items() if flag.value is not None}
     return {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+
+
+def code_of_skipped(skipped: int, of: str, most: float, left: str) -> int:
+    """The exit code of a program that skips what it cannot read: 0, or 3 and a warning.
+
+    Args:
+      skipped: their number.
+      of: how many there were of what: "120 tracks".
+      most: share of them that may be skipped.
+      left: what has all the others.
+    """
+    if skipped <= most * int(of.split()[0]):
+        return 0
+    print(
+        f"warning: {skipped} of {of} are skipped, more than --max_skipped={most:g} allows; {left}",
+        file=sys.stderr,
+    )
+    return 3
 
 
 def cache_compilations(folder: str) -> None:

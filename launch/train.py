@@ -10,6 +10,7 @@ trained once for each fold. To use several processes, give each the same command
 import os
 import pathlib
 import shlex
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,6 +94,16 @@ def main() -> None:
     for i, result in enumerate(results):
         name = f"model {i + 1}: " if len(results) > 1 else ""
         print(f"{name}{_outcome(result, train_config.early_stopping)}")
+    if not (run_dir / "predictions").is_dir():  # Of one fold: predictions are of all.
+        words = sys.argv[1:]
+        arguments = [
+            word
+            for before, word in zip(["", *words], words, strict=False)
+            if not word.startswith("--fold") and before != "--fold"
+        ]
+        print(f"trained: {run_dir}/fold_{_FOLD.value}")
+        print(f"next: python -m launch.train {shlex.join(arguments)}   # the other folds")
+        return
     print(f"trained and predicted: {run_dir}")
     task = _task(dataset)
     print(f"next: python -m launch.evaluate {shlex.quote(f'--run_dir={run_dir}')} --task={task}")

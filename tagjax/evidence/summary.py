@@ -79,7 +79,9 @@ def lines(evidence: Evidence, shown: int = 10) -> list[str]:
         name = f"{system or 'tags'} in {other or 'tags'}"
         without = ""
         if answers.share is not None:
-            without = f"; about {100 * answers.share:.0f} % have no counterpart"
+            mean = 100 * float(np.nanmean(answers.none))
+            without = f"; {mean:.0f} % have no counterpart by their own probabilities, an "
+            without += f"estimate from all of them is {100 * answers.share:.0f} %"
         found.append(
             f"{name}: {len(answers.queries)} tags, {len(told)} can be told, "
             f"{accepted.sum()} accepted at a false-discovery rate of "

@@ -25,7 +25,8 @@ _KEPT = 0.5
 """Share of the annotations that a thinned copy keeps: about the cosine of true pairs then."""
 _TAUGHT, _TESTED = 200, 2000
 """Largest number of tags of each system that ask; all others are candidates all the same."""
-_LEAST_TRACKS = 3
+LEAST_TRACKS = 3
+"""Common tracks that a tag needs, so that something can be told from them."""
 _OFFSET = 5.0
 """Added to ranks, so that the first few count nearly alike (reciprocal rank fusion has 60)."""
 
@@ -102,7 +103,7 @@ def _questions(
     """Evidence, partners and queries of one pair of thinned copies; nothing if it is too thin."""
     rng = np.random.default_rng(seed)
     pair = Pair(_thinned(tags, rng), _thinned(tags, rng))
-    queries = np.flatnonzero(tracks_of(pair.first) >= _LEAST_TRACKS)
+    queries = np.flatnonzero(tracks_of(pair.first) >= LEAST_TRACKS)
     queries = np.sort(rng.permutation(queries)[:asked])
     there = tracks_of(pair.second) > 0
     there &= rng.random(len(there)) >= config.without_partner

@@ -65,8 +65,8 @@ class Answers:
       none: float64 [Q], probability that no candidate is the same.
       p_value: float64 [Q], that the first candidate is wrong; see `accept.p_values`. It compares
         with halves of tags, or without sound with thinned copies. NaN if unknown.
-      share: of the queries without counterpart: as given, or as estimated from all answers; None if
-        nothing can be told.
+      share: of the queries without counterpart: as given, or as estimated from all answers
+        (`choice.estimate_share`); None if nothing can be told.
     """
 
     queries: Ints
@@ -229,7 +229,8 @@ def weigh(
       common: tracks with tags of several catalogues, of the same vocabulary; None if there are
         none.
       config: see there.
-      share: of the tags without counterpart; None takes that of the halves that taught.
+      share: of the tags without counterpart. None takes that of the halves that taught, and
+        estimates the true one beside.
       progress: passes on what takes long.
 
     Raises:
@@ -317,7 +318,7 @@ class _Panel:
             sure = found[told, :-1].max(axis=1)
             p_value[told] = accept.p_values(sure, asked.known, asked.right, asked.tag)
             if share is None:
-                share = float(found[told, -1].mean())
+                share = choice.estimate_share(found[told], asked.model.prior)
             else:
                 found[told] = choice.with_share(found[told], asked.model.prior, share)
         same_as = found[:, :-1]
@@ -336,7 +337,7 @@ class _Panel:
         if self.shared is None or self.common is None or np.array_equal(queries, candidates):
             return found
         pair = together.Pair(self.common.of(queries), self.common.of(candidates))
-        rows = np.flatnonzero(tracks_of(pair.first))
+        rows = np.flatnonzero(tracks_of(pair.first) >= together.LEAST_TRACKS)
         if not len(rows) or not pair.second.nnz:
             return found
         model = self.shared.model

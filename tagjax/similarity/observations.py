@@ -71,10 +71,6 @@ class Observations:
     def _components(self) -> dict[int, npt.NDArray[np.float32]]:
         return {}
 
-    def support(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """(artists, tracks) of each tag, int64 [N_t] each."""
-        return artists_of(self.tags, self.artist), tracks_of(self.tags)
-
 
 def tracks_of(tags: scipy.sparse.csr_array) -> npt.NDArray[np.int64]:
     """Number of tracks of each tag, int64 [N_t]."""
@@ -135,7 +131,9 @@ def observe(
     keep = _of_one_system(tags, vocabulary, artist, known)
     if not keep.any():
         raise NoTracksError("no track is left that has tags of one system only")
-    means = _track_means(features, place, len(names), units is not None)[keep]
+    means = track_means(features, place, len(names), np.float32)[keep]
+    if units is not None:
+        means = np.sqrt(np.maximum(means, 0))
     if not np.isfinite(means).all():
         raise InputError(
             f"the features of track {str(names[keep][_bad_row(means)])!r} are not finite"
@@ -193,31 +191,33 @@ def _averaging(place: npt.NDArray, tracks: int) -> scipy.sparse.csr_array:
     return scipy.sparse.csr_array((weights, (place, np.arange(len(place)))), (tracks, len(place)))
 
 
-def _track_means(
-    matrix: npt.NDArray | Rows, place: npt.NDArray, tracks: int, probabilities: bool
-) -> npt.NDArray[np.float32]:
-    """Mean features of each track, float32 [tracks, D], a block of excerpts at a time."""
-    means = np.zeros((tracks, matrix.shape[1]), np.float32)
-    share = (1 / np.bincount(place, minlength=tracks)).astype(np.float32)[place]
+def track_means(
+    matrix: npt.NDArray | Rows,
+    place: npt.NDArray,
+    tracks: int,
+    dtype: npt.DTypeLike = np.float64,
+) -> npt.NDArray:
+    """Means over each track's excerpts, [tracks, D], a block of excerpts at a time.
+
+    Args:
+      matrix: numbers of excerpts, [excerpts, D].
+      place: int [excerpts], the track of each.
+      tracks: their number.
+      dtype: of the result.
+    """
+    means = np.zeros((tracks, matrix.shape[1]), dtype)
+    share = (1 / np.bincount(place, minlength=tracks)).astype(dtype)[place]
     for start in range(0, len(matrix), ROWS):
         rows = place[start : start + ROWS]
-        block = np.asarray(matrix[start : start + ROWS], np.float32)
+        block = np.asarray(matrix[start : start + ROWS], dtype)
         np.add.at(means, rows, block * share[start : start + ROWS, None])
-    return np.sqrt(np.maximum(means, 0)) if probabilities else means
+    return means
 
 
 def averaged(matrix: npt.NDArray | Rows, track_id: npt.NDArray) -> npt.NDArray | Rows:
     """Rows of one track become their mean, float64; a matrix with a row a track stays itself."""
     names, place = np.unique(track_id, return_inverse=True)
-    if len(names) == len(track_id):
-        return matrix
-    means = np.zeros((len(names), matrix.shape[1]))
-    share = 1 / np.bincount(place)[place]
-    for start in range(0, len(matrix), ROWS):
-        block = np.asarray(matrix[start : start + ROWS], np.float64)
-        rows = place[start : start + ROWS]
-        np.add.at(means, rows, block * share[start : start + ROWS, None])
-    return means
+    return matrix if len(names) == len(track_id) else track_means(matrix, place, len(names))
 
 
 def _artists(

@@ -222,7 +222,12 @@ class Run:
         Reference: section 2.3 of the paper,
         https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
         """
-        means = self.listener.probabilities(path).mean(axis=0)
+        from tagjax.examples.audio import AudioError
+
+        try:
+            means = self.listener.probabilities(path).mean(axis=0)
+        except AudioError as error:
+            raise AudioError(f"{path}: {error}") from None
         ranked = np.argsort(-means, kind="stable").tolist()
         return [(self.listener.tags[place], float(means[place])) for place in ranked]
 

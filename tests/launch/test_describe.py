@@ -35,6 +35,7 @@ def test_a_manifest_from_flags_to_a_report(tables):
     assert {path.name for path in out.iterdir()} == FILES
     assert "3 tags, 40 tracks, 40 artists, 40 albums" in done.stdout
     assert "results/mine/describe/report.html" in done.stdout
+    assert "\nnext: python -m launch.build --dataset=catalogue_split/mine " in done.stdout
     together = pd.read_csv(out / "cooccurrence.csv", index_col=0)
     assert together.loc["soul", "genre:rnb"] == 20
     assert together.loc["soul", "rock"] == 0
@@ -56,6 +57,7 @@ def test_annotations_are_described_as_split_would_sample_them(shared, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "81 tracks in several catalogues" in done.stdout
+    assert "\nnext: python -m launch.split --annotations=" in done.stdout
     tags = pd.read_csv(tmp_path / "d" / "tags.csv", index_col="tag")
     assert len(tags) == 107
     electronic = tags.loc["a:genre:electronic & dance"]

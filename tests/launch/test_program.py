@@ -144,3 +144,24 @@ def test_every_field_gets_a_flag_of_its_own_kind():
     assert set(held) == {"test_program_a", "test_program_b"}
     for name in held:
         delattr(flags.FLAGS, name)
+
+
+@dataclasses.dataclass(frozen=True)
+class WithExample:
+    """A choice.
+
+    Attributes:
+      depth: how deep,
+        in steps.
+
+    >>> WithExample().depth
+    1
+
+    Reference: https://example.org/
+    """
+
+    depth: int = 1
+
+
+def test_the_text_of_a_flag_ends_where_the_attributes_end():
+    assert program._attributes(WithExample) == {"depth": "how deep, in steps."}

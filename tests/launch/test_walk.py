@@ -61,6 +61,9 @@ def test_a_task_leaves_what_the_readme_promises(folder, task):
     # No run is named: the newest that suits is found.
     done = succeed("evaluate", f"--task={task}", folder=folder)
     assert "HR@1" in done.stdout
+    assert done.stdout.endswith(
+        "next: python -m launch.evidence --run_dir=runs/catalogue_split/m\n"
+    )
     out = folder / "runs" / "catalogue_split" / "m" / task
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["task"] == task

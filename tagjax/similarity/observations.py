@@ -31,7 +31,7 @@ class Observations:
     Attributes:
       vocabulary: the N_t tags.
       features: float32 [tracks, D], less their mean.
-      mean: float32 [D].
+      mean: float32 [D], what was subtracted.
       roots: whether features are square roots of probabilities.
       tags: sparse float64 [tracks, N_t], 1 where a track has a tag.
       artist: int64 [tracks], from 0, none left out; where artists are unknown, a number a track.
@@ -55,9 +55,11 @@ class Observations:
 
     @functools.cached_property
     def raw(self) -> npt.NDArray[np.float32]:
-        """The features as they were given, float32 [tracks, D]: not centred, no roots."""
+        """What fm averages, float32 [tracks, D]: the probabilities; of other vectors, `features`."""
+        if not self.roots:
+            return self.features
         given = self.features + self.mean
-        return np.square(given, out=given) if self.roots else given
+        return np.square(given, out=given)
 
     def components(self, dimensions: int) -> npt.NDArray[np.float32]:
         """The first principal components of the features, float32 [tracks, dimensions or D]."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import sklearn.metrics.pairwise
+import sklearn.preprocessing
 
 from tagjax.base.errors import InputError
 from tagjax.similarity import embeddings, halves
@@ -155,6 +156,17 @@ def test_fr_of_observations_is_fr_of_predictions():
     np.testing.assert_allclose(
         halves.mean_features(observed, observed.tags).T, embeddings.fm(p, m), atol=1e-6
     )
+
+
+def test_fm_of_other_vectors_is_the_mean_of_what_was_scaled():
+    vectors = np.random.default_rng(0).normal([5, -3, 100], [1, 4, 30], size=(40, 3))
+    m = np.eye(2)[np.arange(40) % 2]
+    tags, ids = Vocabulary.of(["k", "l"]), [f"t{row:02d}" for row in range(40)]
+    observed = observe(vectors, m, tags, ids)
+    scaled = sklearn.preprocessing.scale(vectors)
+    expected = np.stack([scaled[::2].mean(axis=0), scaled[1::2].mean(axis=0)])
+    means = halves.mean_features(observed, observed.tags)
+    np.testing.assert_allclose(means, expected, atol=1e-5)
 
 
 def test_excerpts_of_a_track_count_as_one():

@@ -55,7 +55,7 @@ class Observations:
 
     @functools.cached_property
     def raw(self) -> npt.NDArray[np.float32]:
-        """What fm averages, float32 [tracks, D]: the probabilities; of other vectors, `features`."""
+        """What fm averages, float32 [tracks, D]: probabilities, or `features` of other vectors."""
         if not self.roots:
             return self.features
         given = self.features + self.mean

@@ -34,7 +34,6 @@ _OUT = flags.DEFINE_string("out", None, "Folder for the tables.")
 _STRICT = flags.DEFINE_boolean("strict", False, "Stop at the first row that would be left out.")
 _OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace other annotations in --out.")
 
-_MANY = 20_000
 """Tracks of which a fifth is a test split that says something."""
 
 _CONFIG: dict[str, flags.FlagHolder] = {
@@ -108,7 +107,7 @@ def _next(folder: str, tracks: int) -> Iterator[str]:
         path = os.path.join(folder, f"{name}.csv")
         if os.path.exists(path):
             yield shlex.quote(f"--{name}={path}")
-    if tracks < _MANY:
+    if tracks < program.SMALL:
         yield "--folds=5"
     yield shlex.quote(f"--out=data/manifests/{os.path.basename(os.path.abspath(folder))}")
 

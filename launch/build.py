@@ -26,7 +26,6 @@ from tagjax.examples import workers as extraction
 if TYPE_CHECKING:
     from tagjax.examples.reports import BuildReport
 
-_MANY = 20_000
 """Excerpts with which the paper's network learns."""
 _DATASET = flags.DEFINE_string("dataset", "synthetic_split", "NAME or NAME/CONFIG to build.")
 _MANIFEST_DIR = flags.DEFINE_string("manifest_dir", None, "Folder with the manifest.")
@@ -95,7 +94,7 @@ def _beam() -> tuple[str, object] | None:
 def _next(report: "BuildReport") -> str:
     """The command that trains on the data set."""
     dataset = report.name.rpartition("/")[0]
-    few = report.excerpts < _MANY or any(part.startswith("fold_") for part in report.counts)
+    few = report.excerpts < program.SMALL or any(part.startswith("fold_") for part in report.counts)
     preset = "small" if dataset.startswith("synthetic") else "catalogue" if few else "paper"
     words = ["python -m launch.train", shlex.quote(f"--dataset={dataset}"), f"--preset={preset}"]
     if _DATA_DIR.value != _DATA_DIR.default:

@@ -15,6 +15,8 @@ from absl import app, flags, logging
 from tagjax.base.errors import InputError, one_line
 from tagjax.base.interruption import InterruptedRunError, Stop
 
+SMALL = 20_000
+"""A catalogue with fewer tracks or excerpts wants folds, and the preset `catalogue`."""
 _default_show = warnings.showwarning
 flags.disclaim_key_flags()  # Flags defined through this module belong to the program's --help.
 

@@ -34,8 +34,6 @@ _OUT = flags.DEFINE_string("out", None, "Folder for the tables.")
 _STRICT = flags.DEFINE_boolean("strict", False, "Stop at the first row that would be left out.")
 _OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replace other annotations in --out.")
 
-"""Tracks of which a fifth is a test split that says something."""
-
 _CONFIG: dict[str, flags.FlagHolder] = {
     "subset": flags.DEFINE_string(
         "subset", None, "fma: small, medium, large (clips of 30 s) or full; by default large."

@@ -26,7 +26,6 @@ from tagjax.examples import workers as extraction
 if TYPE_CHECKING:
     from tagjax.examples.reports import BuildReport
 
-"""Excerpts with which the paper's network learns."""
 _DATASET = flags.DEFINE_string("dataset", "synthetic_split", "NAME or NAME/CONFIG to build.")
 _MANIFEST_DIR = flags.DEFINE_string("manifest_dir", None, "Folder with the manifest.")
 _AUDIO_DIR = flags.DEFINE_string("audio_dir", None, "Folder with the audio files.")

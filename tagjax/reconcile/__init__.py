@@ -1,0 +1,1 @@
+"""From evidence to decisions that people can check, keep and export."""

@@ -6,7 +6,7 @@ https://eml.berkeley.edu/reprints/mcfadden/zarembka.pdf).
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -42,8 +42,8 @@ class ChoiceModel:
 
     def probabilities(self, evidence: Array) -> Array:
         """P(candidate), and P(none) in the last column: [Q, C, F] to float64 [Q, C + 1]."""
-        utility = (evidence - self.mean) / self.scale @ self.weights
-        return _softmax(np.append(utility, np.full((len(utility), 1), self.none), axis=1))
+        weights = self.weights / self.scale
+        return _shares(evidence, weights, self.none + float(self.mean @ weights))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def fit(questions: Sequence[Question], penalty: float = 0.3) -> ChoiceModel:
     return ChoiceModel(found.x[:-1], float(found.x[-1]), mean, scale, share)
 
 
-def test(model: ChoiceModel, questions: Sequence[tuple[Array, npt.NDArray, npt.NDArray]]) -> Tested:
+def test(model: ChoiceModel, questions: Iterable[tuple[Array, npt.NDArray, npt.NDArray]]) -> Tested:
     """Asks a model.
 
     Args:
@@ -143,15 +143,22 @@ def estimate_share(probabilities: Array, learnt: float, steps: int = 100) -> flo
 
     Reference: Saerens et al. 2002, https://doi.org/10.1162/089976602753284446
     """
+    both = np.stack([probabilities[:, :-1].sum(axis=1), probabilities[:, -1]], axis=1)
     share = learnt
     for _ in range(steps):
-        share = float(with_share(probabilities, learnt, share)[:, -1].mean())
+        share = float(with_share(both, learnt, share)[:, -1].mean())
     return share
 
 
-def _softmax(utility: Array) -> Array:
-    shares = np.exp(utility - utility.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+def _shares(evidence: Array, weights: Array, none: float) -> Array:
+    """P(candidate), and P(none) in the last column: float64 [Q, C + 1]."""
+    queries, candidates, _ = evidence.shape
+    found = np.empty((queries, candidates + 1))
+    found[:, :-1], found[:, -1] = evidence @ weights, none
+    found -= found.max(axis=1, keepdims=True)
+    np.exp(found, out=found)
+    found /= found.sum(axis=1, keepdims=True)
+    return found
 
 
 def _objective(
@@ -161,12 +168,11 @@ def _objective(
     weights, none = parameters[:-1], parameters[-1]
     loss, count, gradient = 0.0, 0, np.zeros_like(parameters)
     for evidence, partner in blocks:
-        utility = evidence @ weights
-        shares = _softmax(np.append(utility, np.full((len(utility), 1), none), axis=1))
+        shares = _shares(evidence, weights, none)
         queries = np.arange(len(partner))
         loss -= float(np.log(np.maximum(shares[queries, partner], 1e-300)).sum())
         shares[queries, partner] -= 1  # None is the last column, as -1 says.
-        gradient[:-1] += np.einsum("qc,qcf->f", shares[:, :-1], evidence)
+        gradient[:-1] += np.tensordot(shares[:, :-1], evidence, 2)
         gradient[-1] += shares[:, -1].sum()
         count += len(partner)
     loss = loss / count + 0.5 * penalty * float(weights @ weights)

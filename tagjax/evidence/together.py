@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
-import scipy.stats
 
 from tagjax.evidence import choice
 from tagjax.evidence.config import EvidenceConfig
@@ -20,6 +19,7 @@ from tagjax.evidence.questions import NONE
 from tagjax.similarity.observations import tracks_of
 
 Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 _KEPT = 0.5
 """Share of the annotations that a thinned copy keeps: about the cosine of true pairs then."""
@@ -29,6 +29,8 @@ LEAST_TRACKS = 3
 """Common tracks that a tag needs, so that something can be told from them."""
 _OFFSET = 5.0
 """Added to ranks, so that the first few count nearly alike (reciprocal rank fusion has 60)."""
+_QUERIES = 128
+"""So many queries at a time: their evidence for 10,000 candidates takes 70 MiB."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,34 +45,49 @@ class Pair:
     first: scipy.sparse.csr_array
     second: scipy.sparse.csr_array
 
-    def cosine(self) -> Array:
-        """Cosine of the columns, [Q, C]: fdist on the common tracks; 0 for a tag without any."""
-        counts = np.outer(tracks_of(self.first), tracks_of(self.second))
-        return (self.first.T @ self.second).toarray() / np.sqrt(np.maximum(counts, 1))
+    def evidence(self, queries: Ints) -> Iterator[tuple[Ints, Array]]:
+        """What speaks for pairs of tags, a few queries at a time.
 
-    def evidence(self) -> Array:
-        """What speaks for pairs of tags, [Q, C, 7].
+        The cosine (fdist on the common tracks, 0 without any), the candidate's rank for the query
+        and the query's for the candidate, both together (mutual rank), and how many tracks say so.
+        Most pairs share no track. They come last in all ranks, so only the others are ranked.
 
-        The cosine, the candidate's rank for the query and the query's for the candidate, both
-        together (mutual rank), and how many tracks say so.
+        Args:
+          queries: int64 [n], places in `first`; all of `first` are ranked.
+
+        Yields:
+          Some of the queries, int64 [q], and their evidence, float64 [q, C, 7].
         """
-        cosine = self.cosine()
-        rows, columns = (
-            _OFFSET + scipy.stats.rankdata(-cosine, method="max", axis=axis) for axis in (1, 0)
-        )
-        first, second = tracks_of(self.first)[:, None], tracks_of(self.second)[None]
-        return np.stack(
-            [
-                cosine,
-                -np.log(rows),
-                -np.log(columns),
-                1 / rows + 1 / columns,
-                np.log1p((self.first.T @ self.second).toarray()),
-                np.log(np.maximum(np.minimum(first, second), 1)),
-                -np.abs(np.log((first + 1) / (second + 1))),
-            ],
-            axis=2,
-        )
+        count, others = tracks_of(self.first), tracks_of(self.second)
+        shared = scipy.sparse.csr_array(self.first.T.tocsr() @ self.second)
+        (row, column), number = shared.tocoo().coords, shared.data
+        cosine = number / np.sqrt(count[row] * others[column])
+        ranks = _of_ranks(_ranks(row, cosine), _ranks(column, cosine))
+        values = np.stack([cosine, *ranks, np.log1p(number)], axis=1)
+        apart = np.array([0, *_of_ranks(shared.shape[1], shared.shape[0]), 0])
+        for start in range(0, len(queries), _QUERIES):
+            some = queries[start : start + _QUERIES]
+            own, found = count[some][:, None], np.empty((len(some), len(others), 7))
+            found[..., :5] = apart
+            for place, query in enumerate(some.tolist()):
+                cells = slice(*shared.indptr[query : query + 2])
+                found[place, column[cells], :5] = values[cells]
+            found[..., 5] = np.log(np.maximum(np.minimum(own, others), 1))
+            found[..., 6] = -np.abs(np.log((own + 1) / (others + 1)))
+            yield some, found
+
+
+def _ranks(group: Ints, values: Array) -> Ints:
+    """How many values of its own group are at least as large as each value."""
+    keys = group - 1j * values  # NumPy orders complex numbers by their real parts first.
+    ordered = np.sort(keys)
+    before = np.searchsorted(ordered.real, group)
+    return np.searchsorted(ordered, keys, side="right") - before
+
+
+def _of_ranks(first: npt.ArrayLike, second: npt.ArrayLike) -> tuple[Array, Array, Array]:
+    rows, columns = _OFFSET + np.asarray(first), _OFFSET + np.asarray(second)
+    return -np.log(rows), -np.log(columns), 1 / rows + 1 / columns
 
 
 def learn(
@@ -83,7 +100,7 @@ def learn(
       catalogues: {0, 1} sparse [tracks, tags] each.
       config: see there.
     """
-    teaching, testing = (
+    taught, tested = (
         [
             question
             for number, tags in enumerate(catalogues)
@@ -91,16 +108,37 @@ def learn(
         ]
         for asked in (_TAUGHT, _TESTED)
     )
-    if not teaching or not testing:
+    if not taught or not tested:
         return None
-    model = choice.fit([question[:2] for question in teaching], config.penalty)
-    return choice.test(model, testing)
+    teaching = [block[:2] for question in taught for block in question.blocks()]
+    model = choice.fit(teaching, config.penalty)
+    return choice.test(model, (block for question in tested for block in question.blocks()))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Questions:
+    """Thinned copies of a catalogue.
+
+    Attributes:
+      pair: the tags of one copy, and those of the other that are candidates.
+      queries: int64 [Q], the tags that ask.
+      place: int64 [tags], of each tag among the candidates, or `NONE`.
+    """
+
+    pair: Pair
+    queries: Ints
+    place: Ints
+
+    def blocks(self) -> Iterator[tuple[Array, Ints, Ints]]:
+        """Evidence, partners and queries, a few queries at a time."""
+        for queries, evidence in self.pair.evidence(self.queries):
+            yield evidence, self.place[queries], queries
 
 
 def _questions(
     tags: scipy.sparse.csr_array, config: EvidenceConfig, seed: list[int], asked: int
-) -> Iterator[tuple[Array, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Evidence, partners and queries of one pair of thinned copies; nothing if it is too thin."""
+) -> Iterator[_Questions]:
+    """What one pair of thinned copies asks; nothing if it is too thin."""
     rng = np.random.default_rng(seed)
     pair = Pair(_thinned(tags, rng), _thinned(tags, rng))
     queries = np.flatnonzero(tracks_of(pair.first) >= LEAST_TRACKS)
@@ -111,8 +149,8 @@ def _questions(
     if len(queries) and len(candidates) > 1:
         place = np.full(len(there), NONE)
         place[candidates] = np.arange(len(candidates))
-        left = Pair(pair.first, scipy.sparse.csr_array(pair.second[:, candidates]))
-        yield left.evidence()[queries], place[queries], queries
+        left = scipy.sparse.csr_array(pair.second[:, candidates])
+        yield _Questions(Pair(pair.first, left), queries, place)
 
 
 def _thinned(tags: scipy.sparse.csr_array, rng: np.random.Generator) -> scipy.sparse.csr_array:

@@ -157,9 +157,9 @@ class Evidence:
         own = (int(self.tracks[query]), int(self.artists[query]))
         if np.isnan(none):
             return [(name, None, None, "untold", *[None] * 12, *own, *[None] * 4)]
-        order = np.argsort(-answers.probability["same"][place], kind="stable")
+        order = _first(answers.probability["same"][place], self.config.listed + 1)
         order = order[answers.candidates[order] != query][: self.config.listed]
-        rows = []
+        shared, rows = self._shared(query), []
         for rank, column in enumerate(order.tolist(), 1):
             target = int(answers.candidates[column])
             shares = [answers.probability[name][place, column] for name in RELATIONS]
@@ -168,32 +168,41 @@ class Evidence:
             rows.append((
                 name, self.vocabulary.tags[target], rank, answers.relation(place, column),
                 float(shares[0]), _known(np.minimum(shares[0], reverse)), *map(_known, shares[1:]),
-                none, accepted and rank == 1, *self._said(query, target), *own,
+                none, accepted and rank == 1, *self._said(query, target, shared), *own,
                 int(self.tracks[target]), int(self.artists[target]), *clips,
             ))  # fmt: skip
         return rows
 
-    def _said(self, first: int, second: int) -> tuple[float | int | None, ...]:
+    def _said(
+        self, first: int, second: int, shared: tuple[Array, Array] | None
+    ) -> tuple[float | int | None, ...]:
         """What single sources say: fm, fr, score, cosine on common tracks, their number."""
         found: list[float | int | None] = [None] * 5
         if self.heard is not None:
             ridge, other = self.config.ridges[0], self.config.score_ridges[0]
             for place, name in enumerate(("fm", f"fr {ridge:g}", f"score {other:g}")):
                 found[place] = _known(self.heard.similar[name][first, second])
-        if self._together is not None:
-            cosine, number = (matrix[first, second] for matrix in self._together)
-            found[3:] = [_known(cosine), int(number)]
+        if shared is not None:
+            cosine, number = shared
+            found[3:] = [_known(cosine[second]), int(number[second])]
         return tuple(found)
 
+    def _shared(self, tag: int) -> tuple[Array, Array] | None:
+        """(cosine, number) of the common tracks of a tag and each tag, [N] each."""
+        if self._common_tracks is None:
+            return None
+        together, counts = self._common_tracks
+        number = together[[tag]].toarray()[0]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return number / np.sqrt(counts[tag] * counts), number
+
     @functools.cached_property
-    def _together(self) -> tuple[Array, Array] | None:
-        """(cosine, number) of common tracks of all pairs, [N, N] each."""
+    def _common_tracks(self) -> tuple[scipy.sparse.csr_array, Array] | None:
+        """Numbers of common tracks: of all pairs of tags [N, N], of each tag [N]."""
         if self.common is None:
             return None
-        counts = tracks_of(self.common.tags).astype(np.float64)
-        number = (self.common.tags.T @ self.common.tags).toarray()
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return number / np.sqrt(np.outer(counts, counts)), number
+        tags = self.common.tags
+        return scipy.sparse.csr_array(tags.T @ tags), tracks_of(tags).astype(np.float64)
 
     def _clips(self, first: int, second: int) -> tuple[str | None, str | None]:
         if self._space is None or self.observed is None:
@@ -209,6 +218,13 @@ class Evidence:
             return None
         ridge = config.score_ridges[0]
         return tag_space(observed, observed.tags, ridge, config.score)
+
+
+def _first(values: Array, number: int) -> Ints:
+    """Places of the largest values, the largest first; equal ones in order."""
+    least = np.partition(values, -number)[-number] if number < len(values) else -np.inf
+    some = np.flatnonzero(values >= least)
+    return some[np.argsort(-values[some], kind="stable")][:number]
 
 
 def _known(value: float) -> float | None:
@@ -304,27 +320,30 @@ class _Panel:
         """The answers of both sources, fused."""
         shape = (len(queries), len(candidates))
         found, p_value = np.full((shape[0], shape[1] + 1), np.nan), np.full(shape[0], np.nan)
-        others = {name: np.full(shape, np.nan) for name in relation.OTHERS}
         if self.judge is not None and self.heard is not None:
             found = same.hear(self.judge, self.heard, queries, candidates, self.config)
-            few = self._few(queries)[:, None] | self._few(candidates)
-            said = self.judge.relations.probabilities(self.heard.contrasts(queries, candidates))
-            others = {name: np.where(few, np.nan, values) for name, values in said.items()}
         asked, share = self.judge.choice if self.judge else self.shared, self.share
         if asked is not None:
             found = self._fused(found, queries, candidates, asked.model.prior)
         told = ~np.isnan(found[:, -1])
         if asked is not None and told.any():
-            sure = found[told, :-1].max(axis=1)
+            sure = found[:, :-1].max(axis=1)[told]
             p_value[told] = accept.p_values(sure, asked.known, asked.right, asked.tag)
             if share is None:
                 share = choice.estimate_share(found[told], asked.model.prior)
             else:
                 found[told] = choice.with_share(found[told], asked.model.prior, share)
         same_as = found[:, :-1]
-        probability = {name: (1 - same_as) * values for name, values in others.items()}
-        probability = {"same": same_as, **probability}
+        probability = {"same": same_as, **self._others(queries, candidates, same_as)}
         return Answers(queries, candidates, probability, found[:, -1], p_value, share)
+
+    def _others(self, queries: Ints, candidates: Ints, same_as: Array) -> dict[str, Array]:
+        """Probabilities of the relations that are not the same; unknown without sound."""
+        if self.judge is None or self.heard is None:
+            return dict.fromkeys(relation.OTHERS, np.broadcast_to(np.nan, same_as.shape))
+        few = self._few(queries)[:, None] | self._few(candidates)
+        said = self.judge.relations.probabilities(self.heard.contrasts(queries, candidates))
+        return {name: np.where(few, np.nan, (1 - same_as) * said[name]) for name in said}
 
     def _few(self, tags: Ints) -> npt.NDArray[np.bool_]:
         """Tags with too few artists, of which nothing is heard."""
@@ -340,10 +359,11 @@ class _Panel:
         rows = np.flatnonzero(tracks_of(pair.first) >= together.LEAST_TRACKS)
         if not len(rows) or not pair.second.nnz:
             return found
-        model = self.shared.model
-        said = choice.with_share(model.probabilities(pair.evidence()[rows]), model.prior, share)
-        heard = ~np.isnan(found[rows, -1])
-        both = together.with_unheard(found[rows[heard]], self._few(candidates), share)
-        found[rows[heard]] = together.fuse(both, said[heard], share)
-        found[rows[~heard]] = said[~heard]
+        model, few = self.shared.model, self._few(candidates)
+        for some, evidence in pair.evidence(rows):
+            said = choice.with_share(model.probabilities(evidence), model.prior, share)
+            heard = ~np.isnan(found[some, -1])
+            both = together.with_unheard(found[some[heard]], few, share)
+            found[some[heard]] = together.fuse(both, said[heard], share)
+            found[some[~heard]] = said[~heard]
         return found

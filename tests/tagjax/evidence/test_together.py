@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import scipy.sparse
+import scipy.stats
 from evident import QUICK
 
 from tagjax.evidence import choice, together
@@ -28,19 +29,45 @@ def noisy(tags, seed, order, lost=0.3, added=0.005):
     return scipy.sparse.csr_array((kept | (rng.random(cells.shape) < added)).astype(float))
 
 
+def evidence_of(first, second, queries=None):
+    queries = np.arange(first.shape[1]) if queries is None else queries
+    blocks = [*together.Pair(first, second).evidence(queries)]
+    np.testing.assert_array_equal(np.concatenate([some for some, _ in blocks]), queries)
+    return np.concatenate([evidence for _, evidence in blocks])
+
+
 def test_the_cosine_is_that_of_fdist():
     first, second = matrix(), matrix(1, tags=4)
     both = scipy.sparse.hstack([first, second]).toarray()
     expected = embeddings.cosine(embeddings.fdist(both))[:15, 15:]
-    np.testing.assert_allclose(together.Pair(first, second).cosine(), expected)
+    np.testing.assert_allclose(evidence_of(first, second)[..., 0], expected)
     none = scipy.sparse.csr_array((400, 2))
-    assert not together.Pair(first, none).cosine().any()
-    assert np.isfinite(together.Pair(none, second).evidence()).all()
+    assert not evidence_of(first, none)[..., 0].any()
+    assert np.isfinite(evidence_of(none, second)).all()
+
+
+def test_evidence_is_that_of_the_whole_matrices(monkeypatch):
+    """Blocks of queries and ranks of shared cells alone, against dense NumPy; many ties."""
+    monkeypatch.setattr(together, "_QUERIES", 4)
+    first, second = matrix(tracks=60, share=0.05), matrix(1, tracks=60, tags=9, share=0.05)
+    counts = first.sum(axis=0)[:, None], second.sum(axis=0)
+    number = (first.T @ second).toarray()
+    cosine = number / np.sqrt(np.maximum(counts[0] * counts[1], 1))
+    assert len(np.unique(cosine)) < (cosine > 0).sum(), "ties"
+    rows, columns = (5 + scipy.stats.rankdata(-cosine, "max", axis=axis) for axis in (1, 0))
+    least = np.log(np.maximum(np.minimum(*counts), 1))
+    ratio = -np.abs(np.log((counts[0] + 1) / (counts[1] + 1)))
+    parts = [cosine, -np.log(rows), -np.log(columns), 1 / rows + 1 / columns, np.log1p(number)]
+    expected = np.stack([*parts, least, ratio], axis=2)
+    np.testing.assert_allclose(evidence_of(first, second), expected, rtol=1e-14)
+    some = np.array([1, 4, 5, 8, 13, 14])
+    np.testing.assert_allclose(evidence_of(first, second, some), expected[some], rtol=1e-14)
 
 
 def test_evidence_has_ranks_by_counting():
     pair = together.Pair(matrix(), matrix(1, tags=4))
-    cosine, evidence = pair.cosine(), pair.evidence()
+    evidence = evidence_of(pair.first, pair.second)
+    cosine = evidence[..., 0]
     assert evidence.shape == (15, 4, 7)
     for q in range(15):
         for c in range(4):
@@ -63,7 +90,8 @@ def test_thinned_copies_keep_about_half_of_the_annotations_each_on_its_own():
 
 def test_a_candidate_that_is_taken_away_ranks_nowhere():
     config = dataclasses.replace(QUICK, without_partner=0.5)
-    ((evidence, partner, tag),) = together._questions(matrix(), config, [0, 0], 200)
+    (question,) = together._questions(matrix(), config, [0, 0], 200)
+    ((evidence, partner, tag),) = question.blocks()
     assert 3 <= (partner == NONE).sum() <= 12
     np.testing.assert_array_equal(tag, range(15))
     assert evidence.shape == (15, 15 - (partner == NONE).sum(), 7)

@@ -24,6 +24,8 @@ class EvidenceConfig:
       without_partner: share of the halves whose partner is taken away, so that "none" is learnt.
       merged: share of the candidates that are two tags in one, so that a broader tag is not taken
         for the same.
+      duplicates: share of the tags that have a duplicate in their own tag system, before anything
+        is heard.
       penalty: half of it times the squared weights is added to the mean negative log-likelihood.
       accept_fdr: share of wrong pairs that the list of accepted ones may hold.
       listed: candidates that are listed for each tag.
@@ -45,6 +47,7 @@ class EvidenceConfig:
     least_artists: int = 2
     without_partner: float = 0.1
     merged: float = 0.05
+    duplicates: float = 0.2
     penalty: float = 0.3
     accept_fdr: float = 0.05
     listed: int = 10
@@ -58,7 +61,7 @@ class EvidenceConfig:
         for name, smallest in (least | {"senses_artists": 2 * SENSE_ARTISTS}).items():
             if not smallest <= getattr(self, name) < math.inf:
                 raise InputError(f"{name}={getattr(self, name)}: must be at least {smallest}")
-        for name in ("without_partner", "merged", "accept_fdr"):
+        for name in ("without_partner", "merged", "duplicates", "accept_fdr"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: must be in [0, 1)")
         if self.without_partner + self.merged >= 1:

@@ -77,8 +77,10 @@ def lines(evidence: Evidence, shown: int = 10) -> list[str]:
         told = np.flatnonzero(~np.isnan(answers.none))
         accepted = answers.accepted(evidence.config.accept_fdr)
         name = f"{system or 'tags'} in {other or 'tags'}"
+        if system == other:
+            name = f"duplicates within {system or 'the tags'}"
         without = ""
-        if answers.share is not None:
+        if answers.share is not None and system != other:
             mean = 100 * float(np.nanmean(answers.none))
             without = f"; {mean:.0f} % have no counterpart by their own probabilities, an "
             without += f"estimate from all of them is {100 * answers.share:.0f} %"

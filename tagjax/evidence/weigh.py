@@ -7,6 +7,7 @@ their product (Bayes' rule) is the answer.
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -100,7 +101,8 @@ class Evidence:
       tracks: int64 [N], and
       artists: int64 [N], that speak for each tag by their sound. Without any sound: common tracks,
         and no artists.
-      answers: {(tag system, other system): answers}; of one system with itself if it is alone.
+      answers: {(tag system, other system): answers}. Where tracks were heard, of each system with
+        itself too: there "same" means a duplicate.
       heard: what single sources say of sound; None without it.
       observed: the tracks that were heard.
       common: tracks of several catalogues.
@@ -284,7 +286,9 @@ def weigh(
     if common is not None:
         shared = together.learn([common.of(columns) for columns in places.values()], config)
     panel = _Panel(judge, heard, shared, common, config, share)
-    pairs = [(a, b) for a in places for b in places if a != b or len(places) == 1]
+    pairs = list(itertools.permutations(places, 2))
+    if heard is not None or not pairs:
+        pairs += [(system, system) for system in places]
     answers = {(a, b): panel.answer(places[a], places[b]) for a, b in pairs}
     return Evidence(
         vocabulary, tracks_of(tags), artists, answers, heard, observed, common, tuple(found),
@@ -305,6 +309,12 @@ def _learn(
         return None
 
 
+def _without_partners(asked: choice.Tested) -> choice.Tested:
+    """The wrong answers alone: what tags without a duplicate are to be compared with."""
+    wrong = ~asked.right
+    return choice.Tested(asked.model, asked.known[wrong], asked.right[wrong], asked.tag[wrong])
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Panel:
     """Whoever can answer."""
@@ -322,8 +332,11 @@ class _Panel:
         found, p_value = np.full((shape[0], shape[1] + 1), np.nan), np.full(shape[0], np.nan)
         if self.judge is not None and self.heard is not None:
             found = same.hear(self.judge, self.heard, queries, candidates, self.config)
+        within = np.array_equal(queries, candidates)
         asked, share = self.judge.choice if self.judge else self.shared, self.share
-        if asked is not None:
+        if within and asked is not None:
+            asked, share = _without_partners(asked), 1 - self.config.duplicates
+        if asked is not None and not within:
             found = self._fused(found, queries, candidates, asked.model.prior)
         told = ~np.isnan(found[:, -1])
         if asked is not None and told.any():
@@ -353,7 +366,7 @@ class _Panel:
 
     def _fused(self, found: Array, queries: Ints, candidates: Ints, share: float) -> Array:
         """What is heard, and for tags with common tracks what these say too."""
-        if self.shared is None or self.common is None or np.array_equal(queries, candidates):
+        if self.shared is None or self.common is None:
             return found
         pair = together.Pair(self.common.of(queries), self.common.of(candidates))
         rows = np.flatnonzero(tracks_of(pair.first) >= together.LEAST_TRACKS)

@@ -23,6 +23,7 @@ from tagjax.base.errors import InputError
 from tagjax.catalogue import annotations
 from tagjax.evidence import inputs, summary
 from tagjax.evidence.config import EvidenceConfig
+from tagjax.evidence.decided import Decided, read_decisions
 from tagjax.evidence.weigh import Common, weigh
 from tagjax.run.config import replaced
 from tagjax.similarity import run as runs
@@ -42,6 +43,9 @@ _SHARE = flags.DEFINE_float(
     "Share of the tags without counterpart; by default that of the halves that taught.",
     lower_bound=0,
     upper_bound=1,
+)
+_DECISIONS = flags.DEFINE_string(
+    "decisions", None, "What people decided: a CSV file with the columns source,target,relation."
 )
 _LEAST_TRACKS = flags.DEFINE_integer(
     "least_tracks", 1, "Tracks that a tag of --annotations needs.", lower_bound=1
@@ -85,7 +89,10 @@ def main() -> None:
     """Flags to evidence on disk."""
     config = replaced(EvidenceConfig(), program.given(_CONFIG))
     observed, common, out = _from_annotations() if _ANNOTATIONS.value else _from_run()
-    found = weigh(observed, common, config, _SHARE.value, bar)
+    decisions: tuple[Decided, ...] = ()
+    if _DECISIONS.value and (given := observed or common):
+        decisions = read_decisions(_DECISIONS.value, given.vocabulary)
+    found = weigh(observed, common, config, _SHARE.value, bar, decisions)
     out = pathlib.Path(_OUT.value or out)
     for line in summary.lines(found):
         print(line)

@@ -26,7 +26,10 @@ class EvidenceConfig:
         for the same.
       duplicates: share of the tags that have a duplicate in their own tag system, before anything
         is heard.
+      decision_weight: queries of halves that one decision of a person counts for.
       penalty: half of it times the squared weights is added to the mean negative log-likelihood.
+      names: equal names are e^names times likelier the same from the start, names half alike
+        e^(names/2) times; 0 does not look at names. Halves cannot teach it: they have one name.
       accept_fdr: share of wrong pairs that the list of accepted ones may hold.
       listed: candidates that are listed for each tag.
       clips: tracks to hear for and against each pair.
@@ -48,7 +51,9 @@ class EvidenceConfig:
     without_partner: float = 0.1
     merged: float = 0.05
     duplicates: float = 0.2
+    decision_weight: int = 10
     penalty: float = 0.3
+    names: float = 0.0
     accept_fdr: float = 0.05
     listed: int = 10
     clips: int = 3
@@ -56,8 +61,8 @@ class EvidenceConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        at_least_one = ("splits", "asked", "least_artists", "listed", "clips")
-        least = dict.fromkeys(at_least_one, 1) | {"seed": 0, "penalty": 0}
+        at_least_one = ("splits", "asked", "least_artists", "listed", "clips", "decision_weight")
+        least = dict.fromkeys(at_least_one, 1) | {"seed": 0, "penalty": 0, "names": 0}
         for name, smallest in (least | {"senses_artists": 2 * SENSE_ARTISTS}).items():
             if not smallest <= getattr(self, name) < math.inf:
                 raise InputError(f"{name}={getattr(self, name)}: must be at least {smallest}")

@@ -11,7 +11,14 @@ from tagjax.base.errors import InputError
 from tagjax.catalogue.annotations import Catalogue
 from tagjax.evidence.weigh import Common
 from tagjax.similarity.embeddings import Rows
-from tagjax.similarity.observations import NoTracksError, Observations, observe, sparse_rows, whole
+from tagjax.similarity.observations import (
+    NoTracksError,
+    Observations,
+    artists_of,
+    observe,
+    sparse_rows,
+    whole,
+)
 from tagjax.similarity.run import Run
 from tagjax.vocabulary.vocabulary import Vocabulary
 
@@ -30,13 +37,15 @@ def of_run(run: Run) -> tuple[Observations | None, Common | None]:
     vocabulary, merging = whole(run.vocabulary)
     rows = run.overlap()
     first = np.unique(np.array(run.predictions.excerpts["sng_id"])[rows], return_index=True)[1]
-    overlap = Rows(run.predictions.occurrences, rows[np.sort(first)])
+    rows = rows[np.sort(first)]
+    overlap = Rows(run.predictions.occurrences, rows)
     tags = sparse_rows(overlap) @ merging if len(overlap) else None
+    artist = [run.predictions.excerpts["artist_id"][row] for row in rows.tolist()]
     try:
         observed = run.observed
     except NoTracksError:
         observed = None
-    return observed, common(vocabulary, tags)
+    return observed, common(vocabulary, tags, artist)
 
 
 def of_catalogues(
@@ -91,7 +100,9 @@ def of_catalogues(
     tags = _matrix(tagged, tracks, vocabulary)
     systems = np.array([[name == s for s in vocabulary.systems] for name in vocabulary.system])
     both = ((tags @ systems) > 0).sum(axis=1) > 1
-    found = common(vocabulary, scipy.sparse.csr_array(tags[np.flatnonzero(both)]))
+    shared = np.flatnonzero(both)
+    names = [artist[tracks[row]] for row in shared.tolist()]
+    found = common(vocabulary, scipy.sparse.csr_array(tags[shared]), names)
     if features is None:
         return None, found
     ids, vectors = features
@@ -106,11 +117,23 @@ def of_catalogues(
     return observe(Rows(vectors, np.array(known)), occurrences, vocabulary, heard, artists), found
 
 
-def common(vocabulary: Vocabulary, tags: scipy.sparse.csr_array | None) -> Common | None:
-    """Tracks with tags of several catalogues; None if there are none."""
+def common(
+    vocabulary: Vocabulary, tags: scipy.sparse.csr_array | None, artist: Sequence[str] = ()
+) -> Common | None:
+    """Tracks with tags of several catalogues; None if there are none.
+
+    Args:
+      vocabulary: the N whole tags.
+      tags: {0, 1} sparse [tracks, N].
+      artist: of each track, "" if unknown; may be left out.
+    """
     if tags is None or not tags.nnz or len(vocabulary.systems) < 2:
         return None
-    return Common(vocabulary, scipy.sparse.csr_array(tags))
+    known = artist or [""] * tags.shape[0]
+    names = [name or f"\n{row}" for row, name in enumerate(known)]  # No id holds a line break.
+    number = np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
+    tags = scipy.sparse.csr_array(tags)
+    return Common(vocabulary, tags, artists_of(tags, number))
 
 
 def _matrix(

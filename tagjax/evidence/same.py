@@ -5,6 +5,7 @@ labels a pair. The model is then asked about pairs whose answers nobody knows.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,7 @@ def learn(
     observed: Observations,
     config: EvidenceConfig = EvidenceConfig(),  # noqa: B008 (frozen)
     progress: Progress = silently,
+    decided: Sequence[choice.Question] = (),
 ) -> Judge:
     """Learns on halves what speaks for the same and for each relation.
 
@@ -43,6 +45,7 @@ def learn(
       observed: the tracks.
       config: see there.
       progress: gets the splits.
+      decided: what people decided, as `decided.questions` gives it.
 
     Raises:
       InputError: no tag has enough artists for two halves.
@@ -70,7 +73,8 @@ def learn(
             f"no tag system has tags of {2 * config.least_artists} artists, so none can be split "
             "in two halves: there is too little to learn from"
         )
-    model = choice.fit([(_evidence(part), part.partner) for part in teaching], config.penalty)
+    known = [(_evidence(part), part.partner) for part in teaching]
+    model = choice.fit([*known, *decided], config.penalty)
     tested = choice.test(model, [(_evidence(part), part.partner, part.tag) for part in testing])
     return Judge(tested, relation.learn(observed, teaching))
 

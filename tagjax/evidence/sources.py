@@ -69,6 +69,15 @@ class Sources:
         columns.append(np.log(np.maximum(tracks, 1)))
         return np.stack(columns, axis=2)
 
+    def some_pairs(
+        self,
+        queries: npt.NDArray[np.int64],
+        candidates: npt.NDArray[np.int64],
+        rows: npt.NDArray[np.int64],
+    ) -> Array:
+        """`pairs` of some of the queries, though all of them are ranked: [rows, C, F]."""
+        return self.pairs(queries, candidates)[rows]
+
     def contrasts(self, queries: npt.NDArray[np.int64], candidates: npt.NDArray[np.int64]) -> Array:
         """What tells relations apart: each source's similarity, and how much more one spreads.
 

@@ -105,5 +105,5 @@ def lines(evidence: Evidence, shown: int = 10) -> list[str]:
 
 def _counted(evidence: Evidence, tag: int) -> str:
     """A tag with what speaks for it: `a:ska (12 tracks of 5 artists)`."""
-    artists = f" of {evidence.artists[tag]} artists" if evidence.observed is not None else ""
+    artists = f" of {evidence.artists[tag]} artists" if evidence.artists[tag] else ""
     return f"{evidence.vocabulary.tags[tag]} ({evidence.tracks[tag]} tracks{artists})"

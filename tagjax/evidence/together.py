@@ -7,7 +7,7 @@ share no track, so they could not teach this.)
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -93,12 +93,14 @@ def _of_ranks(first: npt.ArrayLike, second: npt.ArrayLike) -> tuple[Array, Array
 def learn(
     catalogues: list[scipy.sparse.csr_array],
     config: EvidenceConfig = EvidenceConfig(),  # noqa: B008 (frozen)
+    decided: Sequence[choice.Question] = (),
 ) -> choice.Tested | None:
     """Learns from thinned copies of each catalogue; None if no tag has enough tracks.
 
     Args:
       catalogues: {0, 1} sparse [tracks, tags] each.
       config: see there.
+      decided: what people decided, as `decided.questions` gives it.
     """
     taught, tested = (
         [
@@ -111,7 +113,7 @@ def learn(
     if not taught or not tested:
         return None
     teaching = [block[:2] for question in taught for block in question.blocks()]
-    model = choice.fit(teaching, config.penalty)
+    model = choice.fit([*teaching, *decided], config.penalty)
     return choice.test(model, (block for question in tested for block in question.blocks()))
 
 

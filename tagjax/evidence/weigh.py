@@ -8,7 +8,7 @@ their product (Bayes' rule) is the answer.
 import dataclasses
 import functools
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ import scipy.sparse
 
 from tagjax.base.errors import InputError
 from tagjax.base.progress import Progress, silently
-from tagjax.evidence import accept, choice, relation, same, senses, together
+from tagjax.evidence import accept, choice, decided, names, relation, same, senses, together
 from tagjax.evidence.config import EvidenceConfig
 from tagjax.evidence.hear import clips_of
 from tagjax.evidence.score import TagSpace, tag_space
@@ -43,14 +43,21 @@ class Common:
     Attributes:
       vocabulary: the N whole tags.
       tags: {0, 1} sparse [tracks, N].
+      artists: int64 [N], of the tracks of each tag; unknown ones count one a track.
     """
 
     vocabulary: Vocabulary
     tags: scipy.sparse.csr_array
+    artists: Ints
 
     def of(self, places: Ints) -> scipy.sparse.csr_array:
         """The columns of some tags."""
         return scipy.sparse.csr_array(self.tags[:, places])
+
+    def evidence(self, queries: Ints, candidates: Ints, rows: Ints) -> Array:
+        """What common tracks say of some queries, though all are ranked: [rows, C, 7]."""
+        pair = together.Pair(self.of(queries), self.of(candidates))
+        return np.concatenate([found for _, found in pair.evidence(rows)])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -99,8 +106,8 @@ class Evidence:
     Attributes:
       vocabulary: the N whole tags.
       tracks: int64 [N], and
-      artists: int64 [N], that speak for each tag by their sound. Without any sound: common tracks,
-        and no artists.
+      artists: int64 [N], that speak for each tag by their sound; without any sound, those of common
+        tracks.
       answers: {(tag system, other system): answers}. Where tracks were heard, of each system with
         itself too: there "same" means a duplicate.
       heard: what single sources say of sound; None without it.
@@ -112,7 +119,7 @@ class Evidence:
 
     >>> from tagjax import evidence, load_run
     >>> found = evidence.weigh(*evidence.of_run(load_run("runs/catalogue_split/mine")))
-    >>> found.vocabulary.tags, list(found.answers)
+    >>> found.vocabulary.tags, list(found.answers)[:2]
     (('bebop', 'dub', 'x:bop', 'x:ska'), [('', 'x:'), ('x:', '')])
 
     Reference: relations are those of Sanderson and Croft 1999,
@@ -239,6 +246,7 @@ def weigh(
     config: EvidenceConfig = EvidenceConfig(),  # noqa: B008 (frozen)
     share: float | None = None,
     progress: Progress = silently,
+    decisions: tuple[decided.Decided, ...] = (),
 ) -> Evidence:
     """Weighs what is heard and what common tracks say.
 
@@ -250,6 +258,7 @@ def weigh(
       share: of the tags without counterpart. None takes that of the halves that taught, and
         estimates the true one beside.
       progress: passes on what takes long.
+      decisions: of people, which teach beside the halves; see `decided.read_decisions`.
 
     Raises:
       InputError: there is neither sound nor a common track, or share is not in [0, 1].
@@ -276,16 +285,20 @@ def weigh(
         raise InputError(f"share={share}: must be in [0, 1]")
     notes: list[str] = []
     heard = judge = shared = None
-    artists, found = np.zeros(len(vocabulary), np.int64), list[senses.Senses]()
-    if observed is not None:
-        heard, artists = gather(observed, tags, config), artists_of(tags, observed.artist)
-        judge = _learn(observed, config, notes, progress)
-        found = senses.find_senses(observed, config, progress)
+    found = list[senses.Senses]()
+    artists = np.zeros(len(vocabulary), np.int64) if common is None else common.artists
     places = {system: np.array(vocabulary.members(system)) for system in vocabulary.systems}
     places = {system: members for system, members in places.items() if len(members)}
+    if observed is not None:
+        heard, artists = gather(observed, tags, config), artists_of(tags, observed.artist)
+        asked = decided.questions(decisions, places, heard.some_pairs)
+        judge = _learn(observed, config, notes, progress, [*asked])
+        found = senses.find_senses(observed, config, progress)
     if common is not None:
-        shared = together.learn([common.of(columns) for columns in places.values()], config)
-    panel = _Panel(judge, heard, shared, common, config, share)
+        asked = decided.questions(decisions, places, common.evidence)
+        systems = [common.of(columns) for columns in places.values()]
+        shared = together.learn(systems, config, [*asked])
+    panel = _Panel(vocabulary, judge, heard, shared, common, config, share)
     pairs = list(itertools.permutations(places, 2))
     if heard is not None or not pairs:
         pairs += [(system, system) for system in places]
@@ -297,13 +310,17 @@ def weigh(
 
 
 def _learn(
-    observed: Observations, config: EvidenceConfig, notes: list[str], progress: Progress
+    observed: Observations,
+    config: EvidenceConfig,
+    notes: list[str],
+    progress: Progress,
+    asked: Sequence[choice.Question],
 ) -> same.Judge | None:
     """What the halves teach; None, and a note, where nothing can be split."""
     if not observed.artists_known:
         notes.append("Artists are unknown, so each track counts as an artist of its own.")
     try:
-        return same.learn(observed, config, progress)
+        return same.learn(observed, config, progress, asked)
     except InputError as error:
         notes.append(f"Sound says nothing here: {error}.")
         return None
@@ -319,6 +336,7 @@ def _without_partners(asked: choice.Tested) -> choice.Tested:
 class _Panel:
     """Whoever can answer."""
 
+    vocabulary: Vocabulary
     judge: same.Judge | None
     heard: Sources | None
     shared: choice.Tested | None
@@ -338,6 +356,8 @@ class _Panel:
             asked, share = _without_partners(asked), 1 - self.config.duplicates
         if asked is not None and not within:
             found = self._fused(found, queries, candidates, asked.model.prior)
+        if self.config.names:
+            found = self._named(found, queries, candidates)
         told = ~np.isnan(found[:, -1])
         if asked is not None and told.any():
             sure = found[:, :-1].max(axis=1)[told]
@@ -358,6 +378,15 @@ class _Panel:
         said = self.judge.relations.probabilities(self.heard.contrasts(queries, candidates))
         return {name: np.where(few, np.nan, (1 - same_as) * said[name]) for name in said}
 
+    def _named(self, found: Array, queries: Ints, candidates: Ints) -> Array:
+        """Probabilities if names that are alike are likelier the same from the start."""
+        first, second = (
+            [self.vocabulary.names[tag] for tag in side.tolist()] for side in (queries, candidates)
+        )
+        weight = np.exp(self.config.names * names.alike(first, second))
+        found = found * np.append(weight, np.ones((len(queries), 1)), axis=1)
+        return found / found.sum(axis=1, keepdims=True)
+
     def _few(self, tags: Ints) -> npt.NDArray[np.bool_]:
         """Tags with too few artists, of which nothing is heard."""
         if self.heard is None:
@@ -369,7 +398,8 @@ class _Panel:
         if self.shared is None or self.common is None:
             return found
         pair = together.Pair(self.common.of(queries), self.common.of(candidates))
-        rows = np.flatnonzero(tracks_of(pair.first) >= together.LEAST_TRACKS)
+        enough = self.common.artists[queries] >= self.config.least_artists
+        rows = np.flatnonzero(enough & (tracks_of(pair.first) >= together.LEAST_TRACKS))
         if not len(rows) or not pair.second.nnz:
             return found
         model, few = self.shared.model, self._few(candidates)

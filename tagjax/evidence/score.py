@@ -10,6 +10,8 @@ below it the nearest tag is no match.
 """
 
 import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +55,7 @@ class ArtistMeans:
     Attributes:
       tag: int64 [pairs], and
       artist: int64 [pairs]: whose mean a row is, ordered by tag.
-      vectors: float64 [pairs, D]: x_ta = mean over the artist's tracks of (z_k - B' m_k), plus b_t.
+      vectors: float64 [pairs, D].
     """
 
     tag: npt.NDArray[np.int64]
@@ -62,18 +64,19 @@ class ArtistMeans:
 
 
 def artist_means(
-    features: npt.NDArray,
-    tags: scipy.sparse.csr_array,
-    artist: npt.NDArray[np.int64],
-    additions: Array,
-) -> ArtistMeans:
-    """The residual plus the tag's own part, averaged over each artist's tracks with the tag.
+    features: npt.NDArray, tags: scipy.sparse.csr_array, artist: npt.NDArray[np.int64]
+) -> tuple[ArtistMeans, scipy.sparse.csr_array]:
+    """(mean features of each artist's tracks with a tag, their mean other tags).
 
     Args:
-      features: float [tracks, D].
+      features: z, float [tracks, D].
       tags: M, sparse [tracks, N].
       artist: int64 [tracks].
-      additions: B, float64 [N, D], of a regression on these features.
+
+    Returns:
+      With vectors z_ta, and sparse [pairs, N] with rows m_ta, in which the tag itself is not
+      counted. If B are what tags add to the features, z_ta - B' m_ta is what the other tags leave
+      unexplained, the tag's own part included.
     """
     rows = np.repeat(np.arange(tags.shape[0]), np.diff(tags.indptr))
     width = np.int64(artist.max() + 1 if len(artist) else 1)
@@ -84,9 +87,11 @@ def artist_means(
         (1.0 / counts[pair], (pair, rows)), (len(keys), tags.shape[0])
     )
     tag = keys // width
-    heard = np.asarray(averaging @ features, np.float64)
-    expected = (averaging @ tags) @ additions
-    return ArtistMeans(tag, keys % width, heard - expected + additions[tag])
+    itself = scipy.sparse.csr_array(
+        (np.ones(len(tag)), tag, np.arange(len(tag) + 1)), (len(tag), tags.shape[1])
+    )
+    heard = ArtistMeans(tag, keys % width, np.asarray(averaging @ features, np.float64))
+    return heard, averaging @ tags - itself
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -94,7 +99,8 @@ class TagSpace:
     """Dimensions in which artists vary by 1 within a tag, and tags by `spread` among themselves.
 
     Attributes:
-      means: what each tag sounds like with each artist, in these dimensions.
+      own: what each tag sounds like with each artist, in the d principal components, its other
+        tags taken away.
       count: int64 [N], artists of each tag.
       centre: float64 [N, D], mean over a tag's artists; zero for a tag without any.
       spread: tau, float64 [D], variance between tags.
@@ -103,13 +109,19 @@ class TagSpace:
       directions: float64 [d, D], by which components come into these dimensions.
     """
 
-    means: ArtistMeans
+    own: ArtistMeans
     count: npt.NDArray[np.int64]
     centre: Array
     spread: Array
     additions: Array
     middle: Array
     directions: Array
+
+    @functools.cached_property
+    def means(self) -> ArtistMeans:
+        """What each tag sounds like with each artist, in these dimensions."""
+        vectors = (self.own.vectors - self.middle) @ self.directions
+        return dataclasses.replace(self.own, vectors=vectors)
 
     def of_tracks(self, observed: Observations, rows: npt.NDArray[np.int64], tag: int) -> Array:
         """What a tag sounds like in tracks: what their tags leave unexplained, plus its own part.
@@ -145,20 +157,39 @@ def tag_space(
       The space; None if the spread within a tag is unknown, because no tag has two artists or its
       artists do not differ.
     """
+    return next(_tag_spaces(observed, tags, [ridge], config))
+
+
+def _tag_spaces(
+    observed: Observations,
+    tags: scipy.sparse.csr_array,
+    ridges: Sequence[float],
+    config: ScoreConfig,
+) -> Iterator[TagSpace | None]:
+    """The space of each ridge."""
     components = observed.components(config.dimensions)
-    additions = embeddings.regress(components, tags, ridge)
-    means = artist_means(components, tags, observed.artist, additions)
-    count = np.bincount(means.tag, minlength=tags.shape[1])
-    there = np.flatnonzero(count)
-    freedom = len(means.tag) - len(there)
-    if not freedom or not components.any():
+    heard, others = artist_means(components, tags, observed.artist)
+    sums, together = embeddings.sums_by_tag(tags, components), (tags.T @ tags).toarray()
+    for ridge in ridges:
+        additions = embeddings.solve_ridge(together.copy(), sums, ridge)
+        vectors = others @ additions
+        np.subtract(heard.vectors, vectors, out=vectors)
+        yield _space(dataclasses.replace(heard, vectors=vectors), additions, config)
+
+
+def _space(own: ArtistMeans, additions: Array, config: ScoreConfig) -> TagSpace | None:
+    count = np.bincount(own.tag, minlength=len(additions))
+    there, pairs = np.flatnonzero(count), len(own.tag)
+    freedom = pairs - len(there)
+    if not freedom or not own.vectors.any():
         return None
-    centre = np.zeros((len(count), components.shape[1]))
-    np.add.at(centre, means.tag, means.vectors / count[means.tag][:, None])
-    apart = means.vectors - centre[means.tag]
+    ends = np.append(0, np.cumsum(count))
+    averaging = (1 / count[own.tag], np.arange(pairs), ends)
+    centre = scipy.sparse.csr_array(averaging, (len(count), pairs)) @ own.vectors
+    apart = own.vectors - centre[own.tag]
     within = apart.T @ apart / freedom
     variance = np.trace(within) / len(within)
-    if variance <= _NOTHING * np.square(means.vectors).mean():
+    if variance <= _NOTHING * np.vdot(own.vectors, own.vectors) / own.vectors.size:
         return None
     within = (1 - config.shrinkage) * within + config.shrinkage * variance * np.eye(len(within))
     middle = centre[there].mean(axis=0)
@@ -166,9 +197,8 @@ def tag_space(
     between = offsets.T @ offsets / len(there) - within * np.mean(1 / count[there])
     spread, directions = scipy.linalg.eigh(between, within)
     centre[there] -= middle
-    vectors = (means.vectors - middle) @ directions
     return TagSpace(
-        dataclasses.replace(means, vectors=vectors),
+        own,
         count,
         centre @ directions,
         np.maximum(spread, 1e-6),
@@ -198,16 +228,27 @@ def two_covariance(
       float64 [N, N], symmetric, or [split, N - split]. NaN in the rows and columns of tags without
       tracks, and everywhere where there is no such space.
     """
+    return next(two_covariances(observed, tags, [ridge], config, split))
+
+
+def two_covariances(
+    observed: Observations,
+    tags: scipy.sparse.csr_array,
+    ridges: Sequence[float],
+    config: ScoreConfig = ScoreConfig(),
+    split: int | None = None,
+) -> Iterator[Array]:
+    """`two_covariance` for each ridge."""
     rows = np.arange(tags.shape[1] if split is None else split)
     columns = np.arange(0 if split is None else split, tags.shape[1])
-    found = np.full((len(rows), len(columns)), np.nan)
-    space = tag_space(observed, tags, ridge, config)
-    if space is not None:
-        there = space.count > 0
-        chosen = rows[there[rows]], columns[there[columns]]
-        first, second = ((space.centre[side], space.count[side]) for side in chosen)
-        found[np.ix_(there[rows], there[columns])] = log_ratios(first, second, space.spread)
-    return found
+    for space in _tag_spaces(observed, tags, ridges, config):
+        found = np.full((len(rows), len(columns)), np.nan)
+        if space is not None:
+            there = space.count > 0
+            chosen = rows[there[rows]], columns[there[columns]]
+            first, second = ((space.centre[side], space.count[side]) for side in chosen)
+            found[np.ix_(there[rows], there[columns])] = log_ratios(first, second, space.spread)
+        yield found
 
 
 def log_ratios(
@@ -223,11 +264,10 @@ def log_ratios(
     (means, count), (others, their_count) = first, second
     total = np.zeros((len(means), len(others)))
     for values, other_values, tau in zip(means.T, others.T, spread, strict=True):
-        own, other = (tau + 1 / count)[:, None], (tau + 1 / their_count)[None]
-        product = own * other
+        own, other = tau + 1 / count, tau + 1 / their_count
+        product = np.outer(own, other)
         determinant = product - tau**2
-        square, other_square = (values**2)[:, None], (other_values**2)[None]
-        same = other * square + own * other_square - 2 * tau * np.outer(values, other_values)
-        apart = square / own + other_square / other
-        total -= 0.5 * (np.log(determinant / product) + same / determinant - apart)
-    return total
+        squares = np.add.outer(values**2 / own, other_values**2 / other)
+        total -= np.log(determinant / product)
+        total -= tau * (tau * squares - np.outer(2 * values, other_values)) / determinant
+    return total / 2

@@ -53,13 +53,9 @@ class Observations:
     def __len__(self) -> int:
         return len(self.track_id)
 
-    @functools.cached_property
-    def raw(self) -> npt.NDArray[np.float32]:
-        """What fm averages, float32 [tracks, D]: probabilities, or `features` of other vectors."""
-        if not self.roots:
-            return self.features
-        given = self.features + self.mean
-        return np.square(given, out=given)
+    def raw(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """What fm averages of some rows of `features`: probabilities; of other vectors the rows."""
+        return np.square(features + self.mean) if self.roots else features
 
     def components(self, dimensions: int) -> npt.NDArray[np.float32]:
         """The first principal components of the features, float32 [tracks, dimensions or D]."""
@@ -135,7 +131,7 @@ def observe(
         raise NoTracksError("no track is left that has tags of one system only")
     means = track_means(features, place, len(names), np.float32)[keep]
     if units is not None:
-        means = np.sqrt(np.maximum(means, 0))
+        np.sqrt(np.maximum(means, 0, out=means), out=means)
     if not np.isfinite(means).all():
         raise InputError(
             f"the features of track {str(names[keep][_bad_row(means)])!r} are not finite"

@@ -64,7 +64,7 @@ def ask(
     for side in (0, 1):
         rng = np.random.default_rng([config.seed, number, side])
         asking, answering = (split.tags[:, k * size : (k + 1) * size] for k in (side, 1 - side))
-        made_of = []
+        made_of: list[tuple[int, ...]] = []
         for system in vocabulary.systems:
             members = [tag for tag in vocabulary.members(system) if there[1 - side, tag]]
             made_of += _candidates(members, near, config, rng)

@@ -66,7 +66,9 @@ class ArtistMeans:
 def artist_means(
     features: npt.NDArray, tags: scipy.sparse.csr_array, artist: npt.NDArray[np.int64]
 ) -> tuple[ArtistMeans, scipy.sparse.csr_array]:
-    """(mean features of each artist's tracks with a tag, their mean other tags).
+    """(mean features of each artist's tracks with a tag, the mean of their other tags).
+
+    If B is what tags add to features, z_ta - B' m_ta is what the other tags leave of a tag's sound.
 
     Args:
       features: z, float [tracks, D].
@@ -74,9 +76,7 @@ def artist_means(
       artist: int64 [tracks].
 
     Returns:
-      With vectors z_ta, and sparse [pairs, N] with rows m_ta, in which the tag itself is not
-      counted. If B are what tags add to the features, z_ta - B' m_ta is what the other tags leave
-      unexplained, the tag's own part included.
+      z_ta as vectors, and m_ta in the rows of a sparse float64 [pairs, N].
     """
     rows = np.repeat(np.arange(tags.shape[0]), np.diff(tags.indptr))
     width = np.int64(artist.max() + 1 if len(artist) else 1)
@@ -86,10 +86,8 @@ def artist_means(
     averaging = scipy.sparse.csr_array(
         (1.0 / counts[pair], (pair, rows)), (len(keys), tags.shape[0])
     )
-    tag = keys // width
-    itself = scipy.sparse.csr_array(
-        (np.ones(len(tag)), tag, np.arange(len(tag) + 1)), (len(tag), tags.shape[1])
-    )
+    tag, pairs = keys // width, np.arange(len(keys) + 1)
+    itself = scipy.sparse.csr_array((np.ones(len(tag)), tag, pairs), (len(tag), tags.shape[1]))
     heard = ArtistMeans(tag, keys % width, np.asarray(averaging @ features, np.float64))
     return heard, averaging @ tags - itself
 
@@ -99,8 +97,8 @@ class TagSpace:
     """Dimensions in which artists vary by 1 within a tag, and tags by `spread` among themselves.
 
     Attributes:
-      own: what each tag sounds like with each artist, in the d principal components, its other
-        tags taken away.
+      heard: mean components of each artist's tracks with a tag, and
+      others: of their other tags; see `artist_means`.
       count: int64 [N], artists of each tag.
       centre: float64 [N, D], mean over a tag's artists; zero for a tag without any.
       spread: tau, float64 [D], variance between tags.
@@ -109,7 +107,8 @@ class TagSpace:
       directions: float64 [d, D], by which components come into these dimensions.
     """
 
-    own: ArtistMeans
+    heard: ArtistMeans
+    others: scipy.sparse.csr_array
     count: npt.NDArray[np.int64]
     centre: Array
     spread: Array
@@ -120,8 +119,8 @@ class TagSpace:
     @functools.cached_property
     def means(self) -> ArtistMeans:
         """What each tag sounds like with each artist, in these dimensions."""
-        vectors = (self.own.vectors - self.middle) @ self.directions
-        return dataclasses.replace(self.own, vectors=vectors)
+        vectors = self.heard.vectors - self.others @ self.additions - self.middle
+        return dataclasses.replace(self.heard, vectors=vectors @ self.directions)
 
     def of_tracks(self, observed: Observations, rows: npt.NDArray[np.int64], tag: int) -> Array:
         """What a tag sounds like in tracks: what their tags leave unexplained, plus its own part.
@@ -166,46 +165,62 @@ def _tag_spaces(
     ridges: Sequence[float],
     config: ScoreConfig,
 ) -> Iterator[TagSpace | None]:
-    """The space of each ridge."""
+    """The space of each ridge.
+
+    With z_ta and m_ta of `artist_means`, x_ta = z_ta - B' m_ta is what a tag sounds like with an
+    artist. Sums of z, of m and of their products are those of x for any B.
+    """
     components = observed.components(config.dimensions)
     heard, others = artist_means(components, tags, observed.artist)
+    z, pairs, count = heard.vectors, len(heard.tag), np.bincount(heard.tag, minlength=tags.shape[1])
+    there = np.flatnonzero(count)
+    ends = np.append(0, np.cumsum(count))
+    averaging = scipy.sparse.csr_array(
+        (1 / count[heard.tag], np.arange(pairs), ends), (len(count), pairs)
+    )
+    mean_z, mean_m = averaging @ z, averaging @ others
+    zz, mz, mm = z.T @ z, others.T @ z, others.T @ others
     sums, together = embeddings.sums_by_tag(tags, components), (tags.T @ tags).toarray()
     for ridge in ridges:
         additions = embeddings.solve_ridge(together.copy(), sums, ridge)
-        vectors = others @ additions
-        np.subtract(heard.vectors, vectors, out=vectors)
-        yield _space(dataclasses.replace(heard, vectors=vectors), additions, config)
+        centre = mean_z - mean_m @ additions
+        cross = mz.T @ additions
+        xx = zz - cross - cross.T + additions.T @ (mm @ additions)
+        middle = centre[there].mean(axis=0)
+        found = _diagonal(xx, centre[there], count[there], config)
+        if found is None:
+            yield None
+            continue
+        spread, directions = found
+        centre[there] -= middle
+        yield TagSpace(
+            heard, others, count, centre @ directions, spread, additions, middle, directions
+        )
 
 
-def _space(own: ArtistMeans, additions: Array, config: ScoreConfig) -> TagSpace | None:
-    count = np.bincount(own.tag, minlength=len(additions))
-    there, pairs = np.flatnonzero(count), len(own.tag)
-    freedom = pairs - len(there)
-    if not freedom or not own.vectors.any():
+def _diagonal(
+    products: Array, centre: Array, count: npt.NDArray[np.int64], config: ScoreConfig
+) -> tuple[Array, Array] | None:
+    """(variance between tags, directions) in which both covariances are diagonal; None if unknown.
+
+    Args:
+      products: sum of x x' over all pairs of tag and artist, [d, d].
+      centre: mean of x of each tag that has artists, [n, d].
+      count: their artists, [n].
+      config: see `ScoreConfig`.
+    """
+    freedom = count.sum() - len(count)
+    if not freedom:
         return None
-    ends = np.append(0, np.cumsum(count))
-    averaging = (1 / count[own.tag], np.arange(pairs), ends)
-    centre = scipy.sparse.csr_array(averaging, (len(count), pairs)) @ own.vectors
-    apart = own.vectors - centre[own.tag]
-    within = apart.T @ apart / freedom
+    within = (products - (centre.T * count) @ centre) / freedom
     variance = np.trace(within) / len(within)
-    if variance <= _NOTHING * np.vdot(own.vectors, own.vectors) / own.vectors.size:
+    if variance <= _NOTHING * np.trace(products) / (count.sum() * len(within)):
         return None
     within = (1 - config.shrinkage) * within + config.shrinkage * variance * np.eye(len(within))
-    middle = centre[there].mean(axis=0)
-    offsets = centre[there] - middle
-    between = offsets.T @ offsets / len(there) - within * np.mean(1 / count[there])
+    offsets = centre - centre.mean(axis=0)
+    between = offsets.T @ offsets / len(count) - within * np.mean(1 / count)
     spread, directions = scipy.linalg.eigh(between, within)
-    centre[there] -= middle
-    return TagSpace(
-        own,
-        count,
-        centre @ directions,
-        np.maximum(spread, 1e-6),
-        additions,
-        middle,
-        directions,
-    )
+    return np.maximum(spread, 1e-6), directions
 
 
 def two_covariance(

@@ -79,9 +79,9 @@ def artists_of(
     tags: scipy.sparse.csr_array, artist: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """Number of artists of each tag, int64 [N_t]."""
-    rows = np.repeat(np.arange(tags.shape[0]), np.diff(tags.indptr))
-    pairs = np.unique(tags.indices + artist[rows] * np.int64(tags.shape[1]))
-    return np.bincount(pairs % tags.shape[1], minlength=tags.shape[1]).astype(np.int64)
+    size = (int(artist.max(initial=-1)) + 1, len(artist))
+    tracks = scipy.sparse.csr_array((np.ones(len(artist)), (artist, np.arange(len(artist)))), size)
+    return tracks_of(tracks @ tags)
 
 
 def observe(

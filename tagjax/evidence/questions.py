@@ -48,6 +48,7 @@ def ask(
     observed: Observations,
     number: int,
     config: EvidenceConfig = EvidenceConfig(),  # noqa: B008 (frozen)
+    near: npt.NDArray | None = None,
 ) -> Iterator[Questions]:
     """The questions of one split, for each tag system and side.
 
@@ -55,12 +56,13 @@ def ask(
       observed: the tracks.
       number: of the split.
       config: see there.
+      near: `nearness` of the tracks, if it is known already.
     """
     size, vocabulary = len(observed.vocabulary), observed.vocabulary
     splitting = halves.HalvesConfig(least_artists=config.least_artists, seed=config.seed)
     split = halves.draw(observed, number, splitting)
     there = tracks_of(split.tags).reshape(2, -1) > 0
-    near = embeddings.cosine(halves.mean_features(observed, observed.tags).T)
+    near = nearness(observed) if near is None else near
     for side in (0, 1):
         rng = np.random.default_rng([config.seed, number, side])
         asking, answering = (split.tags[:, k * size : (k + 1) * size] for k in (side, 1 - side))
@@ -88,6 +90,11 @@ def ask(
                 queries,
                 tuple(made_of[k] for k in chosen),
             )
+
+
+def nearness(observed: Observations) -> npt.NDArray:
+    """How alike whole tags sound, by fm: float64 [N, N]; with it tags are merged."""
+    return embeddings.cosine(halves.mean_features(observed, observed.tags).T)
 
 
 def _candidates(

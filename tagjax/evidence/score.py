@@ -280,9 +280,11 @@ def log_ratios(
     total = np.zeros((len(means), len(others)))
     for values, other_values, tau in zip(means.T, others.T, spread, strict=True):
         own, other = tau + 1 / count, tau + 1 / their_count
-        product = np.outer(own, other)
-        determinant = product - tau**2
-        squares = np.add.outer(values**2 / own, other_values**2 / other)
-        total -= np.log(determinant / product)
-        total -= tau * (tau * squares - np.outer(2 * values, other_values)) / determinant
+        shared = np.outer(tau / own, tau / other)
+        total -= np.log(1 - shared)
+        apart = np.add.outer(values**2 / own, other_values**2 / other)
+        apart -= np.outer(values, 2 / tau * other_values)
+        apart *= shared
+        apart /= 1 - shared
+        total -= apart
     return total / 2

@@ -220,7 +220,7 @@ def sums_by_tag(
     tags: Any,
     features: npt.NDArray,
     change: Callable[[npt.NDArray], npt.NDArray] = lambda rows: rows,
-    rows: int = ROWS,
+    rows: int = ROWS // 4,
 ) -> Array:
     """M'G: the features of each tag's tracks, summed.
 

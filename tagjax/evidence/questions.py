@@ -48,6 +48,7 @@ def ask(
     observed: Observations,
     number: int,
     config: EvidenceConfig = EvidenceConfig(),  # noqa: B008 (frozen)
+    near: npt.NDArray | None = None,
 ) -> Iterator[Questions]:
     """The questions of one split, for each tag system and side.
 
@@ -55,26 +56,24 @@ def ask(
       observed: the tracks.
       number: of the split.
       config: see there.
+      near: `nearness` of the tracks, if it is known already.
     """
     size, vocabulary = len(observed.vocabulary), observed.vocabulary
     splitting = halves.HalvesConfig(least_artists=config.least_artists, seed=config.seed)
     split = halves.draw(observed, number, splitting)
     there = tracks_of(split.tags).reshape(2, -1) > 0
-    near = embeddings.cosine(halves.mean_features(observed, observed.tags).T)
+    near = nearness(observed) if near is None else near
     for side in (0, 1):
         rng = np.random.default_rng([config.seed, number, side])
-        asking, answering = (
-            split.tags[:, k * size : (k + 1) * size].tocsc() for k in (side, 1 - side)
-        )
-        columns, made_of = [], []
+        asking, answering = (split.tags[:, k * size : (k + 1) * size] for k in (side, 1 - side))
+        made_of: list[tuple[int, ...]] = []
         for system in vocabulary.systems:
             members = [tag for tag in vocabulary.members(system) if there[1 - side, tag]]
-            for parts in _candidates(members, near, config, rng):
-                columns.append(_union(answering, parts))
-                made_of.append(parts)
-        if not columns:
+            made_of += _candidates(members, near, config, rng)
+        if not made_of:
             continue
-        both = scipy.sparse.csr_array(scipy.sparse.hstack([asking, *columns], format="csr"))
+        columns = [asking, _unions(answering, made_of)]
+        both = scipy.sparse.csr_array(scipy.sparse.hstack(columns, format="csr"))
         sources = gather(observed, both, config, size)
         for system in vocabulary.systems:
             members = vocabulary.members(system)
@@ -91,6 +90,11 @@ def ask(
                 queries,
                 tuple(made_of[k] for k in chosen),
             )
+
+
+def nearness(observed: Observations) -> npt.NDArray:
+    """How alike whole tags sound, by fm: float64 [N, N]; with it tags are merged."""
+    return embeddings.cosine(halves.mean_features(observed, observed.tags).T)
 
 
 def _candidates(
@@ -112,7 +116,10 @@ def _candidates(
             yield (tag,)
 
 
-def _union(tags: scipy.sparse.csc_array, parts: tuple[int, ...]) -> scipy.sparse.csc_array:
-    column = scipy.sparse.csc_array(tags[:, list(parts)].sum(axis=1)[:, None])
-    column.data[:] = 1.0
-    return column
+def _unions(tags: scipy.sparse.csr_array, made_of: list[tuple[int, ...]]) -> scipy.sparse.csr_array:
+    """A column for each candidate, {0, 1}: 1 where a track has one of its tags."""
+    columns = np.repeat(np.arange(len(made_of)), [len(parts) for parts in made_of])
+    cells = (np.ones(len(columns)), (np.concatenate(made_of), columns))
+    found = tags @ scipy.sparse.csr_array(cells, (tags.shape[1], len(made_of)))
+    found.data[:] = 1.0
+    return found

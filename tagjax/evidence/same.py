@@ -62,12 +62,13 @@ def learn(
     https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags; the model is that of
     McFadden 1974, https://eml.berkeley.edu/reprints/mcfadden/zarembka.pdf
     """
+    near = questions.nearness(observed)
     teaching: list[questions.Questions] = []
     testing: list[questions.Questions] = []
     for number in progress(range(2 * config.splits), "learn from halves", 2 * config.splits):
         into = teaching if number % 2 == 0 else testing
         if sum(len(part.queries) for part in into) < config.asked:
-            into += questions.ask(observed, number, config)
+            into += questions.ask(observed, number, config, near)
     if not teaching or not testing:
         raise InputError(
             f"no tag system has tags of {2 * config.least_artists} artists, so none can be split "

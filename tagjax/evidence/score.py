@@ -10,6 +10,8 @@ below it the nearest tag is no match.
 """
 
 import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +55,7 @@ class ArtistMeans:
     Attributes:
       tag: int64 [pairs], and
       artist: int64 [pairs]: whose mean a row is, ordered by tag.
-      vectors: float64 [pairs, D]: x_ta = mean over the artist's tracks of (z_k - B' m_k), plus b_t.
+      vectors: float64 [pairs, D].
     """
 
     tag: npt.NDArray[np.int64]
@@ -62,18 +64,19 @@ class ArtistMeans:
 
 
 def artist_means(
-    features: npt.NDArray,
-    tags: scipy.sparse.csr_array,
-    artist: npt.NDArray[np.int64],
-    additions: Array,
-) -> ArtistMeans:
-    """The residual plus the tag's own part, averaged over each artist's tracks with the tag.
+    features: npt.NDArray, tags: scipy.sparse.csr_array, artist: npt.NDArray[np.int64]
+) -> tuple[ArtistMeans, scipy.sparse.csr_array]:
+    """(mean features of each artist's tracks with a tag, the mean of their other tags).
+
+    If B is what tags add to features, z_ta - B' m_ta is what the other tags leave of a tag's sound.
 
     Args:
-      features: float [tracks, D].
+      features: z, float [tracks, D].
       tags: M, sparse [tracks, N].
       artist: int64 [tracks].
-      additions: B, float64 [N, D], of a regression on these features.
+
+    Returns:
+      z_ta as vectors, and m_ta in the rows of a sparse float64 [pairs, N].
     """
     rows = np.repeat(np.arange(tags.shape[0]), np.diff(tags.indptr))
     width = np.int64(artist.max() + 1 if len(artist) else 1)
@@ -83,10 +86,10 @@ def artist_means(
     averaging = scipy.sparse.csr_array(
         (1.0 / counts[pair], (pair, rows)), (len(keys), tags.shape[0])
     )
-    tag = keys // width
-    heard = np.asarray(averaging @ features, np.float64)
-    expected = (averaging @ tags) @ additions
-    return ArtistMeans(tag, keys % width, heard - expected + additions[tag])
+    tag, pairs = keys // width, np.arange(len(keys) + 1)
+    itself = scipy.sparse.csr_array((np.ones(len(tag)), tag, pairs), (len(tag), tags.shape[1]))
+    heard = ArtistMeans(tag, keys % width, np.asarray(averaging @ features, np.float64))
+    return heard, averaging @ tags - itself
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -94,7 +97,8 @@ class TagSpace:
     """Dimensions in which artists vary by 1 within a tag, and tags by `spread` among themselves.
 
     Attributes:
-      means: what each tag sounds like with each artist, in these dimensions.
+      heard: mean components of each artist's tracks with a tag, and
+      others: of their other tags; see `artist_means`.
       count: int64 [N], artists of each tag.
       centre: float64 [N, D], mean over a tag's artists; zero for a tag without any.
       spread: tau, float64 [D], variance between tags.
@@ -103,13 +107,20 @@ class TagSpace:
       directions: float64 [d, D], by which components come into these dimensions.
     """
 
-    means: ArtistMeans
+    heard: ArtistMeans
+    others: scipy.sparse.csr_array
     count: npt.NDArray[np.int64]
     centre: Array
     spread: Array
     additions: Array
     middle: Array
     directions: Array
+
+    @functools.cached_property
+    def means(self) -> ArtistMeans:
+        """What each tag sounds like with each artist, in these dimensions."""
+        vectors = self.heard.vectors - self.others @ self.additions - self.middle
+        return dataclasses.replace(self.heard, vectors=vectors @ self.directions)
 
     def of_tracks(self, observed: Observations, rows: npt.NDArray[np.int64], tag: int) -> Array:
         """What a tag sounds like in tracks: what their tags leave unexplained, plus its own part.
@@ -145,37 +156,71 @@ def tag_space(
       The space; None if the spread within a tag is unknown, because no tag has two artists or its
       artists do not differ.
     """
+    return next(_tag_spaces(observed, tags, [ridge], config))
+
+
+def _tag_spaces(
+    observed: Observations,
+    tags: scipy.sparse.csr_array,
+    ridges: Sequence[float],
+    config: ScoreConfig,
+) -> Iterator[TagSpace | None]:
+    """The space of each ridge.
+
+    With z_ta and m_ta of `artist_means`, x_ta = z_ta - B' m_ta is what a tag sounds like with an
+    artist. Sums of z, of m and of their products are those of x for any B.
+    """
     components = observed.components(config.dimensions)
-    additions = embeddings.regress(components, tags, ridge)
-    means = artist_means(components, tags, observed.artist, additions)
-    count = np.bincount(means.tag, minlength=tags.shape[1])
+    heard, others = artist_means(components, tags, observed.artist)
+    z, pairs, count = heard.vectors, len(heard.tag), np.bincount(heard.tag, minlength=tags.shape[1])
     there = np.flatnonzero(count)
-    freedom = len(means.tag) - len(there)
-    if not freedom or not components.any():
+    ends = np.append(0, np.cumsum(count))
+    averaging = scipy.sparse.csr_array(
+        (1 / count[heard.tag], np.arange(pairs), ends), (len(count), pairs)
+    )
+    mean_z, mean_m = averaging @ z, averaging @ others
+    zz, mz, mm = z.T @ z, others.T @ z, others.T @ others
+    sums, together = embeddings.sums_by_tag(tags, components), (tags.T @ tags).toarray()
+    for ridge in ridges:
+        additions = embeddings.solve_ridge(together.copy(), sums, ridge)
+        centre = mean_z - mean_m @ additions
+        cross = mz.T @ additions
+        xx = zz - cross - cross.T + additions.T @ (mm @ additions)
+        middle = centre[there].mean(axis=0)
+        found = _diagonal(xx, centre[there], count[there], config)
+        if found is None:
+            yield None
+            continue
+        spread, directions = found
+        centre[there] -= middle
+        yield TagSpace(
+            heard, others, count, centre @ directions, spread, additions, middle, directions
+        )
+
+
+def _diagonal(
+    products: Array, centre: Array, count: npt.NDArray[np.int64], config: ScoreConfig
+) -> tuple[Array, Array] | None:
+    """(variance between tags, directions) in which both covariances are diagonal; None if unknown.
+
+    Args:
+      products: sum of x x' over all pairs of tag and artist, [d, d].
+      centre: mean of x of each tag that has artists, [n, d].
+      count: their artists, [n].
+      config: see `ScoreConfig`.
+    """
+    freedom = count.sum() - len(count)
+    if not freedom:
         return None
-    centre = np.zeros((len(count), components.shape[1]))
-    np.add.at(centre, means.tag, means.vectors / count[means.tag][:, None])
-    apart = means.vectors - centre[means.tag]
-    within = apart.T @ apart / freedom
+    within = (products - (centre.T * count) @ centre) / freedom
     variance = np.trace(within) / len(within)
-    if variance <= _NOTHING * np.square(means.vectors).mean():
+    if variance <= _NOTHING * np.trace(products) / (count.sum() * len(within)):
         return None
     within = (1 - config.shrinkage) * within + config.shrinkage * variance * np.eye(len(within))
-    middle = centre[there].mean(axis=0)
-    offsets = centre[there] - middle
-    between = offsets.T @ offsets / len(there) - within * np.mean(1 / count[there])
+    offsets = centre - centre.mean(axis=0)
+    between = offsets.T @ offsets / len(count) - within * np.mean(1 / count)
     spread, directions = scipy.linalg.eigh(between, within)
-    centre[there] -= middle
-    vectors = (means.vectors - middle) @ directions
-    return TagSpace(
-        dataclasses.replace(means, vectors=vectors),
-        count,
-        centre @ directions,
-        np.maximum(spread, 1e-6),
-        additions,
-        middle,
-        directions,
-    )
+    return np.maximum(spread, 1e-6), directions
 
 
 def two_covariance(
@@ -198,16 +243,27 @@ def two_covariance(
       float64 [N, N], symmetric, or [split, N - split]. NaN in the rows and columns of tags without
       tracks, and everywhere where there is no such space.
     """
+    return next(two_covariances(observed, tags, [ridge], config, split))
+
+
+def two_covariances(
+    observed: Observations,
+    tags: scipy.sparse.csr_array,
+    ridges: Sequence[float],
+    config: ScoreConfig = ScoreConfig(),
+    split: int | None = None,
+) -> Iterator[Array]:
+    """`two_covariance` for each ridge."""
     rows = np.arange(tags.shape[1] if split is None else split)
     columns = np.arange(0 if split is None else split, tags.shape[1])
-    found = np.full((len(rows), len(columns)), np.nan)
-    space = tag_space(observed, tags, ridge, config)
-    if space is not None:
-        there = space.count > 0
-        chosen = rows[there[rows]], columns[there[columns]]
-        first, second = ((space.centre[side], space.count[side]) for side in chosen)
-        found[np.ix_(there[rows], there[columns])] = log_ratios(first, second, space.spread)
-    return found
+    for space in _tag_spaces(observed, tags, ridges, config):
+        found = np.full((len(rows), len(columns)), np.nan)
+        if space is not None:
+            there = space.count > 0
+            chosen = rows[there[rows]], columns[there[columns]]
+            first, second = ((space.centre[side], space.count[side]) for side in chosen)
+            found[np.ix_(there[rows], there[columns])] = log_ratios(first, second, space.spread)
+        yield found
 
 
 def log_ratios(
@@ -223,11 +279,12 @@ def log_ratios(
     (means, count), (others, their_count) = first, second
     total = np.zeros((len(means), len(others)))
     for values, other_values, tau in zip(means.T, others.T, spread, strict=True):
-        own, other = (tau + 1 / count)[:, None], (tau + 1 / their_count)[None]
-        product = own * other
-        determinant = product - tau**2
-        square, other_square = (values**2)[:, None], (other_values**2)[None]
-        same = other * square + own * other_square - 2 * tau * np.outer(values, other_values)
-        apart = square / own + other_square / other
-        total -= 0.5 * (np.log(determinant / product) + same / determinant - apart)
-    return total
+        own, other = tau + 1 / count, tau + 1 / their_count
+        shared = np.outer(tau / own, tau / other)
+        total -= np.log(1 - shared)
+        apart = np.add.outer(values**2 / own, other_values**2 / other)
+        apart -= np.outer(values, 2 / tau * other_values)
+        apart *= shared
+        apart /= 1 - shared
+        total -= apart
+    return total / 2

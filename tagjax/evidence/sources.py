@@ -9,7 +9,7 @@ import scipy.sparse
 import scipy.stats
 
 from tagjax.evidence.config import EvidenceConfig
-from tagjax.evidence.score import two_covariance
+from tagjax.evidence.score import two_covariances
 from tagjax.similarity import embeddings
 from tagjax.similarity.halves import mean_features
 from tagjax.similarity.observations import Observations, artists_of, tracks_of
@@ -106,15 +106,14 @@ def gather(
       split: if not 0, only pairs of one of the first `split` tags with another are looked at.
     """
     tracks, similar = tracks_of(tags), {}
-    sums = np.asarray(tags.T @ observed.features, np.float64)
+    sums = embeddings.sums_by_tag(tags, observed.features)
     together = (tags.T @ tags).toarray()
     for ridge in config.ridges:
         added = embeddings.solve_ridge(together.copy(), sums.copy(), ridge)
         similar[f"fr {ridge:g}"] = _cosine(added, split)
-    for ridge in config.score_ridges:
-        similar[f"score {ridge:g}"] = two_covariance(
-            observed, tags, ridge, config.score, split or None
-        )
+    scores = two_covariances(observed, tags, config.score_ridges, config.score, split or None)
+    for ridge, score in zip(config.score_ridges, scores, strict=True):
+        similar[f"score {ridge:g}"] = score
     similar["fm"] = _cosine(mean_features(observed, tags), split)
     spread = _spread(observed, tags, sums, np.maximum(tracks, 1))
     return Sources(similar, tracks, artists_of(tags, observed.artist), spread, split)

@@ -216,18 +216,28 @@ def regress(features: npt.NDArray, tags: Any, ridge: float) -> Array:
     return solve_ridge((tags.T @ tags).toarray(), sums_by_tag(tags, features), ridge)
 
 
-def sums_by_tag(tags: Any, features: npt.NDArray) -> Array:
+def sums_by_tag(
+    tags: Any,
+    features: npt.NDArray,
+    change: Callable[[npt.NDArray], npt.NDArray] = lambda rows: rows,
+    rows: int = ROWS // 4,
+) -> Array:
     """M'G: the features of each tag's tracks, summed.
 
     Args:
       tags: M, sparse [tracks, N_t].
       features: G, float [tracks, D].
+      change: of some rows of the features, before they are summed.
+      rows: number of tracks to sum at a time: they and the sums stay in the processor's cache.
 
     Returns:
       float64 [N_t, D].
     """
-    # In rows, a product takes a sixth of the time that it takes in columns.
-    return np.asarray(tags.T.tocsr() @ features, np.float64)
+    found = np.zeros((tags.shape[1], features.shape[1]))
+    for start in range(0, len(features), rows):
+        some = slice(start, start + rows)
+        found += tags[some].T @ np.asarray(change(features[some]), np.float64)
+    return found
 
 
 def fdist(occurrences: Any) -> Any:

@@ -173,7 +173,7 @@ def mean_features(observed: Observations, tags: scipy.sparse.csr_array) -> Array
     Returns:
       float64 [N, D]; the row of a tag without tracks is zero.
     """
-    sums = embeddings.sums_by_tag(tags, observed.raw)
+    sums = embeddings.sums_by_tag(tags, observed.features, observed.raw)
     return sums / np.maximum(tracks_of(tags), 1)[:, None]
 
 

@@ -53,13 +53,9 @@ class Observations:
     def __len__(self) -> int:
         return len(self.track_id)
 
-    @functools.cached_property
-    def raw(self) -> npt.NDArray[np.float32]:
-        """What fm averages, float32 [tracks, D]: probabilities, or `features` of other vectors."""
-        if not self.roots:
-            return self.features
-        given = self.features + self.mean
-        return np.square(given, out=given)
+    def raw(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """What fm averages of some rows of `features`: probabilities; of other vectors the rows."""
+        return np.square(features + self.mean) if self.roots else features
 
     def components(self, dimensions: int) -> npt.NDArray[np.float32]:
         """The first principal components of the features, float32 [tracks, dimensions or D]."""
@@ -83,9 +79,9 @@ def artists_of(
     tags: scipy.sparse.csr_array, artist: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """Number of artists of each tag, int64 [N_t]."""
-    rows = np.repeat(np.arange(tags.shape[0]), np.diff(tags.indptr))
-    pairs = np.unique(tags.indices + artist[rows] * np.int64(tags.shape[1]))
-    return np.bincount(pairs % tags.shape[1], minlength=tags.shape[1]).astype(np.int64)
+    size = (int(artist.max(initial=-1)) + 1, len(artist))
+    tracks = scipy.sparse.csr_array((np.ones(len(artist)), (artist, np.arange(len(artist)))), size)
+    return tracks_of(tracks @ tags)
 
 
 def observe(
@@ -135,7 +131,7 @@ def observe(
         raise NoTracksError("no track is left that has tags of one system only")
     means = track_means(features, place, len(names), np.float32)[keep]
     if units is not None:
-        means = np.sqrt(np.maximum(means, 0))
+        np.sqrt(np.maximum(means, 0, out=means), out=means)
     if not np.isfinite(means).all():
         raise InputError(
             f"the features of track {str(names[keep][_bad_row(means)])!r} are not finite"

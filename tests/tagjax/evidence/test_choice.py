@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.optimize
+import scipy.special
 import sklearn.linear_model
 
 from tagjax.evidence import choice
@@ -130,3 +131,17 @@ def test_the_share_without_partner_is_estimated_from_unlabelled_queries(truth):
 def test_no_finite_number_of_questions_is_sure_of_a_share():
     shares = [choice.ChoiceModel(np.ones(1), 0.0, *np.ones((2, 1)), s).prior for s in (0, 0.3, 1)]
     assert shares == [0.01, 0.3, 0.99]
+
+
+def test_probabilities_and_the_estimate_are_those_of_the_plain_computation():
+    rng = np.random.default_rng(3)
+    ((evidence, _),) = questions(4, ((30, 9),))
+    model = choice.ChoiceModel(rng.normal(size=3), 0.7, rng.normal(size=3), np.array([2, 5, 1]), 0)
+    utility = ((evidence - model.mean) / model.scale) @ model.weights
+    utility = np.append(utility, np.full((30, 1), 0.7), axis=1)
+    found = model.probabilities(evidence)
+    np.testing.assert_allclose(found, scipy.special.softmax(utility, axis=1), rtol=1e-12)
+    share = 0.2
+    for _ in range(100):
+        share = choice.with_share(found, 0.2, share)[:, -1].mean()
+    assert choice.estimate_share(found, 0.2) == pytest.approx(share, rel=1e-12)

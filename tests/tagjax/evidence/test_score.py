@@ -7,7 +7,7 @@ import scipy.sparse
 import scipy.stats
 from evident import plain
 
-from tagjax.evidence.score import ScoreConfig, tag_space, two_covariance
+from tagjax.evidence.score import ScoreConfig, log_ratios, tag_space, two_covariance
 
 RIDGE = 5.0
 CONFIG = ScoreConfig(dimensions=3, shrinkage=0.3)
@@ -116,3 +116,41 @@ def test_where_the_spread_within_a_tag_is_unknown_everything_is(why):
     args = plain(features, artist), scipy.sparse.csr_array(tags), RIDGE
     assert tag_space(*args) is None
     assert np.isnan(two_covariance(*args)).all()
+
+
+def test_the_ratio_is_that_of_two_normal_densities_in_each_dimension():
+    """Also where a tag has very many artists, and where tags hardly differ."""
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(4, 2)), rng.normal(size=(3, 2))
+    counts, others = np.array([1, 2, 50, 3000]), np.array([1, 7, 900])
+    for spread in (np.array([2.0, 1e-6]), np.array([0.3, 40.0])):
+        found = log_ratios((first, counts), (second, others), spread)
+        for s in range(4):
+            for t in range(3):
+                ratio = 0.0
+                for d, tau in enumerate(spread):
+                    x = np.array([first[s, d], second[t, d]])
+                    apart = np.diag([tau + 1 / counts[s], tau + 1 / others[t]])
+                    same = apart + tau * (1 - np.eye(2))
+                    ratio -= 0.5 * (x @ np.linalg.solve(same, x) - x @ np.linalg.solve(apart, x))
+                    ratio -= 0.5 * (np.linalg.slogdet(same)[1] - np.linalg.slogdet(apart)[1])
+                assert found[s, t] == pytest.approx(ratio, rel=1e-7, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_sums_of_products_give_the_covariances_of_the_means_themselves(seed):
+    features, tags, artist = data(seed=seed)
+    heard, matrix = plain(features, artist), scipy.sparse.csr_array(tags)
+    space = tag_space(heard, matrix, RIDGE, CONFIG)
+    means, within, *_ = by_the_equations(features, tags, artist)
+    vectors = [space.means.vectors[space.means.tag == tag] for tag in range(6)]
+    for tag, own in enumerate(vectors):
+        expected = np.array(means[tag])
+        np.testing.assert_allclose(
+            np.linalg.norm(own - own.mean(axis=0), axis=1),
+            [
+                np.sqrt(x @ np.linalg.solve(within, x))
+                for x in expected - expected.mean(axis=0)
+            ],
+            rtol=1e-3, atol=1e-5,
+        )  # fmt: skip

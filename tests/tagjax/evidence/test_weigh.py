@@ -13,7 +13,7 @@ from tagjax.base.errors import InputError
 from tagjax.catalogue.annotations import Catalogue
 from tagjax.evidence import summary
 from tagjax.evidence.inputs import of_catalogues, of_run
-from tagjax.evidence.weigh import COLUMNS, RELATIONS, Answers, weigh
+from tagjax.evidence.weigh import COLUMNS, RELATIONS, Answers, _first, weigh
 
 
 @pytest.fixture(scope="module")
@@ -308,3 +308,20 @@ def test_tracks_with_tags_of_one_system_alone_are_not_common():
     vocabulary = observed(tracks=20).vocabulary.select(["a:bop", "a:dub"])
     assert common(vocabulary, None) is None
     assert common(vocabulary, scipy.sparse.csr_array((3, 2))) is None
+
+
+@pytest.mark.parametrize("number", [1, 3, 40, 60])
+def test_the_first_candidates_are_those_of_a_stable_sort(number):
+    values = np.random.default_rng(0).integers(5, size=40) / 4
+    order = np.argsort(-values, kind="stable")
+    np.testing.assert_array_equal(_first(values, number), order[:number])
+
+
+def test_without_sound_only_the_same_is_known():
+    given, _ = catalogues(shared=60)
+    found = weigh(*of_catalogues(given), QUICK)
+    for answers in found.answers.values():
+        assert answers.probability["same"].max() > 0.5
+        for name in RELATIONS[1:]:
+            assert answers.probability[name].shape == answers.probability["same"].shape
+            assert np.isnan(answers.probability[name]).all()

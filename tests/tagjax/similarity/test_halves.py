@@ -8,7 +8,7 @@ import sklearn.preprocessing
 
 from tagjax.base.errors import InputError
 from tagjax.similarity import embeddings, halves
-from tagjax.similarity.observations import averaged, observe
+from tagjax.similarity.observations import artists_of, averaged, observe
 from tagjax.vocabulary.vocabulary import Vocabulary
 
 TAGS = ("a:x", "a:y", "a:z", "b:x", "b:y")
@@ -220,3 +220,26 @@ def test_bad_input_is_one_line():
         observe(np.eye(2), np.zeros((2, 2)), tags, ["a", "b"])
     with pytest.raises(InputError, match="ridges and ridge must be above 0"):
         halves.HalvesConfig(ridges=(0.0,))
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64])
+def test_sums_by_tag_in_blocks_are_those_of_one_product(rows):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, 5)).astype(np.float32)
+    tags = scipy.sparse.csr_array((rng.random((60, 4)) < 0.3) * 1.0)
+    expected = tags.toarray().T @ features.astype(np.float64)
+    np.testing.assert_allclose(embeddings.sums_by_tag(tags, features, rows=rows), expected)
+    squares = embeddings.sums_by_tag(tags, features, np.square, rows)
+    expected = tags.toarray().T @ np.square(features).astype(np.float64)
+    np.testing.assert_allclose(squares, expected)
+
+
+def test_artists_of_tags_are_counted_once():
+    rng = np.random.default_rng(0)
+    tags, artist = (rng.random((60, 4)) < 0.3) * 1.0, rng.integers(9, size=60)
+    expected = [len(np.unique(artist[tags[:, tag] > 0])) for tag in range(4)]
+    found = artists_of(scipy.sparse.csr_array(tags), artist)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == np.int64
+    none = artists_of(scipy.sparse.csr_array((0, 4)), np.zeros(0, np.int64))
+    np.testing.assert_array_equal(none, np.zeros(4))

@@ -114,7 +114,9 @@ def test_it_gives_up_when_nothing_works_any_more(tmp_path):
     tracks = numbers(60)
     with PreviewServer({sng_id: ["503"] * 9 for sng_id in tracks[20:]}) as server:
         # One at a time: a slow answer of several would come between the failures.
-        records, why = go(tmp_path, tracks, server, retries=0, give_up_after=10, concurrency=1)
+        records, why = go(
+            tmp_path, tracks, server, retries=0, give_up_after=10, concurrency=1
+        )
         assert "HTTP 503" in why
         assert server.asked("track") == tracks[:30]
     assert sum(record.status == ledger.FAILED for record in records.values()) == 10

@@ -93,6 +93,8 @@ def _table(edits: apply.Edits) -> int:
 def _files(edits: apply.Edits) -> int:
     """Shows what is to change in the files, or changes them; 3 if a file could not be written."""
     config = library.Config(**program.given(_CONFIG))
+    if not os.path.isdir(_LIBRARY.value):
+        raise InputError(f"{_LIBRARY.value}: no such folder")
     undo = rewriting.UndoFile(pathlib.Path(_DECISIONS.value, "undo.jsonl"))
     changes, left, failed = list[apply.Change](), list[apply.Left](), list[apply.Left]()
     with locked(_LIBRARY.value, "wait for it to end") if _WRITE.value else contextlib.nullcontext():
@@ -129,29 +131,28 @@ def _undo(path: str) -> int:
         if flag.present:
             raise InputError(f"--{flag.name} has no use beside --undo; leave it out")
     records = rewriting.UndoFile(path).records()
-    folders = {_LIBRARY.value or record.library for record in records}
-    missing = sorted(folder for folder in folders if not os.path.isdir(folder))
-    if missing:
-        raise InputError(f"{missing[0]}: no such folder; say where the music is now: --library=...")
-    became: dict[str, str] = {}
-    failed = dict[str, str]()
+    files = collections.defaultdict[tuple[str, str], list[rewriting.Record]](list)
+    for record in records:
+        files[_LIBRARY.value or record.library, record.path].append(record)
+    folders = sorted({folder for folder, _ in files})
+    for folder in folders:
+        if not os.path.isdir(folder):
+            raise InputError(f"{folder}: no such folder; say where the music is now: --library=...")
+    became, failed = collections.Counter[str](), dict[str, str]()
     with contextlib.ExitStack() as stack:
         for folder in folders:
             stack.enter_context(locked(folder, "wait for it to end"))
-        for record in bar(records, "undo", len(records)):
+        for folder, name in bar(list(files), "undo", len(files)):
             try:
-                done = apply.undo(record, _LIBRARY.value)
-                if done != apply.NOTHING or record.path not in became:
-                    became[record.path] = done
+                became[apply.undo(files[folder, name], folder)] += 1
             except rewriting.NotWrittenError as error:
-                failed[record.path] = str(error)
+                failed[name] = str(error)
     _show((f"not restored: {name}: {why}" for name, why in failed.items()), "files not restored")
-    counts = collections.Counter(became.values())
-    print(f"restored byte for byte: {counts[apply.EXACT]} files")
-    if counts[apply.GENRES_ONLY]:
-        print(f"changed since, genres restored: {counts[apply.GENRES_ONLY]} files")
-    if counts[apply.NOTHING]:
-        print(f"already as before: {counts[apply.NOTHING]} files")
+    print(f"restored byte for byte: {became[apply.EXACT]} files")
+    if became[apply.GENRES_ONLY]:
+        print(f"changed since, genres restored: {became[apply.GENRES_ONLY]} files")
+    if became[apply.NOTHING]:
+        print(f"already as before: {became[apply.NOTHING]} files")
     return 3 if failed else 0
 
 

@@ -13,6 +13,7 @@ file byte for byte (`rewriting`).
 """
 
 import collections
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -334,23 +335,13 @@ def write(
     original: list[list[str] | None] = []
 
     def new_content(copy: pathlib.Path) -> None:
-        try:
+        with _as_not_written():
             tags = genretags.opened(file, copy)
             if tuple(tags.genres) != change.before:
                 raise rewriting.NotWrittenError("another program changed it meanwhile")
             original.append(tags.original)
             tags.save(change.after, tags.original or change.before)
             found = filetags.read(copy).genres
-        except (genretags.GenreTagError, filetags.TagError) as error:
-            raise rewriting.NotWrittenError(str(error)) from None
-        except OSError:
-            raise
-        except Exception as error:  # mutagen raises many kinds of a damaged file.
-            if isinstance(error, rewriting.NotWrittenError):
-                raise
-            if isinstance(error.__cause__ or error.__context__, OSError):
-                raise (error.__cause__ or error.__context__) from None  # type: ignore[misc]
-            raise rewriting.NotWrittenError(f"cannot be written: {error}") from None
         if tuple(tag for value in found for tag in _split(value, config)) != change.tags:
             raise rewriting.NotWrittenError(f"would be read back as {', '.join(found)}")
 
@@ -370,16 +361,33 @@ def write(
     rewriting.rewrite(file, new_content, record)
 
 
+@contextlib.contextmanager
+def _as_not_written() -> Iterator[None]:
+    """Turns what mutagen raises into `NotWrittenError`, but for errors of the system."""
+    try:
+        yield
+    except (OSError, rewriting.NotWrittenError):
+        raise
+    except Exception as error:  # struct.error, ValueError and others, beside mutagen's own.
+        system = error.__cause__ or error.__context__
+        if isinstance(system, OSError):
+            raise system from None
+        raise rewriting.NotWrittenError(f"cannot be written: {error}") from None
+
+
 EXACT, GENRES_ONLY, NOTHING = "restored", "genres restored", "as it was"
 """What became of a file: byte for byte as before; another program has changed it since, so that
 only its genre fields are as before; or it is as before already."""
 
 
-def undo(record: rewriting.Record, folder: PathLike | None = None) -> str:
-    """Brings one file back to what it was before a change.
+def undo(records: Sequence[rewriting.Record], folder: PathLike | None = None) -> str:
+    """Brings one file back to what it was before it was changed.
+
+    The changes are undone one after the other, back to the last one that found no `ORIGINALGENRE`
+    in the file: what was before that is older than the file that people saw.
 
     Args:
-      record: of the undo file; the last record of a file comes first.
+      records: all records of the file, the last one first.
       folder: of the music, if it was moved.
 
     Returns:
@@ -388,26 +396,34 @@ def undo(record: rewriting.Record, folder: PathLike | None = None) -> str:
     Raises:
       NotWrittenError: no such file, or it cannot be written.
     """
-    parts = pathlib.PurePosixPath(record.path)
-    if parts.is_absolute() or ".." in parts.parts:
+    path = pathlib.PurePosixPath(records[0].path)
+    if path.is_absolute() or ".." in path.parts:
         raise rewriting.NotWrittenError("its path is not below the library")
-    file = pathlib.Path(folder or record.library, record.path)
+    first = next((k for k, r in enumerate(records) if r.original is None), len(records) - 1)
+    records, oldest = records[: first + 1], records[first]
+    file = pathlib.Path(folder or oldest.library, path)
     if not file.is_file():
-        kept = "; ".join(record.genres)
+        kept = "; ".join(oldest.genres)
         raise rewriting.NotWrittenError(f"no such file; its genres were: {kept} (moved? --library)")
+    rewriting.leftover(file).unlink(missing_ok=True)
     found = rewriting.checksum(file)
-    if found == record.old:
-        rewriting.leftover(file).unlink(missing_ok=True)
+    if found == oldest.old:
         return NOTHING
-    if found == record.new:
-        rewriting.restore(record, file)
+    for record in records:
+        if record.new == found and found != oldest.old:
+            rewriting.restore(record, file)
+            found = record.old
+    if found == oldest.old:
         return EXACT
-
-    def old_genres(copy: pathlib.Path) -> None:
-        try:
-            genretags.opened(file, copy).save(record.genres, record.original)
-        except genretags.GenreTagError as error:
-            raise rewriting.NotWrittenError(str(error)) from None
-
-    rewriting.rewrite(file, old_genres)
+    _restore_genres(file, oldest)
     return GENRES_ONLY
+
+
+def _restore_genres(file: pathlib.Path, record: rewriting.Record) -> None:
+    """Makes the genre fields of a file what they were before a change."""
+
+    def change(copy: pathlib.Path) -> None:
+        with _as_not_written():
+            genretags.opened(file, copy).save(record.genres, record.original)
+
+    rewriting.rewrite(file, change)

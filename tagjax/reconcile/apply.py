@@ -168,6 +168,13 @@ def apply_to_table(path: PathLike, out: PathLike, edits: Edits) -> TableChanges:
 
     Raises:
       InputError: a missing column; `out` is the table itself; no tag is in `vocabulary.csv`.
+
+    >>> with open("old.csv", "w") as file:
+    ...     print("track_id,artist_id,album_id,tags", "t,r,l,DnB|Dub", sep="\\n", file=file)
+    >>> apply_to_table("old.csv", "new.csv", Edits({"DnB": "Drum & Bass"})).replaced
+    Counter({('DnB', 'Drum & Bass'): 1})
+    >>> open("new.csv").read().splitlines()[1]
+    't,r,l,Drum & Bass|Dub'
     """
     if os.path.realpath(path) == os.path.realpath(out):
         raise InputError(f"--out={out}: is the table itself; keep it, and name another file")

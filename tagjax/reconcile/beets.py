@@ -1,7 +1,10 @@
 """Exports decisions to beets >= 2.13: its plugins lastgenre and advancedrewrite.
 
-lastgenre replaces merged tags (`aliases`), keeps the genres that are known (`genres.txt`), and can
-add broader ones (`genres-tree.yaml`). It compares in lower case. Its tree has one parent a genre.
+lastgenre replaces merged tags (`aliases`) and drops blocked ones (`ignorelist`). On demand it drops
+all genres that are not in `genres.txt`, and adds broader ones (`genres-tree.yaml`). It compares in
+lower case. Its tree has one parent for each genre. By default there is no list of genres that are
+allowed: it would drop a field such as `Ambient, Electronic`, which is one unknown genre to beets.
+
 advancedrewrite tells the two senses of a tag apart, by artist.
 """
 
@@ -26,8 +29,8 @@ _CONFIG = """\
 #     beet -c {config} lastgenre --items
 #
 # or copy this into your own config.yaml. Tracks that have genres keep them, merged ones under one
-# name. Last.fm is asked about tracks without genre only. If this folder moves, mend the two paths.
-# Genres that are not in genres.txt are removed from the files; `whitelist: no` keeps them.
+# name, but for those of "ignorelist". Last.fm is asked only about tracks without genre. beets
+# writes genres in title case. Genres joined by a comma or slash in one field are one genre to it.
 #
 # These aliases replace the table that comes with beets (its entries for other spellings are then
 # unknown). To have that table too, below this one (an entry that both have stays as it is here):
@@ -49,10 +52,12 @@ lastgenre:
   cleanup_existing: yes
   count: {count}
   title_case: yes
-  whitelist: {whitelist}
-  # To add the broader genres of each genre, from genres-tree.yaml, write instead of "no":
-  # {tree}
+  whitelist: no
   canonical: no
+  # To drop all genres that are not in genres.txt, and then to add the broader genres of each genre
+  # (if this folder moves, mend the paths):
+  # whitelist: {whitelist}
+  # canonical: {tree}
 """
 
 _SENSES = """\
@@ -159,14 +164,14 @@ def _config(genres: names.Genres, new: Iterable[str], folder: pathlib.Path) -> s
             sources[target].append(name)
     every = [*genres.target]
     odd = [name for name in every if not name.isascii()]
-    lines = ["  aliases:\n"] if sources else ["  aliases: {}\n"]
+    ignored = [f"      - {quoted(_pattern(name, every))}\n" for name in sorted(genres.blocked)]
+    lines = ["  ignorelist:\n    '*':\n", *ignored] if ignored else []
+    lines.append("  aliases:\n" if sources else "  aliases: {}\n")
     for target, found in sources.items():
         # The key is a template in which a backslash begins a group.
         lines.append(f"    {quoted(target.replace(chr(92), 2 * chr(92)))}:\n")
-        lines += [
-            f"      - {quoted(_pattern(name, odd if name.isascii() else every))}\n"
-            for name in found
-        ]
+        for name in found:
+            lines.append(f"      - {quoted(_pattern(name, odd if name.isascii() else every))}\n")
     return head + settings + "".join(lines)
 
 

@@ -27,8 +27,9 @@ for job in json.load(sys.stdin):
     config.clear()
     config.read(user=False)
     config.set_file(job["config"])
-    if "canonical" in job:
-        config["lastgenre"]["canonical"] = job["canonical"]
+    for name in ("whitelist", "canonical"):
+        if name in job:
+            config["lastgenre"][name] = job[name]
     plugin = LastGenrePlugin()
     answer = {"genres": [plugin._resolve_genres([name]) for name in job["names"]]}
     answer["together"] = plugin._resolve_genres(job["names"])
@@ -81,26 +82,36 @@ def expected(tag, decisions):
     Merged ones become the canonical one, others stay, blocked ones go.
     """
     to = decisions.canonical[tag]
-    # A genre whose name begins with # cannot be in beets' list.
-    return [] if to in decisions.blocked or to[0] == "#" else [to.lower()]
+    return [] if to in decisions.blocked else [to.lower()]
 
 
 def test_every_tag_of_a_library_in_the_real_plugin(asked, tmp_path):
     decisions = decided.library()
     made = written(tmp_path, decisions)
     tags = list(decisions.canonical)
-    (answer,) = asked([job(tmp_path, tags)])
-    assert answer["genres"] == [expected(tag, decisions) for tag in tags]
-    assert len(answer["together"]) == 13
+    whitelist = str(tmp_path / "genres.txt")
+    unknown = [*tags, "Ambient, Electronic", "Never Heard"]
+    answer, listed = asked([job(tmp_path, unknown), job(tmp_path, unknown, whitelist=whitelist)])
+    known = [expected(tag, decisions) for tag in tags]
+    assert answer["genres"] == [*known, ["ambient, electronic"], ["never heard"]]
+    assert listed["genres"] == [*([] if genre == ["#hash"] else genre for genre in known), [], []]
+    assert (len(answer["together"]), len(listed["together"])) == (16, 13)
     assert "'#hash' begins with #" in "".join(made.notes)
     assert "'black metal' is below 'metal' and 'rock'; only the first" in "".join(made.notes)
 
 
 def test_the_tree_in_the_real_plugin(asked, tmp_path):
     decisions = decided.library("lib:")
-    written(tmp_path, decisions)
-    tree = str(tmp_path / "genres-tree.yaml")
-    (answer,) = asked([job(tmp_path, ["BM", "drum'N'bass", "1980", "No"], canonical=tree)])
+    made = written(tmp_path, decisions)
+    lines = made.files["config.yaml"].splitlines()
+    paths = {
+        name: yaml.safe_load(line.removeprefix("  # "))[name]
+        for name in ("whitelist", "canonical")
+        for line in lines
+        if line.startswith(f"  # {name}: ")
+    }
+    assert len(paths) == 2
+    (answer,) = asked([job(tmp_path, ["BM", "drum'N'bass", "1980", "No"], **paths)])
     assert answer["genres"] == [
         ["black metal", "metal", "rock"],
         ["drum & bass", "techno"],
@@ -118,6 +129,7 @@ def test_any_decisions_in_the_real_plugin(asked, tmp_path):
         folder = tmp_path / str(len(jobs))
         written(folder, decisions)
         jobs.append(job(folder, list(decisions.canonical)))
+        jobs.append(job(folder, list(decisions.canonical), whitelist=str(folder / "genres.txt")))
         lower = {}
         for tag in decisions.canonical:
             lower.setdefault(tag.lower(), set()).add(decisions.canonical[tag].lower())
@@ -126,8 +138,9 @@ def test_any_decisions_in_the_real_plugin(asked, tmp_path):
         for tag in decisions.canonical:
             to = lower[tag.lower()]
             (to,) = to if len(to) == 1 and tag.lower() not in blocked else {tag.lower()}
-            genres.append([] if to in blocked or to[0] == "#" else [to])
+            genres.append([] if to in blocked else [to])
         wanted.append(genres)
+        wanted.append([[] if genre and genre[0][0] == "#" else genre for genre in genres])
 
     make()
     answers = asked(jobs)
@@ -169,7 +182,7 @@ def test_their_aliases_below_ours(asked, tmp_path):
     merged["config"] = str(tmp_path / "with_theirs.yaml")
     (answer,) = asked([merged])
     # Theirs makes "punk rock" of "punk", but ours stays; and ours does not know post-punk.
-    assert answer["genres"] == [*(expected(tag, decisions) for tag in tags), []]
+    assert answer["genres"] == [*(expected(tag, decisions) for tag in tags), ["post-punk"]]
     aliases = yaml.safe_load((tmp_path / "with_theirs.yaml").read_text())["lastgenre"]["aliases"]
     assert "shoegaze" in aliases
 
@@ -180,7 +193,9 @@ def test_yaml_reads_back_what_was_decided(decisions):
     made = beets.export(decisions, "/music; it's # odd")
     genres = names.genres(decisions)
     config = yaml.safe_load(made.files["config.yaml"])["lastgenre"]
-    assert config["whitelist"] == "/music; it's # odd/genres.txt"
+    assert (config["whitelist"], config["canonical"]) == (False, False)
+    paths = yaml.safe_load(made.files["config.yaml"].replace("  # canonical", "  canonical"))
+    assert paths["lastgenre"]["canonical"] == "/music; it's # odd/genres-tree.yaml"
     keys = {key.replace("\\\\", "\\") for key in config["aliases"]}
     senses = (names.sense_names(decisions.vocabulary, one) for one in decisions.senses)
     assert keys == {*genres.shown, *(name.lower() for pair in senses for name in pair)}

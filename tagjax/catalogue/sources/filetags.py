@@ -216,11 +216,11 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, bytes):  # MP4 tags with free-form names, in UTF-8.
         yield value.decode("utf-8", "replace")
     elif hasattr(value, "genres"):  # TCON, in all its forms.
-        yield from _swapped(value, value.genres)
+        yield from swapped(value, value.genres)
     elif hasattr(value, "owner") and hasattr(value, "data"):  # UFID
         yield value.data.decode("ascii", "replace")
     elif hasattr(value, "text") and hasattr(value, "encoding"):
-        yield from _swapped(value, map(str, value.text))
+        yield from swapped(value, map(str, value.text))
     elif hasattr(value, "value") and isinstance(value.value, str):
         yield from value.value.split("\0")  # APEv2 separates by NUL; in ASF it ends the text.
     elif isinstance(value, list | tuple):
@@ -228,7 +228,7 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(part)
 
 
-def _swapped(frame: Any, values: Iterable[str]) -> Iterator[str]:
+def swapped(frame: Any, values: Iterable[str]) -> Iterator[str]:
     """Texts of an ID3 frame; the byte order of UTF-16 is corrected.
 
     Some taggers mark the byte order only before the first of several values. In the wrong order,

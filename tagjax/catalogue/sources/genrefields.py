@@ -4,7 +4,7 @@ import functools
 import itertools
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from tagjax.base import text
 from tagjax.vocabulary import taxonomy
@@ -45,11 +45,51 @@ def split_genres(field: str, separators: Sequence[str], whole: Sequence[str] = (
       separators: strings that separate genres.
       whole: names that are not split, in any case; the longest that fits is taken.
     """
+    pieces = (text.clean(piece) for piece, _ in _pieces(field, separators, whole))
+    return [name for name in pieces if name]
+
+
+def replace_genres(
+    field: str,
+    separators: Sequence[str],
+    whole: Sequence[str],
+    replace: Callable[[str], str | None],
+) -> str:
+    """The field with other tags: what `split_genres` finds in it is replaced, and the rest stays.
+
+    Args:
+      field: text of the field.
+      separators: as `split_genres`.
+      whole: as `split_genres`.
+      replace: gives the new name of a tag; None takes the tag out, with the separator before it.
+
+    >>> names = {"techno": "Techno", "Other": None}
+    >>> replace_genres("Dub ;techno, Other", (";", ","), (), lambda name: names.get(name, name))
+    'Dub ;Techno'
+    """
+    found, before, is_first = "", "", True
+    for piece, separator in _pieces(field, separators, whole):
+        name = text.clean(piece)
+        new = replace(name) if name else name
+        if new is not None:
+            if new != name:
+                start = piece[: len(piece) - len(piece.lstrip())]
+                piece = start + new + piece[len(piece.rstrip()) :]
+            found += piece.lstrip() if is_first and before else before + piece
+            is_first = False
+        before = separator
+    return found
+
+
+def _pieces(
+    field: str, separators: Sequence[str], whole: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """(text of a tag as it is, the separator behind it or "") of a field."""
     names = {text.clean(name).casefold() for name in whole}
     longest = max((len(name) for name in names), default=0)
     separator = "|".join(map(re.escape, sorted(set(separators), key=len, reverse=True)))
     parts = re.split(f"({separator})", field) if separator else [field]  # name, separator, name ...
-    found, begin = [], 0
+    begin = 0
     while begin < len(parts):
         end = begin + 1
         for further in range(begin + 3, len(parts) + 1, 2):
@@ -58,9 +98,8 @@ def split_genres(field: str, separators: Sequence[str], whole: Sequence[str] = (
                 break
             if name in names:
                 end = further
-        found.append("".join(parts[begin:end]))
+        yield "".join(parts[begin:end]), "".join(parts[end : end + 1])
         begin = end + 1
-    return [name for name in map(text.clean, found) if name]
 
 
 def no_genre(name: str, names: Collection[str] = ()) -> str:

@@ -101,7 +101,7 @@ def size(path: PathLike) -> int:
     Raises:
       InputError: no such folder, or no audio file in it.
     """
-    found = sum(1 for _ in _files(path))
+    found = sum(1 for _ in audio_files(path))
     if not found:
         raise InputError(f"{path}: no audio file in it; of {', '.join(_FORMATS)}")
     return found
@@ -128,7 +128,7 @@ def read(path: PathLike, config: Config, progress: Progress) -> Iterator[Row]:
       InputError: no such folder, or mutagen is not installed.
     """
     filetags.check_installed()
-    names = list(_files(path))
+    names = list(audio_files(path))
     ids = _track_ids(names)
     for name in names:
         yield from _rows(os.path.join(path, name), name, ids.get(name, name), config)
@@ -228,7 +228,7 @@ def _genres(tags: FileTags, config: Config) -> tuple[list[str], list[NoGenre]]:
 
 def _missing(tags: FileTags, genres: list[str], no_genres: list[NoGenre]) -> tuple[str, str] | None:
     """Reason and detail, if a file has no artist or no genre."""
-    reasons = ["no artist"] * (not _owner(tags)) + ["no genre"] * (not genres)
+    reasons = ["no artist"] * (not owner(tags)) + ["no genre"] * (not genres)
     if not reasons:
         return None
     details = [f"{none.name!r} is {none.reason}" for none in no_genres]
@@ -241,7 +241,7 @@ def _is_various(name: str) -> bool:
     return name.casefold() in _VARIOUS
 
 
-def _owner(tags: FileTags) -> str:
+def owner(tags: FileTags) -> str:
     """The artist whose tracks must all be in one part of a split; "" if unknown."""
     if tags.album_artist and not _is_various(tags.album_artist):
         return tags.album_artist
@@ -258,7 +258,7 @@ def _annotation(
         name,
         0,
         track_id=track_id,
-        artist_id=_owner(tags).casefold(),
+        artist_id=owner(tags).casefold(),
         styles=tuple(genres),
         album_id=f"{album_artist} / {tags.album}".casefold() if tags.album else "",
         artist=tags.artist or tags.album_artist,
@@ -270,7 +270,7 @@ def _annotation(
     )
 
 
-def _files(path: PathLike) -> Iterator[str]:
+def audio_files(path: PathLike) -> Iterator[str]:
     """Paths of the audio files relative to the folder, with `/`, sorted within each folder."""
     if not pathlib.Path(path).is_dir():
         raise InputError(f"{path}: no such folder")

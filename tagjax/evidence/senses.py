@@ -123,39 +123,53 @@ def two_groups(vectors: Array, spread: Array) -> tuple[npt.NDArray[np.int64], fl
             several = side.copy()
             several[better[0]] ^= 1
         side = several
-    one = _of_one(vectors.sum(axis=0), np.array(len(vectors)), spread)
-    return side, best - float(one)
+    one = _of_group(vectors.sum(axis=0), len(vectors), spread)
+    return side, best - one
 
 
 def _if_changed(
     vectors: Array, side: npt.NDArray[np.int64], spread: Array, least: int
 ) -> tuple[float, Array]:
-    """The log-likelihood of a division, and [artists] what it were if one of them changed sides."""
+    """The log-likelihood of a division, and [artists] what it were if one of them changed sides.
+
+    Groups that are too small are as good as none.
+    """
     count = np.bincount(side, minlength=2)
-    total = np.stack([vectors[side == group].sum(axis=0) for group in (0, 1)])
-    sign = np.where(side == 0, 1, -1)[:, None]
-    moved = np.stack([total[0] - sign * vectors, total[1] + sign * vectors], axis=1)
-    values = _likelihood(moved, count + sign * np.array([-1, 1]), spread, least)
-    return float(_likelihood(total, count, spread, least)), values
+    total = [vectors[side == group].sum(axis=0) for group in (0, 1)]
+    now = sum(_of_group(total[group], int(count[group]), spread) for group in (0, 1))
+    squares, values = vectors**2, np.empty(len(side))
+    for group in (0, 1):
+        leaving, other = side == group, 1 - group
+        left = _with_each(
+            vectors[leaving], squares[leaving], -1, total[group], count[group], spread
+        )
+        into = _with_each(vectors[leaving], squares[leaving], 1, total[other], count[other], spread)
+        values[leaving] = left + into
+        smaller = min(count[group] - 1, count[other] + 1)
+        if smaller < least:
+            values[leaving] = -1e9 + smaller
+    return (now if count.min() >= least else -1e9 + float(count.min())), values
 
 
-def _of_one(total: Array, count: npt.NDArray, spread: Array) -> Array:
+def _of_group(total: Array, count: int, spread: Array) -> float:
     """Log-likelihood of one mean, up to what does not depend on the groups.
 
     Args:
-      total: float64 [..., D], sum over a group's artists.
-      count: int [...], their number.
+      total: float64 [D], sum over a group's artists.
+      count: their number.
       spread: float64 [D].
     """
-    many = count[..., None] * spread
-    return 0.5 * (spread / (1 + many) * total**2 - np.log1p(many)).sum(axis=-1)
+    return 0.5 * float(spread / (1 + count * spread) @ total**2 - np.log1p(count * spread).sum())
 
 
-def _likelihood(total: Array, count: npt.NDArray, spread: Array, least: int) -> Array:
-    """Log-likelihood of two means [..., 2, D]; groups that are too small are as good as none."""
-    smaller = count.min(axis=-1)
-    found = _of_one(total, np.maximum(count, 0), spread).sum(axis=-1)
-    return np.where(smaller < least, -1e9 + smaller, found)
+def _with_each(
+    vectors: Array, squares: Array, sign: int, total: Array, count: int, spread: Array
+) -> Array:
+    """`_of_group` of a group with each one artist more (sign 1) or less (-1): float64 [artists]."""
+    many = count + sign
+    weight = spread / (1 + many * spread)
+    found = weight @ total**2 + 2 * sign * (vectors @ (weight * total)) + squares @ weight
+    return 0.5 * (found - np.log1p(many * spread).sum())
 
 
 def _described(

@@ -12,6 +12,7 @@ run's table of truth. All rows have the same tracks; those of both catalogues ar
 - regression, score: fr and the two-covariance score of the same vectors, by a ridge that halves
   choose.
 - fc, fm, fr, score: of the run.
+- probability: all evidence of the same vectors together, as `launch.evidence` has it.
 """
 
 import argparse
@@ -25,6 +26,7 @@ import scipy.fft
 from tagjax.base.errors import InputError
 from tagjax.catalogue.annotations import read_tracks
 from tagjax.evidence.score import two_covariance
+from tagjax.evidence.weigh import weigh
 from tagjax.examples import audio, frontend, workers
 from tagjax.similarity import embeddings, halves
 from tagjax.similarity.embeddings import regress
@@ -89,10 +91,21 @@ def from_features(run, ids, vectors):
         "centroids, scaled": cosine(halves.mean_features(observed, observed.tags)),
         f"regression, ridge {ridge:g}": cosine(regress(observed.features, observed.tags, ridge)),
         "score": two_covariance(observed, observed.tags, ridge),
+        "probability": probability(observed),
     }
     return len(observed), {
         name: Similarity(observed.vocabulary, matrix) for name, matrix in matrices.items()
     }
+
+
+def probability(observed):
+    """P(same) of pairs of two systems, float64 [N, N]; 0 elsewhere and where none is known."""
+    found = np.zeros((len(observed.vocabulary),) * 2)
+    for (system, other), answers in weigh(observed).answers.items():
+        if system != other:
+            cells = np.ix_(answers.queries, answers.candidates)
+            found[cells] = np.nan_to_num(answers.probability["same"])
+    return found
 
 
 def cosine(rows):
@@ -130,6 +143,7 @@ def main(argv=None):
     observed, ridge = run.observed, run.recovery.ridge
     matrix = two_covariance(observed, observed.tags, ridge)
     rows["score"] = Similarity(observed.vocabulary, matrix)
+    rows["probability"] = Similarity(observed.vocabulary, probability(observed))
     print(f"run: {len(observed)} tracks, ridge {ridge:g}")
     print(f"{'hits at 1':34}{'source to target':>18}{'target to source':>18}")
     for name, similarity in rows.items():

@@ -52,8 +52,8 @@ def test_every_row_is_printed_with_its_hits_both_ways(run, tmp_path, capsys):
     found = table(capsys, f"--run_dir={run}", f"--features={tmp_path / 'vectors.npz'}")
     (regression,) = [name for name in found if name.startswith("pretrained, regression")]
     centroids = [f"pretrained, centroids, {kind}" for kind in ("centred", "scaled")]
-    ours = [*centroids, regression, "pretrained, score"]
-    assert list(found) == ["names", *ours, "fc", "fm", "fr", "score"]
+    ours = [*centroids, regression, "pretrained, score", "pretrained, probability"]
+    assert list(found) == ["names", *ours, "fc", "fm", "fr", "score", "probability"]
     assert found["names"] == ["0 of 4", "0 of 4"]
     assert all(found[name] == ["4 of 4", "4 of 4"] for name in ours)
     assert all(int(cells[0][0]) < 4 for name, cells in found.items() if name in ("fc", "fm", "fr"))

@@ -47,6 +47,7 @@ setuptools.setup(
             "pytest",
             "pytest-xdist",
             "rapidfuzz",
+            "rdflib",
             "ruff",
             "tensorflow-cpu",
         ],

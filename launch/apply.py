@@ -66,7 +66,7 @@ def main() -> int:
     if _UNDO.value:
         return _undo(_UNDO.value)
     if not _DECISIONS.value:
-        raise InputError("--decisions: name the folder that launch.reconcile has written")
+        raise InputError("--decisions: name a folder with vocabulary.csv (tag,canonical)")
     if bool(_ANNOTATIONS.value) == bool(_LIBRARY.value):
         raise InputError("name one of --annotations and --library")
     edits = apply.read_edits(

@@ -79,7 +79,7 @@ def read_edits(
     path = pathlib.Path(folder, "vocabulary.csv")
     if not path.is_file():
         raise InputError(
-            f"{path}: no such file; --decisions names the folder that launch.reconcile has written"
+            f"{path}: no such file; --decisions names a folder with vocabulary.csv (tag,canonical)"
         )
     canonical = _canonical(path)
     mine = {tag: to for tag, to in canonical.items() if tag.startswith(prefix)}

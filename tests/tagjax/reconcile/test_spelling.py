@@ -1,0 +1,120 @@
+"""Names that differ in spelling alone."""
+
+import pytest
+
+from tagjax.reconcile.spelling import KINDS, differences, find_groups, keys
+from tagjax.vocabulary.vocabulary import Vocabulary
+
+
+def grouped(names, tracks=None):
+    """The groups that are not merely proposed, as sets."""
+    groups = find_groups(Vocabulary.of(names), tracks or {})
+    return [set(group.tags) for group in groups if not group.proposed]
+
+
+@pytest.mark.parametrize(
+    ("names", "kinds"),
+    [
+        (("Techno", "TECHNO"), ("case",)),
+        (("bossa nova", "bossanova"), ("punctuation",)),
+        (("Hip Hop", "hip-hop"), ("case", "punctuation")),
+        (("hiphop", "hip_hop"), ("punctuation",)),
+        (("Drum & Bass", "Drum and Bass"), ("ampersand",)),
+        (("Drum & Bass", "Drum n Bass"), ("ampersand",)),
+        (("Drum &amp; Bass", "Drum 'n' Bass"), ("ampersand",)),
+        (("Drum&Bass", "Drum ’n’ Bass"), ("ampersand",)),
+        (("R&B", "RnB"), ("ampersand", "punctuation")),
+        (("R&B", "R'n'B"), ("ampersand",)),
+        (("r&b", "r+b"), ("ampersand",)),
+        (("rock n roll", "rocknroll"), ("punctuation",)),
+        (("rock & roll", "rocknroll"), ("ampersand", "punctuation")),
+        (("chiptune", "chiptunes"), ("plural",)),
+        (("pop ballad", "pop ballads"), ("plural",)),
+        (("oldie", "oldies"), ("plural",)),
+        (("Metal Death", "Death Metal"), ("word order",)),
+        (("Tropicália", "Tropicalia"), ("accents",)),
+        (("Ｊａｚｚ", "Jazz"), ("accents",)),
+        (("Folk, World, & Country", "Folk, World & Country"), ("punctuation",)),
+        (("Funk / Soul", "Funk/Soul"), ("punctuation",)),
+        (("80s", "80's"), ("punctuation",)),
+        (("genre:Rock", "genre:rock"), ("case",)),
+        (("Русский рок", "русский рок"), ("case",)),
+    ],
+)
+def test_names_that_are_alike_and_in_what_they_differ(names, kinds):
+    assert grouped(names) == [{*names}]
+    assert differences(*names) == kinds
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("80s", "90s"),
+        ("80s", "80"),
+        ("1980", "1990"),
+        ("jazz 3/4", "jazz 34"),
+        ("Top 1 0", "Top 10"),
+        ("C", "C++", "C#"),
+        ("blue", "blues"),
+        ("bras", "brass"),
+        ("house", "hous"),
+        ("beat", "beats"),
+        ("Funk / Soul", "Funk Soul"),
+        ("genre:rock", "rock"),
+        ("Klassik", "Classical"),
+        ("й", "и"),
+        ("が", "か"),
+        ("!!!", "???"),
+        ("R&B", "RB"),
+        ("Drum & Bass", "Drum Bass"),
+        ("metal", "metals industry"),
+        ("क", "की"),
+    ],
+)
+def test_names_that_are_not_alike(names):
+    assert grouped(names) == []
+
+
+def test_the_tag_with_the_most_tracks_stands_for_its_group():
+    names = ["Chip Tune", "Chiptune", "chiptunes", "Chip-Tune"]
+    (group,) = find_groups(Vocabulary.of(names), {"chiptunes": 3, "Chiptune": 2})
+    assert group.tags == ("chiptunes", "Chiptune", "Chip Tune", "Chip-Tune")
+    assert group.kinds[0] == ()
+    assert group.kinds[1] == ("case", "plural")
+
+
+def test_of_as_many_tracks_the_one_written_as_a_title_stands_for_the_group():
+    (group,) = find_groups(Vocabulary.of(["TECHNO", "techno", "Techno"]), {})
+    assert group.tags == ("Techno", "techno", "TECHNO")
+    (group,) = find_groups(Vocabulary.of(["idm", "IDM"]), {})
+    assert group.tags == ("IDM", "idm")
+
+
+def test_tags_of_different_systems_are_never_in_one_group():
+    assert find_groups(Vocabulary.of(["a:Dub", "b:dub"], ["a:", "b:"]), {}) == []
+
+
+@pytest.mark.parametrize("short", ["DnB", "d&b", "D'n'B", "dnb"])
+def test_initials_are_only_proposed(short):
+    groups = find_groups(Vocabulary.of(["Drum & Bass", "Drum and Bass", short, "Dub"]), {})
+    assert [group.proposed for group in groups] == [False, True]
+    assert groups[1].tags == ("Drum & Bass", short)
+    assert groups[1].kinds == ((), ("initials",))
+
+
+def test_initials_of_two_names_say_nothing():
+    names = ["Dark Metal", "Death Metal", "DM"]
+    assert find_groups(Vocabulary.of(names), {}) == []
+
+
+def test_of_all_names_of_discogs_only_two_pairs_are_alike():
+    from tagjax.vocabulary.taxonomy import discogs
+
+    names = sorted({name for pair in discogs().pairs() for name in pair})
+    found = [set(group.tags) for group in find_groups(Vocabulary.of(names), {})]
+    assert found == [{"Bossa Nova", "Bossanova"}, {"Go-Go", "Gogo"}]
+
+
+def test_leaving_nothing_aside_compares_names_as_they_are():
+    assert keys("Hip  Hop", ()) == {"Hip Hop"}
+    assert keys("a", KINDS) == {"a"}

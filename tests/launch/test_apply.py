@@ -173,7 +173,7 @@ def test_a_table(music, tmp_path):
 
 def test_mistakes(music, tmp_path):
     made = f"--decisions={tmp_path}/made"
-    assert "--decisions: name the folder" in mistake("apply", f"--library={music}")
+    assert "--decisions: name a folder" in mistake("apply", f"--library={music}")
     assert "name one of --annotations and --library" in mistake("apply", made)
     assert "--out: name the new table" in mistake("apply", made, "--annotations=a.csv")
     line = mistake("apply", made, "--annotations=a.csv", "--out=b.csv", "--write")

@@ -94,7 +94,9 @@ def test_decisions_edited_into_nonsense(folder, name, text, message):
 
 
 def test_what_is_not_there_or_does_not_fit(folder, tmp_path):
-    with pytest.raises(InputError, match=r"vocabulary.csv: no such file; --decisions names a folder"):
+    with pytest.raises(
+        InputError, match=r"vocabulary.csv: no such file; --decisions names a folder"
+    ):
         apply.read_edits(tmp_path / "none")
     edits = apply.read_edits(folder, "b:")
     with pytest.raises(InputError, match=r"none of its tags is in the vocabulary.csv; see --pref"):

@@ -9,6 +9,9 @@ from tagjax.evidence.score import ScoreConfig
 SENSE_ARTISTS = 3
 """Artists that make a sense of a tag: fewer may be mislabelled."""
 
+_MOST_NAMES = 100
+"""e^100 times: nothing that is heard weighs against equal names."""
+
 
 @dataclasses.dataclass(frozen=True)
 class EvidenceConfig:
@@ -69,6 +72,8 @@ class EvidenceConfig:
         for name in ("without_partner", "merged", "duplicates", "accept_fdr"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: must be in [0, 1)")
+        if self.names > _MOST_NAMES:
+            raise InputError(f"names={self.names}: must be at most {_MOST_NAMES}")
         if self.without_partner + self.merged >= 1:
             raise InputError("without_partner and merged must be below 1 together")
         for name in ("ridges", "score_ridges"):

@@ -1,7 +1,7 @@
 """What people decided before: pairs whose answer is known teach beside the halves."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -78,10 +78,11 @@ def read_decisions(path: PathLike, vocabulary: Vocabulary) -> tuple[Decided, ...
 
 
 def questions(
-    decisions: tuple[Decided, ...],
+    decisions: Sequence[Decided],
     places: Mapping[str, Ints],
     evidence: Callable[[Ints, Ints, Ints], Array],
-) -> Iterator[Question]:
+    weight: int = 1,
+) -> list[Question]:
     """Decisions in the form of questions, each asked both ways.
 
     A pair that is the same asks for its partner among all candidates. Of one that is not, only that
@@ -91,14 +92,22 @@ def questions(
       decisions: of people.
       places: {tag system: places of its tags}.
       evidence: (queries [Q], candidates [C], rows of the queries [n]) to float64 [n, C, F].
+      weight: how often each is asked.
     """
     system = {int(tag): name for name, tags in places.items() for tag in tags}
+    between: dict[tuple[str, str], list[tuple[int, int, bool]]] = {}
     for decision in decisions:
-        for source, target in (
-            (decision.source, decision.target),
-            (decision.target, decision.source),
-        ):
-            queries, candidates = places[system[source]], places[system[target]]
-            row, column = np.flatnonzero(queries == source), np.flatnonzero(candidates == target)
-            found = evidence(queries, candidates, row)
-            yield (found, column) if decision.same else (found[:, column], np.array([NONE]))
+        pair = decision.source, decision.target
+        for source, target in (pair, pair[::-1]):
+            asked = between.setdefault((system[source], system[target]), [])
+            asked.append((source, target, decision.same))
+    found: list[Question] = []
+    for (one, other), asked in between.items():
+        queries, candidates = places[one], places[other]
+        rows = np.array([np.flatnonzero(queries == source)[0] for source, _, _ in asked])
+        known = evidence(queries, candidates, rows)
+        for row, (_, target, is_same) in enumerate(asked):
+            column = np.flatnonzero(candidates == target)
+            own = known[[row]]
+            found.append((own, column) if is_same else (own[:, column], np.array([NONE])))
+    return found * weight

@@ -15,6 +15,7 @@ from tagjax.similarity.observations import (
     NoTracksError,
     Observations,
     artists_of,
+    numbered,
     observe,
     sparse_rows,
     whole,
@@ -129,10 +130,8 @@ def common(
     """
     if tags is None or not tags.nnz or len(vocabulary.systems) < 2:
         return None
-    known = artist or [""] * tags.shape[0]
-    names = [name or f"\n{row}" for row, name in enumerate(known)]  # No id holds a line break.
-    number = np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
     tags = scipy.sparse.csr_array(tags)
+    number, _ = numbered(artist or [""] * tags.shape[0])
     return Common(vocabulary, tags, artists_of(tags, number))
 
 

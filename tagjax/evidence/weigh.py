@@ -74,7 +74,8 @@ class Answers:
       p_value: float64 [Q], that the first candidate is wrong; see `accept.p_values`. It compares
         with halves of tags, or without sound with thinned copies. NaN if unknown.
       share: of the queries without counterpart: as given, or as estimated from all answers
-        (`choice.estimate_share`); None if nothing can be told.
+        (`choice.estimate_share`); of a system with itself what `duplicates` leaves; None if nothing
+        can be told.
     """
 
     queries: Ints
@@ -291,13 +292,13 @@ def weigh(
     places = {system: members for system, members in places.items() if len(members)}
     if observed is not None:
         heard, artists = gather(observed, tags, config), artists_of(tags, observed.artist)
-        asked = decided.questions(decisions, places, heard.some_pairs)
-        judge = _learn(observed, config, notes, progress, [*asked])
+        asked = decided.questions(decisions, places, heard.some_pairs, config.decision_weight)
+        judge = _learn(observed, config, notes, progress, asked)
         found = senses.find_senses(observed, config, progress)
     if common is not None:
-        asked = decided.questions(decisions, places, common.evidence)
+        asked = decided.questions(decisions, places, common.evidence, config.decision_weight)
         systems = [common.of(columns) for columns in places.values()]
-        shared = together.learn(systems, config, [*asked])
+        shared = together.learn(systems, config, asked)
     panel = _Panel(vocabulary, judge, heard, shared, common, config, share)
     pairs = list(itertools.permutations(places, 2))
     if heard is not None or not pairs:

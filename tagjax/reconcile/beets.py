@@ -158,10 +158,7 @@ def _config(genres: names.Genres, new: Iterable[str], folder: pathlib.Path) -> s
         whitelist=quoted(str(folder / "genres.txt")),
         tree=quoted(str(folder / "genres-tree.yaml")),
     )
-    sources: dict[str, list[str]] = {name: [name] for name in (*sorted(genres.shown), *new)}
-    for name, target in genres.target.items():
-        if name != target:
-            sources[target].append(name)
+    sources = {name: [name] for name in new} | genres.sources()
     every = [*genres.target]
     odd = [name for name in every if not name.isascii()]
     ignored = [f"      - {quoted(_pattern(name, every))}\n" for name in sorted(genres.blocked)]

@@ -5,9 +5,10 @@ genres that a file ever had stay in a field of their own: `ORIGINALGENRE` in Vor
 `TXXX:ORIGINALGENRE` in ID3, `----:com.apple.iTunes:ORIGINALGENRE` in MP4.
 """
 
+import abc
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tagjax.catalogue.sources import filetags
@@ -21,7 +22,7 @@ class GenreTagError(Exception):
     """The genres of a file cannot be written; the message is the reason, in a few words."""
 
 
-class GenreTags:
+class GenreTags(abc.ABC):
     """The genre field of one file.
 
     Attributes:
@@ -32,9 +33,9 @@ class GenreTags:
     genres: list[str]
     original: list[str] | None
 
+    @abc.abstractmethod
     def save(self, genres: Sequence[str], original: Sequence[str] | None) -> None:
         """Writes both fields into the file, in place; other tags and the sound stay."""
-        raise NotImplementedError
 
 
 def opened(path: str | os.PathLike[str], beside: str | os.PathLike[str] = "") -> GenreTags:
@@ -56,7 +57,7 @@ def opened(path: str | os.PathLike[str], beside: str | os.PathLike[str] = "") ->
     import mutagen.oggvorbis
     import mutagen.wave
 
-    writers = {
+    writers: dict[type, Callable[..., GenreTags]] = {
         mutagen.mp3.MP3: _Id3,
         mutagen.wave.WAVE: _Id3,
         mutagen.aiff.AIFF: _Id3,

@@ -54,6 +54,14 @@ class Genres:
     blocked: Mapping[str, str]
     notes: tuple[str, ...]
 
+    def sources(self) -> dict[str, list[str]]:
+        """{target: all names that it stands for, its own first}."""
+        found = {name: [name] for name in sorted(self.shown)}
+        for name, target in self.target.items():
+            if name != target:
+                found[target].append(name)
+        return found
+
 
 def write(folder: PathLike, exported: Exported) -> list[pathlib.Path]:
     """Writes the files of an export into a folder, each atomically; returns their paths."""

@@ -58,11 +58,7 @@ def export(
     system = names.chosen_system(decisions.vocabulary, system)
     notes = list(genres.notes)
     lines = [_SCRIPT]
-    sources: dict[str, list[str]] = {name: [name] for name in genres.shown}
-    for name, target in genres.target.items():
-        if name != target:
-            sources[target].append(name)
-    for target, found in sources.items():
+    for target, found in genres.sources().items():
         shown = genres.shown[target]
         odd = [name for name in (*found, shown) if _JOINER in name]
         notes += [f"{name!r} holds {_JOINER!r}, at which Picard's scripts split" for name in odd]

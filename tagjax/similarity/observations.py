@@ -225,8 +225,13 @@ def _artists(
     if artist_id is None or not any(artist_id):
         return np.arange(tracks), None
     first = np.unique(place, return_index=True)[1]
-    names = [artist_id[row] or f"\0{row}" for row in first.tolist()]
-    known, artist = np.unique(names, return_inverse=True)
+    return numbered([artist_id[row] for row in first.tolist()])
+
+
+def numbered(artist_id: Sequence[str]) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """(number of each track's artist, their names); an unknown one, "", counts one a track."""
+    names = [name or f"\0{row}" for row, name in enumerate(artist_id)]
+    known, artist = np.unique(np.array(names, str), return_inverse=True)
     return artist.astype(np.int64), known.tolist()
 
 

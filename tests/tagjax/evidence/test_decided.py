@@ -8,7 +8,7 @@ from evident import NAMES, QUICK, catalogues
 
 from tagjax.base.errors import InputError
 from tagjax.evidence import names
-from tagjax.evidence.decided import Decided, read_decisions
+from tagjax.evidence.decided import Decided, questions, read_decisions
 from tagjax.evidence.inputs import of_catalogues
 from tagjax.evidence.weigh import weigh
 from tagjax.vocabulary.vocabulary import Vocabulary
@@ -68,6 +68,36 @@ def test_decisions_teach(heard):
         pair = f"a:{name}", f"b:{name}"
         assert same(found[False], *pair) < same(plain, *pair)
         assert same(found[False], *pair) < same(found[True], *pair)
+
+
+def test_a_decision_weighs_as_much_as_the_config_says():
+    inputs = of_catalogues(*catalogues())
+    pair = [inputs[0].vocabulary.index[tag] for tag in ("a:bop", "b:bop")]
+    judged = (Decided(*pair, False),)
+    light, heavy = (
+        weigh(*inputs, dataclasses.replace(QUICK, decision_weight=k), decisions=judged)
+        for k in (1, 50)
+    )
+    assert same(heavy, "a:bop", "b:bop") < same(light, "a:bop", "b:bop")
+
+
+def test_several_decisions_are_each_the_question_of_that_pair():
+    """Evidence here is the query's place, then the candidate's; systems are interleaved."""
+    places = {"a:": np.array([0, 2, 4]), "b:": np.array([1, 3])}
+
+    def evidence(queries, candidates, rows):
+        return np.stack(np.broadcast_arrays(queries[rows][:, None], candidates), axis=2)
+
+    decisions = [Decided(2, 3, True), Decided(1, 0, False)]
+    found = questions(decisions, places, evidence, weight=2)
+    seen = [(x.tolist(), partner.tolist()) for x, partner in found]
+    once = [
+        ([[[2, 1], [2, 3]]], [1]),
+        ([[[0, 1]]], [-1]),
+        ([[[3, 0], [3, 2], [3, 4]]], [1]),
+        ([[[1, 0]]], [-1]),
+    ]
+    assert seen == 2 * once
 
 
 def test_names_are_alike_whatever_case_and_order():

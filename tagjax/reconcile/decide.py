@@ -62,6 +62,8 @@ def decide(
     counterparts = _translate(known, board, canonical, above)
     _tell_tree(known, board, tree, canonical)
     _tell_candidates(known, board, above, canonical, counterparts)
+    _tell_names(known, board)
+    _tell_alone(known, board)
     return Decisions(
         facts.vocabulary,
         facts.tracks,
@@ -252,32 +254,32 @@ def _tell_candidates(
     for (source, target), row in known.row.items():
         system, ends = known.system(target), (canonical[source], canonical[target])
         within, first = known.system(source) == system, row["rank"] == 1
-        if within and (
-            ends[0] == ends[1] or ends[1] in above[ends[0]] or ends[0] in above[ends[1]]
-        ):
+        if within and _kin(above, *ends):
             continue
         relation, confidence = _likeliest(row)
-        if not within and first and ends != (source, target):
-            if counterparts.get((ends[0], system)) == ends[1]:
-                note = f"as {ends[0]!r} is {ends[1]!r}"
-                reasons = known.reasons(source, target)
-                board.put(
-                    Match(source, target, "exact", row["same"], "accepted", reasons, note=note)
-                )
-                continue
-        if relation == "exact":
-            worth = confidence >= known.config.review
+        implied = not within and ends != (source, target) and counterparts.get((ends[0], system))
+        if first and implied == ends[1]:
+            state, relation, confidence = "accepted", "exact", row["same"]
+            note = f"as {ends[0]!r} is {ends[1]!r}"
+        elif relation == "exact":
+            state, note = _worth(confidence >= known.config.review), ""
         else:
             settled = above[ends[0]] if within else counterparts.get((ends[0], system))
-            useful = relation != "related" if within else first
-            worth = confidence >= known.config.relation and not settled and useful
-        if worth or (first and not (within and several)):
-            column = "same" if relation == "exact" else relation
-            reasons = known.reasons(source, target, column)
-            state = "review" if worth else "candidate"
-            board.put(Match(source, target, relation, confidence, state, reasons))
-    _tell_names(known, board)
-    _tell_alone(known, board)
+            useful = not settled and (relation != "related" if within else first)
+            state, note = _worth(confidence >= known.config.relation and useful), ""
+        judged = board.has(source, target) and state != "accepted"
+        if not judged and (state != "candidate" or (first and not (within and several))):
+            reasons = known.reasons(source, target, "same" if relation == "exact" else relation)
+            board.put(Match(source, target, relation, confidence, state, reasons, note=note))
+
+
+def _worth(looking: bool) -> str:
+    return "review" if looking else "candidate"
+
+
+def _kin(above: Mapping[str, set[str]], first: str, second: str) -> bool:
+    """Whether two canonical tags are one, or one is above the other."""
+    return first == second or first in above[second] or second in above[first]
 
 
 def _tell_alone(known: Known, board: Board) -> None:

@@ -39,9 +39,11 @@ class Known:
         self.divided = {sense.tag for sense in self.senses}
 
     def system(self, tag: str) -> str:
+        """The tag system of a tag."""
         return self.vocabulary.system_of(tag)
 
     def name(self, tag: str) -> str:
+        """A tag without its prefix."""
         return self.vocabulary.names[self.vocabulary.index[tag]]
 
     def mutual(self, first: str, second: str) -> float:
@@ -114,9 +116,9 @@ class Board:
         if old is None or STATES.index(match.state) < STATES.index(old.state):
             self._matches[key] = match
 
-    def has(self, first: str, second: str) -> bool:
-        """Whether a match of two tags is there, in either direction."""
-        return (first, second) in self._matches or (second, first) in self._matches
+    def has(self, source: str, target: str) -> bool:
+        """Whether there is a match of that pair and direction."""
+        return (source, target) in self._matches
 
     def all(self) -> tuple[Match, ...]:
         """All matches, the accepted ones first, the surest of each state first."""

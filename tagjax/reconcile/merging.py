@@ -43,12 +43,14 @@ class Groups:
         return min(divided, default="")
 
     def join(self, first: str, second: str) -> None:
+        """Makes two groups one."""
         small, large = sorted((self._group[first], self._group[second]), key=len)
         if small is not large:
             large += small
             self._group |= dict.fromkeys(small, large)
 
     def together(self, first: str, second: str) -> bool:
+        """Whether two tags are in one group."""
         return self._group[first] is self._group[second]
 
     def canonical(self) -> dict[str, str]:
@@ -153,7 +155,7 @@ def _duplicates(known: Known) -> Iterable[Match]:
         if known.system(first) != known.system(second) or not first < second:
             continue
         mutual = known.mutual(first, second)
-        if not known.both_first(row) or mutual < min(known.config.review, 1):
+        if not known.both_first(row) or mutual < known.config.review:
             continue
         accepted = row["accepted"] and known.row[second, first]["accepted"]
         note = _why_not_one(known, first, second)

@@ -10,9 +10,14 @@ from tagjax.base.errors import InputError
 class ReconcileConfig:
     """How evidence becomes decisions.
 
-    Which pairs are sure enough to be accepted is decided by evidence (`EvidenceConfig.accept_fdr`).
+    Which pairs are sure enough to be accepted is decided by evidence (`EvidenceConfig.accept_fdr`),
+    unless `sure` says so.
 
     Attributes:
+      mutual: probability, in both directions, from which a pair is accepted that evidence accepts
+        in one direction only; the other one may have far more tags to judge.
+      sure: probability, in both directions, from which a pair is accepted in any case, if each is
+        the other's first candidate; 1 leaves all to evidence.
       review: probability from which a pair that may be the same is put up for review.
       relation: probability from which a broader, narrower or related tag is put up for review.
       named: probability from which tags of the same name are accepted as the same.
@@ -31,6 +36,8 @@ class ReconcileConfig:
     Reference: `contained` is of Sanderson and Croft 1999, https://doi.org/10.1145/312624.312679
     """
 
+    mutual: float = 0.7
+    sure: float = 1.0
     review: float = 0.3
     relation: float = 0.5
     named: float = 0.5
@@ -43,7 +50,16 @@ class ReconcileConfig:
     shared: float = 0.3
 
     def __post_init__(self) -> None:
-        for name in ("review", "relation", "named", "none", "contained", "shared"):
+        for name in (
+            "mutual",
+            "sure",
+            "review",
+            "relation",
+            "named",
+            "none",
+            "contained",
+            "shared",
+        ):
             if not 0 < getattr(self, name) <= 1:
                 raise InputError(f"{name}={getattr(self, name)}: must be above 0 and at most 1")
         for name in ("least_tracks", "least_artists", "heard_artists"):

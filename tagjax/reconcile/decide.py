@@ -1,8 +1,9 @@
 """From evidence to decisions: what is merged, what is the same elsewhere, what a person has to see.
 
 - Tags of one system that differ in spelling alone are merged without listening; sound may object.
-- Evidence merges two tags, or says that they are the same, if it accepts each for the other, if
-  neither is of two senses, and if nobody forbids it. After merging that is one to one.
+- Evidence merges two tags, or says that they are the same, if it accepts one for the other, if each
+  is the other's first candidate, if neither is of two senses, and if nobody forbids it. After
+  merging that is one to one.
 - What a person decided holds, whatever else is known.
 - All else is left alone: it is put up for review, or it is no more than the best candidate.
 """
@@ -164,7 +165,7 @@ def _judged(known: Known, first: str, second: str) -> tuple[str, str]:
     divided = known.divided & {first, second}
     if divided:
         return "review", f"{min(divided)!r} may be of two senses"
-    if known.row[first, second]["accepted"] and known.row[second, first]["accepted"]:
+    if known.accepted(first, second):
         return "accepted", ""
     if mutual >= known.config.named and _same_name(known, first, second):
         return "accepted", "the name is the same too"

@@ -63,14 +63,22 @@ class Known:
             and row["relation"] == back["relation"] == "same"
         )
 
+    def accepted(self, first: str, second: str) -> bool:
+        """Whether evidence accepts that two tags are the same."""
+        pairs = ((first, second), (second, first))
+        accepted = [bool(self.row[pair]["accepted"]) for pair in pairs if pair in self.row]
+        mutual = self.mutual(first, second)
+        sure = all(accepted) or (any(accepted) and mutual >= self.config.mutual)
+        sure = sure or self.config.sure <= min(mutual, 0.999)
+        return len(accepted) == 2 and sure
+
     def surest(self) -> list[tuple[str, str]]:
-        """Pairs of tags of two systems that evidence accepts both ways."""
+        """Pairs of tags of two systems that evidence accepts."""
         return [
             pair
             for pair, row in self.row.items()
-            if row["accepted"]
-            and self.both_first(row)
-            and self.row[pair[::-1]]["accepted"]
+            if self.both_first(row)
+            and self.accepted(*pair)
             and self.system(pair[0]) != self.system(pair[1])
         ]
 

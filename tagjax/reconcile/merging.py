@@ -157,9 +157,8 @@ def _duplicates(known: Known) -> Iterable[Match]:
         mutual = known.mutual(first, second)
         if not known.both_first(row) or mutual < known.config.review:
             continue
-        accepted = row["accepted"] and known.row[second, first]["accepted"]
         note = _why_not_one(known, first, second)
-        state = "accepted" if accepted and not note else "review"
+        state = "accepted" if known.accepted(first, second) and not note else "review"
         few, many = sorted((first, second), key=lambda tag: (known.facts.tracks[tag], tag))
         reasons = known.reasons(few, many)
         found.append(Match(few, many, "exact", mutual, state, reasons, note=note))

@@ -136,16 +136,24 @@ def test_evidence_that_accepts_both_ways_is_accepted():
         assert [reason.source for reason in matches[pair].reasons] == ["joint", "sound"]
 
 
-def test_what_is_accepted_one_way_or_not_first_the_other_way_is_only_reviewed():
-    rows = both("a:rap", "b:hop")
-    rows[1]["accepted"] = False
-    assert check(decide(facts_of(TWO, rows)))["a:rap", "b:hop"].state == "review"
+def test_what_is_accepted_one_way_has_to_be_sure_and_first_the_other_way():
+    for mutual, state in ((0.6, "review"), (0.7, "accepted")):
+        rows = both("a:rap", "b:hop", same=mutual)
+        rows[1]["accepted"] = False
+        assert check(decide(facts_of(TWO, rows)))["a:rap", "b:hop"].state == state
     rows = [
         evidence_row("a:rap", "b:hop", accepted=True, same=0.9),
         evidence_row("b:hop", "a:dub", accepted=True, same=0.6),
         evidence_row("b:hop", "a:rap", rank=2, same=0.35),
     ]
     assert check(decide(facts_of(TWO, rows)))["a:rap", "b:hop"].state == "review"
+
+
+def test_a_person_may_ask_for_what_is_likely_enough():
+    facts = facts_of(TWO, both("a:rap", "b:hop", same=0.75, accepted=False))
+    assert check(decide(facts))["a:rap", "b:hop"].state == "review"
+    found = decide(facts, ReconcileConfig(sure=0.7))
+    assert check(found)["a:rap", "b:hop"].state == "accepted"
 
 
 def test_a_first_candidate_is_listed_however_unlikely():

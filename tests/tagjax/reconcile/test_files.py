@@ -19,6 +19,7 @@ TAGS = Vocabulary.of(
     ["a:Dub", "a:dub", "a:reggae", "a:1999", "a:lone", "b:riddim", "b:dubs"], ["a:", "b:"]
 )
 JOINT = (Reason("joint", "probability", 0.9),)
+ANN = (Reason("person", "positive"),)
 DECISIONS = Decisions(
     TAGS,
     {tag: place for place, tag in enumerate(TAGS.tags)},
@@ -27,7 +28,7 @@ DECISIONS = Decisions(
         Match("a:dub", "a:Dub", "exact", 0.99, "accepted", (Reason("spelling", "case"),)),
         Match("a:Dub", "b:riddim", "exact", 0.9, "accepted", JOINT, note="sure"),
         Match("b:riddim", "a:Dub", "exact", 0.9, "accepted", JOINT),
-        Match("a:reggae", "b:dubs", "exact", 1.0, "accepted", (Reason("person", "positive"),), "Ann"),
+        Match("a:reggae", "b:dubs", "exact", 1.0, "accepted", ANN, "Ann"),
         Match("b:dubs", "a:reggae", "exact", 0.2, "review", JOINT),
         Match("a:lone", None, "none", 0.0, "candidate", note="cannot be told from its sound"),
     ),

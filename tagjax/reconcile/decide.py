@@ -63,7 +63,7 @@ def decide(
     counterparts = _translate(known, board, canonical, above)
     _tell_tree(known, board, tree, canonical)
     _tell_candidates(known, board, above, canonical, counterparts)
-    _tell_names(known, board)
+    _tell_names(known, board, canonical, counterparts)
     _tell_alone(known, board)
     return Decisions(
         facts.vocabulary,
@@ -309,7 +309,12 @@ def _likeliest(row: Row) -> tuple[str, float]:
     return best, float(shares[best])
 
 
-def _tell_names(known: Known, board: Board) -> None:
+def _tell_names(
+    known: Known,
+    board: Board,
+    canonical: Mapping[str, str],
+    counterparts: Mapping[tuple[str, str], str],
+) -> None:
     """Tags of one name in several systems that the evidence does not take for the same."""
     names = dict(zip(known.vocabulary.tags, known.vocabulary.names, strict=True))
     for group in spelling.alike(names, spelling.keys):
@@ -326,5 +331,8 @@ def _tell_names(known: Known, board: Board) -> None:
                 confidence = mutual
                 if mutual < 0.05:
                     note, state = "the same name, but another sound", "review"
+            if rival := _rival(known, counterparts, canonical, first, second):
+                note, state = f"the same name, but {rival} has another counterpart", "candidate"
+                confidence = mutual
             for pair in ((first, second), (second, first)):
                 board.put(Match(*pair, "exact", confidence, state, reasons, note=note))

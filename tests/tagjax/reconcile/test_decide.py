@@ -250,6 +250,10 @@ def test_the_same_name_adds_to_doubtful_sound_and_is_noted_where_the_sound_is_an
     match = check(decide(facts_of(tracks, rows)))["a:Dance", "b:dance"]
     assert match.state == "review"
     assert match.note == "the same name, but another sound"
+    rows = [*both("a:Dance", "b:x"), evidence_row("b:dance", "a:Dance", same=0.2)]
+    match = check(decide(facts_of(tracks, rows)))["a:Dance", "b:dance"]
+    assert match.state == "candidate"
+    assert match.note == "the same name, but 'a:Dance' has another counterpart"
     match = check(decide(facts_of(tracks)))["a:Dance", "b:dance"]
     assert (match.state, match.note) == ("review", "the same name")
 

@@ -117,6 +117,7 @@ def open_rows(
     progress: Callable[[int], object] = unheard,
     comment: str = "",
     spaced: bool = False,
+    delimiter: str = ",",
 ) -> Iterator[Iterator[tuple[int, list[str]]]]:
     """The rows of a UTF-8 CSV file as a stream; the header is first, and all have the same width.
 
@@ -128,6 +129,7 @@ def open_rows(
       progress: called with numbers of bytes as they are read from disk.
       comment: with which lines begin that are skipped; "" if there are none.
       spaced: whether a space follows each comma between cells.
+      delimiter: stands between cells.
 
     Yields:
       (line on which the row begins, cells), ...
@@ -145,10 +147,11 @@ def open_rows(
         text = lines(file, path)
         if comment:
             text = ("\n" if line.startswith(comment) else line for line in text)
-        yield _rows(path, csv.reader(text, strict=True, skipinitialspace=spaced))
+        reader = csv.reader(text, strict=True, skipinitialspace=spaced, delimiter=delimiter)
+        yield _rows(path, reader, "tabs" if delimiter == "\t" else "commas")
 
 
-def _rows(path: PathLike, reader: Any) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: PathLike, reader: Any, delimiters: str) -> Iterator[tuple[int, list[str]]]:
     width = before = 0
     try:
         for cells in reader:
@@ -159,7 +162,7 @@ def _rows(path: PathLike, reader: Any) -> Iterator[tuple[int, list[str]]]:
             if len(cells) != width:
                 raise InputError(
                     f"{path}:{begin}: {len(cells)} cells, but the header has {width}; quote cells "
-                    "that hold commas"
+                    f"that hold {delimiters}"
                 )
             yield begin, cells
     except UnicodeDecodeError:

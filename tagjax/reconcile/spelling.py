@@ -71,7 +71,7 @@ def find_groups(vocabulary: Vocabulary, tracks: Mapping[str, int]) -> list[Spell
     for system in vocabulary.systems:
         names = {vocabulary.tags[k]: vocabulary.names[k] for k in vocabulary.members(system)}
         groups = alike(names, lambda name: keys(name))
-        ordered = [sorted(group, key=lambda tag: _rank(tag, names, tracks)) for group in groups]
+        ordered = [sorted(group, key=lambda tag: rank(tag, names, tracks)) for group in groups]
         for tags in ordered:
             if len(tags) > 1:
                 kinds = [differences(names[tags[0]], names[tag]) for tag in tags]
@@ -196,7 +196,7 @@ def _without_accents(name: str) -> str:
     return unicodedata.normalize("NFC", "".join(found))
 
 
-def _rank(tag: str, names: Mapping[str, str], tracks: Mapping[str, int]) -> tuple:
+def rank(tag: str, names: Mapping[str, str], tracks: Mapping[str, int]) -> tuple:
     """Orders the tags of a group: most tracks, then capital letters as in a title, then by name."""
     name = names[tag].removeprefix(GENRE)
     shouted = name.isupper() and len(name) not in _INITIALS

@@ -1,0 +1,237 @@
+"""What people decided, in files that only people write.
+
+`positive.sssom.tsv`, `negative.sssom.tsv` and `unsure.sssom.tsv` lie beside the machine's
+`predictions.sssom.tsv`, as in a project of sssom-curator
+(https://github.com/cthoyt/sssom-curator), whose editor moves rows from the one to the others. They
+are created once, without rows, and never written again. What they say of a pair of tags holds
+whatever the evidence says later.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator, Mapping
+
+from tagjax.base.errors import InputError
+from tagjax.base.files import PathLike, write_json
+from tagjax.reconcile.skos import BASE
+from tagjax.reconcile.sssom import (
+    NO_TERM,
+    NOT,
+    PREDICATES,
+    MappingFile,
+    MappingRow,
+    read_mappings,
+    write_mappings,
+)
+from tagjax.vocabulary.vocabulary import Vocabulary
+
+VERDICTS = ("positive", "negative", "unsure")
+"""What people say of a match; each has a file of its own."""
+
+SOMEBODY = "a person"
+"""Who decided, if the file does not tell."""
+
+INVERSE = {"broad": "narrow", "narrow": "broad"}
+"""What a relation is from the other side; others are the same from there."""
+
+_RELATIONS = {predicate: relation for relation, predicate in PREDICATES.items()}
+_WHO = ("author_label", "reviewer_label", "creator_label", "author_id", "reviewer_id", "creator_id")
+
+
+@dataclasses.dataclass(frozen=True)
+class Said:
+    """What a person said of two tags.
+
+    Attributes:
+      source: a tag.
+      target: another; None says that the source has no counterpart.
+      relation: one of `decisions.RELATIONS`: what the target is to the source.
+      verdict: one of `VERDICTS`.
+      by: who said it.
+      place: `file:line`, for messages.
+    """
+
+    source: str
+    target: str | None
+    relation: str
+    verdict: str
+    by: str
+    place: str
+
+    def of(self, first: str) -> str:
+        """The relation as seen from one of the tags."""
+        return self.relation if first == self.source else INVERSE.get(self.relation, self.relation)
+
+
+@dataclasses.dataclass(frozen=True)
+class People:
+    """What people decided.
+
+    Attributes:
+      said: on tags of the vocabulary, in the order of the files.
+      notes: what a reader has to know, a sentence each.
+    """
+
+    said: tuple[Said, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def on_pairs(self) -> dict[frozenset[str], Said]:
+        """{two tags: what holds for them}; a yes counts before a no, and a no before a doubt."""
+        order = sorted(self.said, key=lambda said: -VERDICTS.index(said.verdict))
+        return {
+            frozenset((said.source, said.target)): said for said in order if said.target is not None
+        }
+
+    def without_counterpart(self) -> dict[str, Said]:
+        """{tag that has no counterpart: what was said}."""
+        return {
+            said.source: said
+            for said in self.said
+            if said.target is None and said.verdict == "positive"
+        }
+
+
+def path_of(folder: PathLike, verdict: str) -> pathlib.Path:
+    """The file of a verdict in a folder."""
+    return pathlib.Path(folder) / f"{verdict}.sssom.tsv"
+
+
+def create_files(folder: PathLike, vocabulary: Vocabulary) -> list[pathlib.Path]:
+    """Creates the files of people that are missing, and the project file of sssom-curator.
+
+    Returns:
+      The paths of what was created; what was there is not touched.
+
+    >>> [path.name for path in create_files("reconciled", Vocabulary.of(["dub"]))]
+    ['positive.sssom.tsv', 'negative.sssom.tsv', 'unsure.sssom.tsv', 'sssom-curator.json']
+    >>> create_files("reconciled", Vocabulary.of(["dub"]))
+    []
+    """
+    created = []
+    for verdict in VERDICTS:
+        path = path_of(folder, verdict)
+        if not path.exists():
+            write_mappings(path, (), vocabulary, verdict)
+            created.append(path)
+    path = pathlib.Path(folder) / "sssom-curator.json"
+    if not path.exists():
+        write_json(path, _project())
+        created.append(path)
+    return created
+
+
+def _project() -> dict:
+    """What sssom-curator wants to know of the folder."""
+    files = {"predictions": "predictions", "positives": "positive", "negatives": "negative"}
+    files |= {"unsure": "unsure"}
+    return {
+        **{f"{name}_path": f"{file}.sssom.tsv" for name, file in files.items()},
+        "mapping_set": {
+            "mapping_set_id": f"{BASE}mappings",
+            "mapping_set_title": "Music genre tags",
+        },
+        "purl_base": BASE,
+    }  # fmt: skip
+
+
+def read_people(folder: PathLike, vocabulary: Vocabulary) -> People:
+    """Reads the files of people that a folder has.
+
+    Decisions on tags that are not in the vocabulary stay in the files; a note names them.
+
+    Raises:
+      InputError: as `read_mappings`; an unknown predicate, an empty id, `Not` among the positives,
+        a tag with itself, or two rows that contradict each other.
+
+    >>> read_people("nowhere", Vocabulary.of(["dub"])).said
+    ()
+    """
+    said, notes = list[Said](), list[str]()
+    for verdict in VERDICTS:
+        path = path_of(folder, verdict)
+        if path.exists():
+            file = read_mappings(path)
+            said += [_said(file, row, verdict, vocabulary) for row in file.rows]
+    known = [each for each in said if not _gone(each, vocabulary)]
+    for each in said:
+        if gone := _gone(each, vocabulary):
+            notes.append(
+                f"{each.place}: {gone!r} is no tag any more; the row stays, but does nothing."
+            )
+    _check_pairs(known)
+    _check_doubts(known, notes)
+    return People(tuple(dict.fromkeys(known)), tuple(notes))
+
+
+def _said(file: MappingFile, row: MappingRow, verdict: str, vocabulary: Vocabulary) -> Said:
+    """What a row says."""
+    predicate = row.cell("predicate_id")
+    relation = _RELATIONS.get(predicate)
+    if relation is None:
+        raise InputError(
+            f"{row.place}: predicate_id={predicate!r} is unknown; one of {', '.join(_RELATIONS)}"
+        )
+    negated = row.cell("predicate_modifier").lower() == NOT.lower()
+    if negated and verdict == "positive":
+        raise InputError(
+            f"{row.place}: {NOT} among what is right; move the row to "
+            f"{path_of('', 'negative')}, or empty its predicate_modifier"
+        )
+    source = file.tag(row, "subject", vocabulary)
+    target = None
+    if row.cell("object_id") == NO_TERM:
+        relation = "none"
+    else:
+        target = file.tag(row, "object", vocabulary)
+    if source == target:
+        raise InputError(f"{row.place}: {source!r} is paired with itself; drop the row")
+    who = next((row.cell(column) for column in _WHO if row.cell(column)), SOMEBODY)
+    return Said(source, target, relation, verdict, who, row.place)
+
+
+def _gone(said: Said, vocabulary: Vocabulary) -> str:
+    """A tag that is not in the vocabulary; "" if both are."""
+    tags = (said.source, said.target)
+    return next((tag for tag in tags if tag is not None and tag not in vocabulary.index), "")
+
+
+def _check_pairs(known: list[Said]) -> None:
+    """Refuses two relations of one pair, and the same relation as right and as wrong."""
+    right: dict[tuple[str, str], Said] = {}
+    for said in _both_ways(known, "positive"):
+        other = right.setdefault((said.source, said.target or ""), said)
+        if other.relation != said.relation:
+            raise InputError(
+                f"{said.place}: {said.target} is {said.relation} to {said.source} here, but "
+                f"{other.relation} in {other.place}; drop one of the rows"
+            )
+    for said in _both_ways(known, "negative"):
+        found = right.get((said.source, said.target or ""))
+        if found and found.relation == said.relation:
+            raise InputError(
+                f"{said.place}: says that {said.target} is not {said.relation} to {said.source}, "
+                f"but {found.place} says it is; drop one of the rows"
+            )
+
+
+def _check_doubts(known: list[Said], notes: list[str]) -> None:
+    """Notes doubts about pairs that were decided."""
+    decided: Mapping[frozenset[str | None], Said] = {
+        frozenset((said.source, said.target)): said for said in known if said.verdict != "unsure"
+    }
+    for said in known:
+        other = decided.get(frozenset((said.source, said.target)))
+        if said.verdict == "unsure" and other:
+            notes.append(f"{said.place}: a doubt that {other.place} has settled; it does nothing.")
+
+
+def _both_ways(known: list[Said], verdict: str) -> Iterator[Said]:
+    """What was said with a verdict, from either side."""
+    for said in known:
+        if said.verdict == verdict:
+            yield said
+            if said.target is not None:
+                turned = said.of(said.target)
+                yield dataclasses.replace(
+                    said, source=said.target, target=said.source, relation=turned
+                )

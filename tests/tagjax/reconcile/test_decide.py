@@ -1,0 +1,420 @@
+"""Decisions from evidence, spelling, annotations and people."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from tagjax.base.errors import InputError
+from tagjax.evidence.weigh import COLUMNS
+from tagjax.reconcile.config import ReconcileConfig
+from tagjax.reconcile.decide import decide
+from tagjax.reconcile.decisions import MACHINE, RELATIONS, STATES, TwoSenses
+from tagjax.reconcile.facts import Facts
+from tagjax.reconcile.people import People, Said
+from tagjax.vocabulary.taxonomy import Taxonomy
+from tagjax.vocabulary.vocabulary import Vocabulary
+
+SHARES = ("same", "broad", "narrow", "related")
+
+
+def evidence_row(source, target, rank=1, accepted=False, **more):
+    """A row of EVIDENCE."""
+    row = dict.fromkeys(COLUMNS)
+    row |= {"source": source, "target": target, "rank": rank, "accepted": accepted, "fr": 0.8}
+    row |= {"score": 5.0, "none": 0.05, "common_tracks": 0, "source_artists": 9}
+    row |= dict.fromkeys(SHARES, 0.0) | more
+    best = max(SHARES, key=lambda name: row[name])
+    row["relation"] = best if row[best] >= 0.5 else "none"
+    return row
+
+
+def both(first, second, same=0.95, accepted=True, **more):
+    """Rows of a pair in both directions."""
+    return [
+        evidence_row(*pair, accepted=accepted, same=same, **more)
+        for pair in ((first, second), (second, first))
+    ]
+
+
+def facts_of(tracks, rows=(), systems=("a:", "b:"), **more):
+    """Facts of {tag: tracks}; track k is by artist k."""
+    vocabulary = Vocabulary.of(sorted(tracks), systems)
+    cells = [(track, vocabulary.index[tag]) for tag, some in tracks.items() for track in some]
+    size = 1 + max((track for track, _ in cells), default=0)
+    places = np.array(cells).reshape(-1, 2).T
+    tags = scipy.sparse.csr_array((np.ones(len(cells)), places), (size, len(vocabulary)))
+    return Facts(vocabulary, tags, np.arange(size), rows, **more)
+
+
+def check(found):
+    """What holds for any decisions."""
+    tags = found.vocabulary.tags
+    system_of = found.vocabulary.system_of
+    assert {*found.canonical} == {*tags}
+    for tag, canonical in found.canonical.items():
+        assert found.canonical[canonical] == canonical
+        assert system_of(tag) == system_of(canonical)
+    pairs = [(match.source, match.target) for match in found.matches]
+    assert len({*pairs}) == len(pairs)
+    exact = {}
+    for match in found.matches:
+        assert match.relation in RELATIONS
+        assert match.state in STATES
+        assert 0 <= match.confidence <= 1
+        if match.state == "accepted" and match.relation == "exact":
+            ends = found.canonical[match.source], found.canonical[match.target]
+            key = (ends[0], system_of(ends[1]))
+            assert exact.setdefault(key, ends[1]) == ends[1]
+    for tag, parents in found.parents.items():
+        assert found.canonical[tag] == tag
+        seen, left = set(), [*parents]
+        while left:
+            parent = left.pop()
+            assert found.canonical[parent] == parent
+            assert system_of(parent) == system_of(tag)
+            seen.add(parent)
+            left += [far for far in found.parents.get(parent, ()) if far not in seen]
+        assert tag not in seen
+    divided = {sense.tag for sense in found.senses}
+    for tag, canonical in found.canonical.items():
+        assert tag == canonical or not {tag, canonical} & divided
+    return {(match.source, match.target): match for match in found.matches}
+
+
+def said(source, target, relation="exact", verdict="positive", line=5):
+    return Said(source, target, relation, verdict, "Ann", f"{verdict}.sssom.tsv:{line}")
+
+
+def people(*some):
+    return People(tuple(some))
+
+
+SPELT = {"a:Techno": range(5), "a:techno": range(5, 8), "a:TECHNO": [9], "b:dub": [10]}
+
+
+def test_spellings_are_merged_without_listening():
+    found = decide(facts_of(SPELT))
+    matches = check(found)
+    assert found.canonical["a:techno"] == found.canonical["a:TECHNO"] == "a:Techno"
+    match = matches["a:techno", "a:Techno"]
+    assert (match.state, match.by) == ("accepted", MACHINE)
+    assert match.reasons[0].source == "spelling"
+    assert match.reasons[0].measure == "case"
+
+
+def test_the_sound_may_object_to_a_spelling():
+    tracks = {"a:Go-Go": range(6), "a:gogo": range(6, 12)}
+    rows = both("a:Go-Go", "a:gogo", same=0.01, accepted=False, score=-40.0)
+    found = decide(facts_of(tracks, rows))
+    match = check(found)["a:gogo", "a:Go-Go"]
+    assert found.canonical["a:gogo"] == "a:gogo"
+    assert match.state == "review"
+    assert "sound different" in match.note
+    few = {"a:Go-Go": range(6), "a:gogo": [7]}
+    assert decide(facts_of(few, rows)).canonical["a:gogo"] == "a:Go-Go"
+    rivals = both("a:Go-Go", "a:gogo", same=0.01, accepted=False, score=3.0)
+    assert decide(facts_of(tracks, rivals)).canonical["a:gogo"] == "a:Go-Go"
+
+
+def test_initials_are_put_up_for_review():
+    found = decide(facts_of({"a:Drum & Bass": [1], "a:DnB": [2]}))
+    assert check(found)["a:DnB", "a:Drum & Bass"].state == "review"
+    assert found.canonical["a:DnB"] == "a:DnB"
+
+
+TWO = {"a:rap": range(5), "b:hop": range(5, 9), "a:dub": [20, 21], "b:ska": [22, 23]}
+
+
+def test_evidence_that_accepts_both_ways_is_accepted():
+    matches = check(decide(facts_of(TWO, both("a:rap", "b:hop"))))
+    for pair in (("a:rap", "b:hop"), ("b:hop", "a:rap")):
+        assert matches[pair].state == "accepted"
+        assert matches[pair].relation == "exact"
+        assert matches[pair].confidence == 0.95
+        assert [reason.source for reason in matches[pair].reasons] == ["joint", "sound"]
+
+
+def test_what_is_accepted_one_way_has_to_be_sure_and_first_the_other_way():
+    for mutual, state in ((0.6, "review"), (0.7, "accepted")):
+        rows = both("a:rap", "b:hop", same=mutual)
+        rows[1]["accepted"] = False
+        assert check(decide(facts_of(TWO, rows)))["a:rap", "b:hop"].state == state
+    rows = [
+        evidence_row("a:rap", "b:hop", accepted=True, same=0.9),
+        evidence_row("b:hop", "a:dub", accepted=True, same=0.6),
+        evidence_row("b:hop", "a:rap", rank=2, same=0.35),
+    ]
+    assert check(decide(facts_of(TWO, rows)))["a:rap", "b:hop"].state == "review"
+
+
+def test_a_person_may_ask_for_what_is_likely_enough():
+    facts = facts_of(TWO, both("a:rap", "b:hop", same=0.75, accepted=False))
+    assert check(decide(facts))["a:rap", "b:hop"].state == "review"
+    found = decide(facts, ReconcileConfig(sure=0.7))
+    assert check(found)["a:rap", "b:hop"].state == "accepted"
+
+
+def test_a_first_candidate_is_listed_however_unlikely():
+    rows = [evidence_row("a:rap", "b:ska", same=0.001), evidence_row("a:dub", "b:ska", same=0.0)]
+    rows.append(evidence_row("a:dub", "b:hop", rank=2, same=0.0))
+    matches = check(decide(facts_of(TWO, rows)))
+    assert matches["a:rap", "b:ska"].state == matches["a:dub", "b:ska"].state == "candidate"
+    assert ("a:dub", "b:hop") not in matches
+
+
+def test_broader_narrower_and_related_tags_are_put_up_for_review():
+    rows = [
+        evidence_row("a:rap", "b:hop", broad=0.8),
+        evidence_row("a:dub", "b:ska", related=0.6),
+        evidence_row("b:hop", "a:rap", narrow=0.3),
+    ]
+    matches = check(decide(facts_of(TWO, rows)))
+    assert (matches["a:rap", "b:hop"].relation, matches["a:rap", "b:hop"].state) == (
+        "broad",
+        "review",
+    )
+    assert matches["a:dub", "b:ska"].relation == "related"
+    assert matches["b:hop", "a:rap"].state == "candidate"
+
+
+def test_a_tag_of_two_senses_is_merged_with_no_other():
+    senses = [TwoSenses("a:rap", (("x",), ("y",)), ("b:hop", "b:ska"))]
+    rows = both("a:rap", "b:hop", same=0.8, accepted=False)
+    found = decide(facts_of(TWO, rows, senses=senses))
+    assert check(found)["a:rap", "b:hop"].state == "review"
+    assert [sense.tag for sense in found.senses] == ["a:rap"]
+    spelt = decide(facts_of(TWO | {"a:Rap": [30]}, (), senses=senses))
+    assert "two senses" in check(spelt)["a:Rap", "a:rap"].note
+    assert spelt.canonical["a:Rap"] == "a:Rap"
+
+
+def test_a_tag_that_evidence_surely_matches_is_one_thing():
+    senses = [TwoSenses("a:rap", (("x",), ("y",)), ("b:hop", "b:ska"))]
+    found = decide(facts_of(TWO, both("a:rap", "b:hop"), senses=senses))
+    assert found.senses == ()
+    assert check(found)["a:rap", "b:hop"].state == "accepted"
+
+
+def test_a_broad_tag_whose_artists_are_like_two_tags_is_not_taken_for_one_of_them():
+    tracks = {"b:rave": range(9), "a:techno": range(20, 25), "a:trance": range(30, 35)}
+    rows, broad = both("b:rave", "a:techno"), {"b:rave": ("a:techno", "a:trance")}
+    match = check(decide(facts_of(tracks, rows, broad=broad)))["b:rave", "a:techno"]
+    assert match.state == "review"
+    assert "broader" in match.note
+
+
+def test_duplicates_in_a_system_are_merged_into_the_one_with_more_tracks():
+    tracks = {"a:klassik": range(3), "a:classical": range(3, 9), "b:x": [20]}
+    found = decide(facts_of(tracks, both("a:klassik", "a:classical")))
+    assert found.canonical["a:klassik"] == "a:classical"
+    assert check(found)["a:klassik", "a:classical"].state == "accepted"
+
+
+def test_what_somebody_told_apart_is_no_duplicate_for_its_sound():
+    tracks = {"a:klassik": range(5), "a:classical": range(3, 12)}
+    match = check(decide(facts_of(tracks, both("a:klassik", "a:classical"))))
+    assert match["a:klassik", "a:classical"].state == "review"
+    tracks = {"a:genre:dub": range(3), "a:reggae": range(3, 9)}
+    match = check(decide(facts_of(tracks, both("a:genre:dub", "a:reggae"))))
+    assert "genre" in match["a:genre:dub", "a:reggae"].note
+
+
+def test_after_merging_the_same_is_one_to_one():
+    tracks = {"a:bossa nova": range(5), "a:bossanova": range(5, 8), "b:bossa": range(9, 15)}
+    tracks |= {"b:brazil": range(20, 25)}
+    rows = [
+        *both("a:bossa nova", "b:bossa", same=0.9),
+        evidence_row("a:bossanova", "b:bossa", accepted=True, same=0.9),
+    ]
+    found = decide(facts_of(tracks, rows))
+    match = check(found)["a:bossanova", "b:bossa"]
+    assert match.state == "accepted"
+    assert match.note == "as 'a:bossa nova' is 'b:bossa'"
+    rows = [*both("a:bossa nova", "b:bossa", same=0.9), *both("a:bossanova", "b:brazil", same=0.8)]
+    matches = check(decide(facts_of(tracks, rows)))
+    assert matches["a:bossa nova", "b:bossa"].state == "accepted"
+    assert matches["a:bossanova", "b:brazil"].state == "review"
+    assert "counterpart already" in matches["a:bossanova", "b:brazil"].note
+
+
+def test_the_same_name_adds_to_doubtful_sound_and_is_noted_where_the_sound_is_another():
+    tracks = {"a:Dance": range(9), "b:dance": range(10, 19), "b:x": [20]}
+    rows = both("a:Dance", "b:dance", same=0.6, accepted=False)
+    assert check(decide(facts_of(tracks, rows)))["a:Dance", "b:dance"].state == "accepted"
+    rows = [
+        evidence_row("a:Dance", "b:x", same=0.9),
+        evidence_row("a:Dance", "b:dance", rank=2, same=0.001),
+    ]
+    match = check(decide(facts_of(tracks, rows)))["a:Dance", "b:dance"]
+    assert match.state == "review"
+    assert match.note == "the same name, but another sound"
+    rows = [*both("a:Dance", "b:x"), evidence_row("b:dance", "a:Dance", same=0.2)]
+    match = check(decide(facts_of(tracks, rows)))["a:Dance", "b:dance"]
+    assert match.state == "candidate"
+    assert match.note == "the same name, but 'a:Dance' has another counterpart"
+    match = check(decide(facts_of(tracks)))["a:Dance", "b:dance"]
+    assert (match.state, match.note) == ("review", "the same name")
+
+
+def test_what_cannot_be_told_is_said_and_what_has_no_counterpart():
+    rows = [dict.fromkeys(COLUMNS) | {"source": "a:rap", "relation": "untold", "source_artists": 1}]
+    rows += [evidence_row("a:dub", "b:ska", same=0.01, none=0.99)]
+    matches = check(decide(facts_of(TWO, rows)))
+    assert matches["a:rap", None].note == "cannot be told from its sound: 1 artist"
+    assert matches["a:rap", None].state == "candidate"
+    assert matches["a:dub", None].state == "accepted"
+    assert matches["a:dub", None].confidence == 0.99
+    assert ("b:hop", None) not in matches
+
+
+def test_parents_by_containment_without_what_follows():
+    tracks = {"a:dub": range(4), "a:reggae": range(9), "a:world": range(30), "a:x": range(28, 40)}
+    found = decide(facts_of(tracks))
+    matches = check(found)
+    assert found.parents == {"a:dub": ("a:reggae",), "a:reggae": ("a:world",)}
+    assert matches["a:dub", "a:reggae"].relation == "broad"
+    assert matches["a:dub", "a:reggae"].state == "accepted"
+
+
+def test_tracks_of_merged_tags_count_together_and_non_genres_are_no_parents():
+    tracks = {"a:Dub": range(3), "a:dub": range(3, 6), "a:reggae": range(9), "a:Game": range(40)}
+    found = decide(facts_of(tracks))
+    check(found)
+    assert found.parents == {"a:Dub": ("a:reggae",)}
+    assert found.blocked["a:Game"]
+
+
+def test_one_artist_makes_no_parent():
+    tracks = {"a:dub": range(4), "a:reggae": range(9)}
+    facts = facts_of(tracks)
+    assert decide(facts).parents
+    assert not decide(dataclasses.replace(facts, artist=np.zeros(9, np.int64))).parents
+    assert decide(dataclasses.replace(facts, artist=None)).parents
+
+
+def test_a_taxonomy_counts_instead_and_the_sound_may_disagree():
+    tracks = {"a:blues rock": range(9), "a:blues": range(1, 10), "a:rock": range(2, 11)}
+    taxonomy = Taxonomy.of([("a:blues rock", "a:blues"), ("a:hard", "a:rock")])
+    tracks |= {"a:hard": range(50, 59)}
+    rows = [
+        evidence_row("a:blues rock", "a:rock", broad=0.8),
+        evidence_row("a:blues rock", "a:blues", rank=2, broad=0.1),
+    ]
+    found = decide(facts_of(tracks, rows, taxonomy=taxonomy))
+    matches = check(found)
+    assert found.parents == {"a:blues rock": ("a:blues",), "a:hard": ("a:rock",)}
+    match = matches["a:blues rock", "a:rock"]
+    assert (match.relation, match.state) == ("broad", "review")
+    assert "the sound disagrees" in match.note
+
+
+def test_what_people_say_holds():
+    tracks = SPELT | TWO
+    rows = both("a:rap", "b:hop")
+    some = people(
+        said("a:Techno", "a:techno", verdict="negative"),
+        said("a:rap", "b:ska"),
+        said("a:dub", "b:hop", verdict="unsure"),
+    )
+    found = decide(facts_of(tracks, rows, people=some))
+    matches = check(found)
+    assert found.canonical["a:techno"] != found.canonical["a:Techno"]
+    assert (matches["a:Techno", "a:techno"].state, matches["a:Techno", "a:techno"].by) == (
+        "rejected",
+        "Ann",
+    )
+    assert matches["a:rap", "b:ska"].state == "accepted"
+    assert matches["a:rap", "b:ska"].confidence == 1
+    assert matches["a:rap", "b:hop"].state == "review"
+    assert matches["a:dub", "b:hop"].state == "unsure"
+
+
+def test_a_pair_that_people_decided_is_said_once():
+    some = people(said("b:hop", "a:rap", verdict="negative"))
+    matches = check(decide(facts_of(TWO, both("a:rap", "b:hop"), people=some)))
+    assert ("a:rap", "b:hop") not in matches
+    assert matches["b:hop", "a:rap"].state == "rejected"
+
+
+def test_people_merge_what_no_rule_would():
+    tracks = {"a:Klassik": range(3), "a:Classical": range(5), "b:E": [9]}
+    found = decide(facts_of(tracks, people=people(said("a:Klassik", "a:Classical"))))
+    check(found)
+    assert found.canonical["a:Klassik"] == "a:Classical"
+
+
+def test_two_tags_that_people_say_are_one_elsewhere_are_merged_with_a_note():
+    some = people(said("a:rap", "b:hop", line=5), said("a:rap", "b:ska", line=6))
+    found = decide(facts_of(TWO, people=some))
+    check(found)
+    assert found.canonical["b:ska"] == "b:hop"
+    assert "positive.sssom.tsv:5, positive.sssom.tsv:6" in found.notes[0]
+
+
+def test_people_put_tags_below_others_and_take_them_away():
+    tracks = {"a:dub": range(4), "a:reggae": range(9), "a:ska": [20]}
+    some = people(
+        said("a:dub", "a:reggae", "broad", "negative"), said("a:reggae", "a:ska", "narrow")
+    )
+    found = decide(facts_of(tracks, people=some))
+    check(found)
+    assert found.parents == {"a:ska": ("a:reggae",)}
+
+
+def test_a_circle_is_broken_at_the_weakest_link_and_said():
+    tracks = {"a:dub": range(4), "a:reggae": range(9)}
+    found = decide(facts_of(tracks, people=people(said("a:reggae", "a:dub", "broad"))))
+    check(found)
+    assert found.parents == {"a:reggae": ("a:dub",)}
+    assert "circle" in found.notes[0]
+
+
+CIRCLE = (("rap", "dub"), ("dub", "x"), ("x", "rap"))
+APART = said("a:dub", "a:rap", verdict="negative")
+
+
+@pytest.mark.parametrize(
+    ("some", "message"),
+    [
+        (
+            [said(f"a:{first}", f"a:{other}", "broad") for first, other in CIRCLE],
+            "circle: a:",
+        ),
+        ([said("a:rap", "a:dub"), said("a:rap", "a:dub", "broad", line=6)], "5|6"),
+        (
+            [said("a:rap", "b:hop"), said("a:dub", "b:hop"), APART],
+            "negative.sssom.tsv:5: contradicts positive",
+        ),
+    ],
+)  # fmt: skip
+def test_what_people_cannot_all_mean_is_refused_in_one_line(some, message):
+    facts = facts_of(TWO | {"a:x": [30]}, people=people(*some))
+    with pytest.raises(InputError, match=message) as error:
+        decide(facts)
+    assert "\n" not in str(error.value)
+
+
+def test_a_person_may_say_that_there_is_no_counterpart():
+    some = people(said("a:rap", None, "none"))
+    matches = check(decide(facts_of(TWO, both("a:rap", "b:hop"), people=some)))
+    assert matches["a:rap", None].by == "Ann"
+    assert matches["a:rap", "b:hop"].state == "candidate"
+
+
+def test_annotations_alone_are_enough_and_order_does_not_matter():
+    facts = facts_of(SPELT | TWO, both("a:rap", "b:hop"))
+    found = decide(facts)
+    turned = decide(dataclasses.replace(facts, rows=facts.rows[::-1]))
+    assert found.matches == turned.matches
+    assert found.canonical == turned.canonical
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"review": 0}, {"none": 1.1}, {"contained": 0.5}, {"least_tracks": 0}, {"objection": np.nan}],
+)
+def test_the_config_is_checked(wrong):
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        ReconcileConfig(**wrong)

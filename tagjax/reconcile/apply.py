@@ -116,9 +116,10 @@ def _canonical(path: pathlib.Path) -> dict[str, str]:
             raise InputError(f"{table.at(row)}: a tag or canonical is empty; a tag may be its own")
         if TAG_SEPARATOR in to:
             raise InputError(f"{table.at(row)}: canonical={to!r} holds a {TAG_SEPARATOR}")
-        if tag in found:
-            raise InputError(f"{table.at(row)}: tag {tag!r} occurs twice; delete one row")
-        found[tag] = to
+        if found.setdefault(tag, to) != to:
+            raise InputError(
+                f"{table.at(row)}: {tag!r} is {found[tag]!r} in a row above; correct one of them"
+            )
     for row, to in enumerate(targets):
         if found.get(to, to) != to:
             raise InputError(

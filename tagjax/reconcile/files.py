@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tagjax.base.files import PathLike
 from tagjax.base.tables import write_table
+from tagjax.reconcile.apply import SENSES, sense_rows
 from tagjax.reconcile.decisions import MACHINE, STATES, Decisions, Match
 from tagjax.reconcile.people import create_files
 from tagjax.reconcile.sssom import write_mappings
@@ -17,9 +18,6 @@ VOCABULARY = (
 """Columns of vocabulary.csv. `relation` is what the counterpart is to the tag: the tag it was
 merged into, or else its likeliest counterpart in another system; there is a row for each other
 system."""
-
-SENSES = ("tag", "first_nearest", "second_nearest", "first_artists", "second_artists")
-"""Columns of senses.csv; artists are separated by `|`."""
 
 BLOCKED = ("tag", "why", "tracks", "artists")
 """Columns of blocked.csv."""
@@ -55,11 +53,11 @@ def write_decisions(
     write_mappings(predictions, machine, decisions.vocabulary, version=version)
     tables = {
         "vocabulary.csv": (VOCABULARY, vocabulary_rows(decisions)),
-        "senses.csv": (SENSES, _senses_rows(decisions)),
+        "senses.csv": (SENSES, sense_rows(decisions)),
         "blocked.csv": (BLOCKED, _blocked_rows(decisions)),
     }
     for name, (columns, rows) in tables.items():
-        write_table(folder / name, columns, rows, for_people=True)
+        write_table(folder / name, columns, rows)  # As they are: `launch.apply` reads them.
     created = create_files(folder, decisions.vocabulary)
     return [predictions, *(folder / name for name in tables), *created]
 
@@ -126,11 +124,6 @@ def why(match: Match) -> str:
         value = "" if reason.value is None else f" {reason.value:.2f}".replace(" 0.", " .")
         said.append(f"{reason.source}: {reason.measure}{value}")
     return "; ".join([*([match.note] if match.note else []), *said])
-
-
-def _senses_rows(decisions: Decisions) -> Iterator[tuple]:
-    for senses in decisions.senses:
-        yield (senses.tag, *senses.nearest, *("|".join(group) for group in senses.artists))
 
 
 def _blocked_rows(decisions: Decisions) -> Iterator[tuple]:

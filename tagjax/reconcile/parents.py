@@ -117,11 +117,11 @@ def _contained(
         first, second = kept[child], kept[parent]
         if (
             child != parent
-            and number >= config.least_tracks
+            and number >= config.parent_tracks
             and number >= config.contained * count[child]
             and number < config.contained * count[parent]
             and vocabulary.system_of(first) == vocabulary.system_of(second)
-            and _artists_of_both(facts, by_tag, child, parent) >= config.least_artists
+            and _artists_of_both(facts, by_tag, child, parent) >= config.parent_artists
         ):
             links[first][second] = float(number / count[child])
     return dict(links)

@@ -71,7 +71,7 @@ def test_senses_by_artist_and_blocked_tags(folder):
     [
         ("vocabulary.csv", "tag\n", "column 'canonical' is missing"),
         ("vocabulary.csv", "tag,canonical\na,\n", ":2: a tag or canonical is empty"),
-        ("vocabulary.csv", "tag,canonical\na,b\na,c\n", ":3: tag 'a' occurs twice"),
+        ("vocabulary.csv", "tag,canonical\na,b\na,c\n", ":3: 'a' is 'b' in a row above"),
         ("vocabulary.csv", "tag,canonical\nlib:a,lib:b|c\n", ":2: canonical='lib:b|c' holds a |"),
         (
             "vocabulary.csv",

@@ -4,7 +4,7 @@
 
 Two classifiers are trained. One learns both tag systems together, for taxonomy and translation. The
 other learns a system whose tags were split in two, for deduplication. Steps that are done already
-are not repeated.
+are not repeated. At the end the tags of both systems are reconciled.
 """
 
 import dataclasses
@@ -22,7 +22,10 @@ from tagjax import tasks
 from tagjax.base import interruption
 from tagjax.examples import build
 from tagjax.examples.dataset import find
+from tagjax.reconcile.listen import catalogues_of
+from tagjax.reconcile.reconciling import reconcile
 from tagjax.report import results, text
+from tagjax.report.reconciliation import REPORT, write_reconciliation
 from tagjax.run import training
 from tagjax.run.config import PRESETS
 from tagjax.similarity import run as runs
@@ -46,17 +49,19 @@ def main() -> None:
     summary: list[str] = []
     for number, (name, task_names) in enumerate(TASKS.items(), 1):
         full = f"synthetic_split/{name}"
-        print(f"\n[{number}/{len(TASKS)}] {full}: examples", flush=True)
+        print(f"\n[{number}/3] {full}: examples", flush=True)
         builder = datasets.make_builder(full, _DATA_DIR.value)
         report = build.prepare(builder, progress=excerpts_bar)
         print("\n".join(report.lines()))
-        print(f"\n[{number}/{len(TASKS)}] {full}: training", flush=True)
+        print(f"\n[{number}/3] {full}: training", flush=True)
         run_dir = pathlib.Path(_RUNS_DIR.value) / full
         dataset = find(full, _DATA_DIR.value)
         with interruption.Stop() as stop, TrainingBars() as on_progress:
             training.train_run(config, dataset, run_dir, stop=stop, on_progress=on_progress)
         for task in task_names:
             summary += ["", *_evaluate(task, runs.load_run(run_dir))]
+    print("\n[3/3] decisions on the tags of both systems", flush=True)
+    summary += ["", *_reconcile(runs.load_run(_RUNS_DIR.value + "/synthetic_split/translation"))]
     print("\n".join(summary))
     print(f"\nEverything took {time.time() - started:.0f} s.")
 
@@ -73,6 +78,14 @@ def _evaluate(task: str, run: runs.Run) -> list[str]:
         run.path / task, evaluation, run.path, embedding, progress=bar
     )
     return [text.format_evaluation(evaluation), *(f"written: {path}" for path in written)]
+
+
+def _reconcile(run: runs.Run) -> list[str]:
+    """Decides on the tags of a run, writes that into its folder, and returns a summary."""
+    folder, catalogues = run.path / "reconciliation", catalogues_of(run)
+    found = reconcile(catalogues, folder, run, taxonomy=run.truth.taxonomy, progress=bar)
+    lines = write_reconciliation(folder, found, {"run_dir": str(run.path.resolve())}, run)
+    return [*lines, f"written: {folder / REPORT}"]
 
 
 if __name__ == "__main__":

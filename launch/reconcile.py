@@ -43,7 +43,7 @@ from tagjax.catalogue import annotations, sources
 from tagjax.catalogue.annotations import Catalogue, Tracks
 from tagjax.catalogue.sources import library
 from tagjax.evidence.config import EvidenceConfig
-from tagjax.reconcile import exports, files, listen, reconciling
+from tagjax.reconcile import exports, listen, reconciling
 from tagjax.reconcile.config import ReconcileConfig
 from tagjax.run.config import replaced
 from tagjax.similarity import run as runs
@@ -135,10 +135,10 @@ def main() -> None:
             _SHARE.value, bar,
         )  # fmt: skip
         by_name = exports.artists_by_name(given.catalogues) if _LIBRARY.value else None
-        notes = reconciling.write(out, found, _origin(), by_name)
-        _report(out, found, run, notes)
-    for line in [*files.lines(found.decisions), *(f"Note: {note}" for note in notes)]:
-        print(one_line(line))
+        from tagjax.report.reconciliation import write_reconciliation
+
+        lines = write_reconciliation(out, found, _origin(), run, by_name)
+    print("\n".join(map(one_line, lines)))
     _say_where(out, time.time() - started)
 
 
@@ -284,20 +284,6 @@ def _time(seconds: float) -> str:
 
 def _size(size: float) -> str:
     return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
-
-
-def _report(
-    out: pathlib.Path, found: reconciling.Reconciled, run: runs.Run | None, notes: list[str]
-) -> None:
-    """Draws report.html."""
-    from tagjax.report.decisions import write_decisions_report
-
-    similarities = {} if run is None else {name: run.similarity(name) for name in ("fr", "fm")}
-    links = {path.name: path.name for path in sorted(out.iterdir()) if path.name[0] != "."}
-    links.pop("report.html", None)
-    write_decisions_report(
-        out / "report.html", found.decisions, found.rows, similarities, notes=notes, links=links
-    )
 
 
 def _say_where(out: pathlib.Path, seconds: float) -> None:

@@ -43,7 +43,8 @@ class ListenConfig:
       trained_tags: tags of enough artists that a catalogue needs to be trained on.
       tag_artists: artists of tracks with sound that such a tag needs.
       folds: folds by artist; every track is predicted by a model that heard none of its artist.
-      max_excerpts_per_track: see `SamplingConfig`.
+      max_excerpts_per_track: see `SamplingConfig`, as for
+      seg_duration: of which shorter tracks are not heard.
       large: tracks from which there are no folds: the test part is enough.
       max_epochs: of the training; None for those of the preset.
 
@@ -55,6 +56,7 @@ class ListenConfig:
     tag_artists: int = 5
     folds: int = 5
     max_excerpts_per_track: int = 3
+    seg_duration: float = 30.0
     large: int = 20_000
     max_epochs: int | None = None
 
@@ -208,7 +210,9 @@ def plan_training(
             f"more, and {config.trained_tags} are needed"
         )
     large = len(tracks) >= config.large
-    choices = sampling.SamplingConfig(max_excerpts_per_track=config.max_excerpts_per_track)
+    choices = sampling.SamplingConfig(
+        max_excerpts_per_track=config.max_excerpts_per_track, seg_duration=config.seg_duration
+    )
     kept = without(catalogues, blocked)
     experiment = "translation" if len(kept) == 2 else "taxonomy"
     folds = 0 if large else config.folds

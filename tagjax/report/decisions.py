@@ -4,7 +4,7 @@ As the report of a task, it opens without network; see `tagjax.report.page`.
 """
 
 import dataclasses
-import math
+import itertools
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,7 +29,8 @@ class DecisionsConfig:
       artists: artists named for each sense of a tag.
       rivals: next candidates named for either tag of a pair.
       notes: largest number of notes.
-      report: of the figures. As all similarities share the page, its limits are for a single one.
+      report: of the figures. All maps together show at most `report.mapped` tags: the names on a
+        map of six hundred take half a minute to place.
     """
 
     rows: int = 200
@@ -38,7 +39,7 @@ class DecisionsConfig:
     artists: int = 8
     rivals: int = 2
     notes: int = 20
-    report: ReportConfig = ReportConfig(mapped=1200, heat=600)
+    report: ReportConfig = ReportConfig(mapped=600, heat=600)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,6 @@ class Block:
       total: number of all rows; `pairs` has the first of them.
       file: the file that has all rows, or "".
       label: heading, if a section has several tables.
-      about: a sentence about the table.
       signed: whether the rows differ in what the first tag is to the second.
     """
 
@@ -60,7 +60,6 @@ class Block:
     total: int
     file: str
     label: str = ""
-    about: str = ""
     signed: bool = False
 
 
@@ -72,7 +71,6 @@ def write_decisions_report(
     title: str = "",
     notes: Sequence[str] = (),
     links: Mapping[str, str] | None = None,
-    config: DecisionsConfig = DecisionsConfig(),  # noqa: B008 (frozen)
 ) -> None:
     """Writes the page of decisions, atomically.
 
@@ -84,7 +82,6 @@ def write_decisions_report(
       title: of the page.
       notes: further sentences for a reader.
       links: {label: relative path} of the files beside it.
-      config: how much to show.
 
     >>> from tagjax import Catalogue
     >>> from tagjax.reconcile.decide import decide
@@ -98,7 +95,7 @@ def write_decisions_report(
     similarities = similarities or {}
     if similarities:
         labels.warn_of_missing(decisions.vocabulary.tags)
-    text = render_decisions(decisions, rows, similarities, title, notes, links or {}, config)
+    text = render_decisions(decisions, rows, similarities, title, notes, links or {})
     write_text(path, text)
 
 
@@ -109,14 +106,16 @@ def render_decisions(
     title: str,
     notes: Sequence[str],
     links: Mapping[str, str],
-    config: DecisionsConfig,
+    config: DecisionsConfig = DecisionsConfig(),
 ) -> str:
-    """The page of decisions as HTML; see `write_decisions_report`."""
+    """The page of decisions as HTML; `config` says how much, see also `write_decisions_report`."""
     verdicts = Verdicts(decisions, rows, config.rivals)
     parents = tree_colours(decisions)
-    drawn, limits = draw_figures(similarities, parents, config.report)
+    drawn = draw_figures(similarities, parents, config.report)
     tally = verdicts.tally()
-    all_notes = [*decisions.notes, *notes]
+    all_notes = [*notes, *decisions.notes]
+    if left_out := [name for name in similarities if name not in drawn]:
+        all_notes.insert(0, f"There is no room for maps of {', '.join(left_out)}.")
     return page.render_page(
         "decisions.html.j2",
         title=title or "What became of the tags",
@@ -133,12 +132,12 @@ def render_decisions(
         links=[(label, href(path)) for label, path in links.items()],
         hrefs={path: href(path) for path in links.values()},
         percent=percent,
-        embeddings=[*similarities],
+        embeddings=[*drawn],
         meanings=listings.meanings(),
         chosen=0,
         tags=max((len(similarity.tags) for similarity in similarities.values()), default=0),
-        drawn=[page.embedded(figures, parents) for figures in drawn],
-        limits=limits,
+        drawn=[page.embedded(figures, parents) for figures in drawn.values()],
+        limits=config.report,
         config=config,
     )
 
@@ -153,9 +152,10 @@ def sections(verdicts: Verdicts, config: DecisionsConfig) -> list[dict[str, Any]
     merged = verdicts.merged()
     same, related = verdicts.same()
     none, left, untold = verdicts.alone()
+    unsure: dict[str, Any] = {"label": "Nearest there, but not sure", "signed": True}
     alone = [
         *block(("tag", ""), none, "vocabulary.csv", label="Surely none"),
-        *block(("tag", "nearest there"), left, "vocabulary.csv", label="None sure", signed=True),
+        *block(("tag", "nearest there"), left, "vocabulary.csv", **unsure),
         *block(("tag", ""), untold, "vocabulary.csv", label="Cannot be told"),
     ]
     found = {
@@ -190,19 +190,14 @@ def sections(verdicts: Verdicts, config: DecisionsConfig) -> list[dict[str, Any]
 
 def draw_figures(
     similarities: Mapping[str, Similarity], parents: Parents, config: ReportConfig
-) -> tuple[list[Figures], ReportConfig]:
-    """The maps and heat maps, and for how many tags they are drawn.
-
-    All similarities share one page. A map grows with the tags, a heat map with their square.
-    """
-    number = max(len(similarities), 1)
-    limits = dataclasses.replace(
-        config, mapped=config.mapped // number, heat=int(config.heat / math.sqrt(number))
-    )
-    drawn = [
-        page.draw(name, similarity, parents, limits) for name, similarity in similarities.items()
-    ]
-    return drawn, limits
+) -> dict[str, Figures]:
+    """{embedding: map and heat map}, of the first similarities: all share `config.mapped` tags."""
+    most = max((len(similarity.tags) for similarity in similarities.values()), default=0)
+    kept = max(config.mapped // max(most, 1), 1)
+    return {
+        name: page.draw(name, similarity, parents, config)
+        for name, similarity in itertools.islice(similarities.items(), kept)
+    }
 
 
 def tree_colours(decisions: Decisions) -> Parents:

@@ -17,12 +17,12 @@ KINDS = {
 """{why tags were merged: the heading}."""
 
 SIGNS = {
-    "exact": "is",
-    "close": "is nearly",
-    "broad": "is below",
-    "narrow": "is above",
-    "related": "is akin to",
-    "none": "has none there",
+    "exact": "the same as",
+    "close": "nearly the same as",
+    "broad": "below",
+    "narrow": "above",
+    "related": "akin to",
+    "none": "without counterpart",
 }
 """{relation: how a reader says what the source is to the target}."""
 
@@ -35,6 +35,8 @@ _SOURCES = {
 }
 _VERDICTS = {"positive": "says yes", "negative": "says no", "unsure": "is not sure"}
 _LONGEST = 80
+_UNLIKELY = 0.005
+"""Probability below which only the first rival is named."""
 _LEVELS = 12
 """Levels of the tree that are indented; what is deeper stands at the last of them."""
 
@@ -99,7 +101,7 @@ class Node:
     Attributes:
       side: the tag.
       level: number of tags above it, at most 12.
-      share: of its tracks that have the broader tag, or probability; None if it is certain.
+      share: of its tracks that have the broader tag; None if a taxonomy or a person put it there.
       also: other tags that it is below.
       merged: tags that were merged into it.
       objections: (tag that the sound puts it below, probability).
@@ -160,7 +162,9 @@ def usefulness(match: Match, tracks: Mapping[str, int]) -> float:
 class Verdicts:
     """Decisions, as the sections of the page ask for them."""
 
-    def __init__(self, decisions: Decisions, rows: Sequence[Mapping[str, Any]] = (), rivals: int = 2):
+    def __init__(
+        self, decisions: Decisions, rows: Sequence[Mapping[str, Any]] = (), rivals: int = 2
+    ):
         self.decisions = decisions
         self._rivals = rivals
         self._of: dict[str, list[Match]] = collections.defaultdict(list)
@@ -284,7 +288,9 @@ class Verdicts:
             found[self._system(tag)].append(self._node(tag, level, objections.get(tag, ())))
             lower = min(level + 1, _LEVELS)
             stack += [(k, lower) for k in sorted(below[tag], key=_alphabetical, reverse=True)]
-        return {system: found[system] for system in self.decisions.vocabulary.systems if system in found}
+        return {
+            system: found[system] for system in self.decisions.vocabulary.systems if system in found
+        }
 
     def senses(self, artists: int) -> list[dict[str, Any]]:
         """Tags of two senses, with so many artists of each."""
@@ -407,7 +413,7 @@ class Verdicts:
         best = next(iter(by_people or direct or ways), None)
         if best is None:
             note = "follows from what people say of both"
-            return "people", Pair(self.side(tag), self.side(canonical), "is", None, note=note)
+            return "people", Pair(self.side(tag), self.side(canonical), SIGNS["exact"], note=note)
         spelt = any(reason.source == "spelling" for reason in best.reasons)
         kind = "people" if best.by != MACHINE else "spelling" if spelt else "sound"
         through = best.source if best.target == tag else str(best.target)
@@ -427,12 +433,12 @@ class Verdicts:
                 for row in self._rows.get(tag, ())
                 if self._system(row["target"]) == self._system(other)
                 and canonical[row["target"]] not in ends
-                and row["same"] >= 0.005
             ]
             rows.sort(key=lambda row: -row["same"])
-            if rows:
-                near = [(self.side(row["target"]), row["same"]) for row in rows[: self._rivals]]
-                found.append((self.side(tag), tuple(near)))
+            near = [(self.side(row["target"]), row["same"]) for row in rows[: self._rivals]]
+            likely = [each for each in near if each[1] >= _UNLIKELY] or near[:1]
+            if likely:
+                found.append((self.side(tag), tuple(likely)))
         return tuple(found)
 
     def _untold(self) -> Iterator[Match]:
@@ -444,12 +450,13 @@ class Verdicts:
     def _objecting(self) -> list[Match]:
         """Matches by which a tag that has its place in the tree is below another."""
         canonical, parents = self.decisions.canonical, self.decisions.parents
+        within = [match for match in self._once("review") if not self._apart(match)]
         return [
             match
-            for match in self._once("review")
+            for match in within
             if match.relation == "broad"
-            and not self._apart(match)
-            and parents.get(canonical[match.source])
+            and (above := parents.get(canonical[match.source]))
+            and canonical[str(match.target)] not in above
         ]
 
     def _find_counterparts(self) -> dict[str, tuple[str, float]]:
@@ -471,7 +478,8 @@ class Verdicts:
             if match.source == tag and match.relation == "broad" and match.state == "accepted"
         }
         link = links.get(above[0]) if above else None
-        share = link.confidence if link is not None and link.confidence < 1 else None
+        counted = link is not None and any(r.source == "together" for r in link.reasons)
+        share = link.confidence if link is not None and counted else None
         merged = tuple(self.side(other) for other in self._group[tag] if other != tag)
         also = tuple(map(self.side, above[1:]))
         return Node(self.side(tag), level, share, also, merged, tuple(objections))
@@ -516,12 +524,14 @@ def percent(probability: float) -> str:
     """A probability for a reader; one that is not certain is never rounded to 0 or 100.
 
     >>> [percent(value) for value in (0.874, 0.9996, 0.0031, 1.0)]
-    ['87 %', '99.9 %', '0.3 %', '100 %']
+    ['87 %', '> 99.9 %', '0.3 %', '100 %']
     """
     shown = 100 * probability
     if 1 <= shown <= 99 or shown in (0, 100):
         return f"{shown:.0f} %"
-    return f"{min(max(shown, 0.1), 99.9):.1f} %"
+    if shown < 0.1 or shown > 99.9:
+        return "< 0.1 %" if shown < 1 else "> 99.9 %"
+    return f"{shown:.1f} %"
 
 
 def _size(pair: Pair) -> tuple[int, str]:

@@ -8,7 +8,7 @@
   };
 
   // Tables: a click on a heading sorts the rows, with empty cells last. The search hides rows.
-  const number = (text) => (text === "never" ? Infinity : Number.parseFloat(text));
+  const number = (text) => (text === "never" ? Infinity : Number.parseFloat(text.replace(/^[<>]/, "")));
   const compare = (first, second, numeric, sign) => {
     const [x, y] = numeric ? [number(first), number(second)] : [first, second];
     const [noX, noY] = numeric ? [Number.isNaN(x), Number.isNaN(y)] : [x === "–", y === "–"];

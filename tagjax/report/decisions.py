@@ -52,7 +52,6 @@ class Block:
       total: number of all rows; `pairs` has the first of them.
       file: the file that has all rows, or "".
       label: heading, if a section has several tables.
-      about: a sentence about the table.
       signed: whether the rows differ in what the first tag is to the second.
     """
 
@@ -61,7 +60,6 @@ class Block:
     total: int
     file: str
     label: str = ""
-    about: str = ""
     signed: bool = False
 
 
@@ -115,9 +113,15 @@ def render_decisions(
     parents = tree_colours(decisions)
     drawn = draw_figures(similarities, parents, config.report)
     tally = verdicts.tally()
+<<<<<<< HEAD
     all_notes = [*decisions.notes, *notes]
     if left_out := [name for name in similarities if name not in drawn]:
         all_notes.append(f"There is no room for maps of {', '.join(left_out)}.")
+=======
+    all_notes = [*notes, *decisions.notes]
+    if left_out := [name for name in similarities if name not in drawn]:
+        all_notes.insert(0, f"There is no room for maps of {', '.join(left_out)}.")
+>>>>>>> h-R
     return page.render_page(
         "decisions.html.j2",
         title=title or "What became of the tags",

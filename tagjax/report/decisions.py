@@ -113,15 +113,9 @@ def render_decisions(
     parents = tree_colours(decisions)
     drawn = draw_figures(similarities, parents, config.report)
     tally = verdicts.tally()
-<<<<<<< HEAD
-    all_notes = [*decisions.notes, *notes]
-    if left_out := [name for name in similarities if name not in drawn]:
-        all_notes.append(f"There is no room for maps of {', '.join(left_out)}.")
-=======
     all_notes = [*notes, *decisions.notes]
     if left_out := [name for name in similarities if name not in drawn]:
         all_notes.insert(0, f"There is no room for maps of {', '.join(left_out)}.")
->>>>>>> h-R
     return page.render_page(
         "decisions.html.j2",
         title=title or "What became of the tags",

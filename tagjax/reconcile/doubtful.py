@@ -15,7 +15,7 @@ from tagjax.reconcile.spelling import (
     rank,
     spellings,
     words_of,
-)  # fmt: skip
+)
 from tagjax.vocabulary.tags import GENRE
 from tagjax.vocabulary.vocabulary import Vocabulary
 

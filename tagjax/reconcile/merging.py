@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from tagjax.base.errors import InputError
 from tagjax.reconcile import doubtful, spelling
+from tagjax.reconcile.blocked import find_blocked
 from tagjax.reconcile.decisions import Match, Reason
 from tagjax.reconcile.known import Board, Known
 from tagjax.reconcile.people import Said
@@ -134,7 +135,10 @@ def _spelt_alike(known: Known) -> Iterable[Match]:
                 note = "one spelling, but they sound different"
                 match = dataclasses.replace(match, confidence=confidence, state="review", note=note)
             yield match
+    blocked = find_blocked(known.vocabulary, known.facts.artist_names)
     for doubt in doubtful.find_doubts(known.vocabulary, known.facts.tracks):
+        if blocked.keys() & {doubt.tag, doubt.target}:
+            continue
         reasons = (Reason("spelling", doubt.kind), *known.reasons(doubt.tag, doubt.target))
         note = doubtful.WHY[doubt.kind]
         yield Match(doubt.tag, doubt.target, "exact", _DOUBTFUL, "review", reasons, note=note)

@@ -57,7 +57,7 @@ lock: $(VENV)/.uv
 	echo "uv==0.13.9" | $(COMPILE) - --output-file requirements/tools.lock
 	echo setuptools | $(COMPILE) setup.py - --extra test --extra keras --extra beam --upgrade \
 		--output-file requirements/test.lock
-	echo setuptools | $(COMPILE) setup.py - --extra library --constraint requirements/test.lock \
+	echo setuptools | $(COMPILE) setup.py - --extra library --extra review --constraint requirements/test.lock \
 		--output-file requirements/run.lock
 
 # Known vulnerabilities of what is pinned (asks the vulnerability database on the network).

@@ -29,6 +29,8 @@ class EvidenceConfig:
         for the same.
       duplicates: share of the tags that have a duplicate in their own tag system, before anything
         is heard.
+      common_weight: how much common tracks count beside sound; 1 would take them for independent of
+        it, but what sounds like a tag also stands beside it.
       decision_weight: queries of halves that one decision of a person counts for.
       penalty: half of it times the squared weights is added to the mean negative log-likelihood.
       names: equal names are e^names times likelier the same from the start, names half alike
@@ -54,6 +56,7 @@ class EvidenceConfig:
     without_partner: float = 0.1
     merged: float = 0.05
     duplicates: float = 0.2
+    common_weight: float = 0.35
     decision_weight: int = 10
     penalty: float = 0.3
     names: float = 0.0
@@ -72,6 +75,8 @@ class EvidenceConfig:
         for name in ("without_partner", "merged", "duplicates", "accept_fdr"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: must be in [0, 1)")
+        if not 0 <= self.common_weight <= 1:
+            raise InputError(f"common_weight={self.common_weight}: must be in [0, 1]")
         if self.names > _MOST_NAMES:
             raise InputError(f"names={self.names}: must be at most {_MOST_NAMES}")
         if self.without_partner + self.merged >= 1:

@@ -176,15 +176,16 @@ def with_unheard(heard: Array, unheard: npt.NDArray[np.bool_], share: float) -> 
     return found
 
 
-def fuse(heard: Array, together: Array, share: float) -> Array:
-    """Probabilities from two independent sources (Bayes' rule, all candidates alike before).
+def fuse(heard: Array, together: Array, share: float, weight: float = 1.0) -> Array:
+    """Probabilities from two sources (Bayes' rule, all candidates alike before).
 
     Args:
       heard: float64 [Q, C + 1], none in the last column, and
       together: float64 [Q, C + 1].
       share: of the queries without partner, before either spoke, in (0, 1).
+      weight: power of what the second source says; 1 takes both for independent.
     """
     before = np.full(heard.shape[1], (1 - share) / max(heard.shape[1] - 1, 1))
     before[-1] = share
-    found = heard * together / before
+    found = heard * (together / before) ** weight
     return found / found.sum(axis=1, keepdims=True)

@@ -2,7 +2,7 @@
 
 Two independent sources may speak: how the tags sound on tracks of one catalogue each, and which
 tags stand together on tracks of both. Each gives a probability, learnt on the catalogues' own tags;
-their product (Bayes' rule) is the answer.
+their product (Bayes' rule), in which the second counts less, is the answer.
 """
 
 import dataclasses
@@ -408,6 +408,7 @@ class _Panel:
             said = choice.with_share(model.probabilities(evidence), model.prior, share)
             heard = ~np.isnan(found[some, -1])
             both = together.with_unheard(found[some[heard]], few, share)
-            found[some[heard]] = together.fuse(both, said[heard], share)
+            weight = self.config.common_weight
+            found[some[heard]] = together.fuse(both, said[heard], share, weight)
             found[some[~heard]] = said[~heard]
         return found

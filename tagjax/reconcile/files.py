@@ -104,12 +104,11 @@ def _worth_a_row(
         target = match.target
         if target is None or system_of(target) != system_of(tag):
             found.setdefault(target and system_of(target), match)
-    if len(found) > 1:
-        none = found.pop(None, None)
-        if none is not None and none.state == "accepted":
-            return [none]
+    none = found.pop(None, None)
+    if none is not None and none.state == "accepted":
+        return [none]
     alike = [m for m in matches if m.relation == "exact" and m.state in STATES[:2]]
-    return [*found.values()] or [*alike[:1]]
+    return [*found.values()] or alike[:1] or [none] * (none is not None)
 
 
 def why(match: Match) -> str:

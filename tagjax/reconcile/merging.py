@@ -15,8 +15,10 @@ from tagjax.vocabulary.tags import GENRE
 
 _ALIKE = 0.99
 """Confidence of tags that differ in spelling alone, and"""
-_DOUBTFUL = 0.7
-"""of those that may be."""
+_LIKELY = 0.7
+"""of initials, and with and without the word music, and"""
+_DOUBTFUL = 0.5
+"""of other names that may be one."""
 
 
 class Groups:
@@ -135,13 +137,19 @@ def _spelt_alike(known: Known) -> Iterable[Match]:
                 note = "one spelling, but they sound different"
                 match = dataclasses.replace(match, confidence=confidence, state="review", note=note)
             yield match
+    yield from _maybe_alike(known)
+
+
+def _maybe_alike(known: Known) -> Iterable[Match]:
+    """Tags of one system whose names may be one, unless they are no genres or sound different."""
     blocked = find_blocked(known.vocabulary, known.facts.artist_names)
     for doubt in doubtful.find_doubts(known.vocabulary, known.facts.tracks):
-        if blocked.keys() & {doubt.tag, doubt.target}:
-            continue
-        reasons = (Reason("spelling", doubt.kind), *known.reasons(doubt.tag, doubt.target))
-        note = doubtful.WHY[doubt.kind]
-        yield Match(doubt.tag, doubt.target, "exact", _DOUBTFUL, "review", reasons, note=note)
+        pair = doubt.tag, doubt.target
+        if not blocked.keys() & {*pair} and not _objects(known, *pair):
+            confidence = _LIKELY if doubt.kind in ("initials", "music") else _DOUBTFUL
+            reasons = (Reason("spelling", doubt.kind), *known.reasons(*pair))
+            note = doubtful.WHY[doubt.kind]
+            yield Match(*pair, "exact", confidence, "review", reasons, note=note)
 
 
 def _objects(known: Known, first: str, second: str) -> bool:

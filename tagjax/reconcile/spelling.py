@@ -233,7 +233,7 @@ def _without_accents(name: str) -> str:
 
 
 def rank(tag: str, names: Mapping[str, str], tracks: Mapping[str, int]) -> tuple:
-    """Orders the tags of a group: most tracks, then capital letters as in a title, then by name."""
+    """Orders the tags of a group: most tracks, then a name of Discogs, then as a title."""
     name = names[tag].removeprefix(GENRE)
     shouted = name.isupper() and len(name) not in INITIALS
-    return -tracks.get(tag, 0), shouted, name.islower(), name
+    return -tracks.get(tag, 0), name.casefold() not in known_genres(), shouted, name.islower(), name

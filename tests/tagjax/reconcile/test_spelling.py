@@ -107,6 +107,11 @@ def test_of_as_many_tracks_the_one_written_as_a_title_stands_for_the_group():
     assert group.tags == ("IDM", "idm")
 
 
+def test_of_as_many_tracks_a_name_of_discogs_stands_for_the_group():
+    (group,) = find_groups(Vocabulary.of(["Salsas", "salsa"]), {"Salsas": 2, "salsa": 2})
+    assert group.tags == ("salsa", "Salsas")
+
+
 def test_tags_of_different_systems_are_never_in_one_group():
     assert find_groups(Vocabulary.of(["a:Dub", "b:dub"], ["a:", "b:"]), {}) == []
 

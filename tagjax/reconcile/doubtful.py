@@ -1,4 +1,7 @@
-"""Names of tags of one system that may be the same; a person has to say."""
+"""Names of tags of one system that may mean the same, or one a part of the other.
+
+A name says no more than that: a person has to decide.
+"""
 
 import collections
 import dataclasses
@@ -25,8 +28,10 @@ WHY = {
     "list": "a list may be one name",
     "music": "they differ in the word music",
     "one letter": "they differ in one letter",
+    "part": "several genres in one name",
+    "last word": "one name ends in the other",
 }
-"""{in what two names differ: why that is a doubt}."""
+"""{how two names are alike: what that says}."""
 _MUSIC = frozenset(("music", "musik", "musique", "musica"))
 _LETTERS = 7
 """Letters of a name that may be misspelt; shorter ones are often near another name."""
@@ -35,21 +40,26 @@ _VOWELS = "aeiouy"
 
 @dataclasses.dataclass(frozen=True)
 class Doubt:
-    """Two tags that may be the same.
+    """Two tags that may be the same, or one below the other.
 
     Attributes:
       tag: one of them, and
-      target: the one that would stand for both.
-      kind: in what they differ: one of `WHY`.
+      target: the one that would stand for both, or be above it.
+      kind: how they are alike: one of `WHY`.
     """
 
     tag: str
     target: str
     kind: str
 
+    @property
+    def relation(self) -> str:
+        """`exact` or `broad`."""
+        return "broad" if self.kind in ("part", "last word") else "exact"
+
 
 def find_doubts(vocabulary: Vocabulary, tracks: Mapping[str, int]) -> list[Doubt]:
-    """Pairs of tags that may be the same, system by system; those that are alike count as one tag.
+    """Pairs of tags whose names are near, system by system; those that are alike count as one tag.
 
     Args:
       vocabulary: the whole tags.
@@ -62,6 +72,8 @@ def find_doubts(vocabulary: Vocabulary, tracks: Mapping[str, int]) -> list[Doubt
     Doubt(tag='Pop Folk', target='Folk Pop', kind='word order')
     Doubt(tag='Soul Music', target='Soul', kind='music')
     Doubt(tag='Pyschobilly', target='Psychobilly', kind='one letter')
+    >>> find_doubts(Vocabulary.of(["Death Metal", "Metal"]), {})
+    [Doubt(tag='Death Metal', target='Metal', kind='last word')]
     """
     names = dict(zip(vocabulary.tags, vocabulary.names, strict=True))
     found: dict[frozenset[str], Doubt] = {}
@@ -70,7 +82,7 @@ def find_doubts(vocabulary: Vocabulary, tracks: Mapping[str, int]) -> list[Doubt
         spelt = [[names[tag] for tag in group] for group in groups]
         for kind, first, second in _pairs(spelt):
             pair = [groups[first][0], groups[second][0]]
-            if kind != "initials":
+            if kind not in ("initials", "part", "last word"):
                 pair.sort(key=lambda tag: rank(tag, names, tracks))
             doubt = Doubt(pair[1], pair[0], kind)
             found.setdefault(frozenset((doubt.tag, doubt.target)), doubt)
@@ -78,7 +90,7 @@ def find_doubts(vocabulary: Vocabulary, tracks: Mapping[str, int]) -> list[Doubt
 
 
 def _pairs(groups: Sequence[Sequence[str]]) -> Iterator[tuple[str, int, int]]:
-    """(kind, places of two groups) of names; the first one of initials is the one in full."""
+    """(kind, places of two groups) of names, the one in full or the broader one first."""
     for first, second in _initials(groups):
         yield "initials", first, second
     for kind, key in (("word order", _ordered), ("list", _listed), ("music", _no_music)):
@@ -91,6 +103,7 @@ def _pairs(groups: Sequence[Sequence[str]]) -> Iterator[tuple[str, int, int]]:
             yield from ((kind, alike[0], other) for other in alike[1:])
     for first, second in _one_letter(groups):
         yield "one letter", first, second
+    yield from _broader(groups)
 
 
 def _ordered(name: str) -> str:
@@ -112,6 +125,34 @@ def _no_music(name: str) -> str:
 def _taken(name: str) -> tuple[str, list[str]]:
     mark = GENRE if name.startswith(GENRE) else ""
     return mark, words_of(name.removeprefix(GENRE))
+
+
+def _broader(groups: Sequence[Sequence[str]]) -> Iterator[tuple[str, int, int]]:
+    """(kind, group that is a part of the names of another one, that other one)."""
+    place_of = {key: place for place, group in enumerate(groups) for key in map(_whole, group)}
+    for place, group in enumerate(groups):
+        for name in group:
+            mark, words = _taken(name)
+            parts = " ".join(words).split(f" {LIST} ")
+            if len(parts) > 1:
+                kind, most = "part", 0 if _is_known(name) else len(parts)
+            elif AND not in words and words[:1] != ["post"]:
+                kind, most = "last word", 1
+                parts = [" ".join(words[k:]) for k in range(1, len(words))]
+            else:
+                continue
+            near = [place_of.get(mark + in_one(part.split()), place) for part in parts]
+            found = dict.fromkeys(other for other in near if other != place)
+            yield from ((kind, other, place) for other in [*found][:most])
+
+
+def _is_known(name: str) -> bool:
+    return name.removeprefix(GENRE).casefold() in known_genres()
+
+
+def _whole(name: str) -> str:
+    mark, words = _taken(name)
+    return mark + in_one(words) if words else ""
 
 
 def _initials(groups: Sequence[Sequence[str]]) -> Iterator[tuple[int, int]]:
@@ -159,10 +200,7 @@ def _one_letter(groups: Sequence[Sequence[str]]) -> Iterator[tuple[int, int]]:
             word = in_one(words) if words else ""
             if len(word) >= _LETTERS and word.isalpha():
                 places[mark + word] = place
-    known = [
-        any(name.removeprefix(GENRE).casefold() in known_genres() for name in group)
-        for group in groups
-    ]
+    known = [any(map(_is_known, group)) for group in groups]
     for word, place in places.items():
         for variant in _variants(word):
             other = places.get(variant, place)

@@ -141,15 +141,19 @@ def _spelt_alike(known: Known) -> Iterable[Match]:
 
 
 def _maybe_alike(known: Known) -> Iterable[Match]:
-    """Tags of one system whose names may be one, unless they are no genres or sound different."""
+    """Tags of one system whose names are near, unless they are no genres or sound different."""
     blocked = find_blocked(known.vocabulary, known.facts.artist_names)
     for doubt in doubtful.find_doubts(known.vocabulary, known.facts.tracks):
         pair = doubt.tag, doubt.target
+        if doubt.relation == "broad" and (
+            known.facts.taxonomy is not None or pair in known.row or pair[::-1] in known.row
+        ):
+            continue
         if not blocked.keys() & {*pair} and not _objects(known, *pair):
             confidence = _LIKELY if doubt.kind in ("initials", "music") else _DOUBTFUL
             reasons = (Reason("spelling", doubt.kind), *known.reasons(*pair))
             note = doubtful.WHY[doubt.kind]
-            yield Match(*pair, "exact", confidence, "review", reasons, note=note)
+            yield Match(*pair, doubt.relation, confidence, "review", reasons, note=note)
 
 
 def _objects(known: Known, first: str, second: str) -> bool:

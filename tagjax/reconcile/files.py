@@ -108,7 +108,7 @@ def _worth_a_row(
     if none is not None and none.state == "accepted":
         return [none]
     alike = [m for m in matches if m.relation == "exact" and m.state in STATES[:2]]
-    return [*found.values()] or alike[:1] or [none] * (none is not None)
+    return [*found.values()] or alike[:1] or ([] if none is None else [none])
 
 
 def why(match: Match) -> str:

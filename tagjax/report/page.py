@@ -137,7 +137,7 @@ def render(
         remarks=listings.remarks(results),
         sections=[_section(kind, evaluation, config) for kind in first],
         lists=[_section(kind, evaluation, config) for kind in last],
-        drawn=[_embedded(drawn[name], evaluation.parents) for name in embeddings],
+        drawn=[embedded(drawn[name], evaluation.parents) for name in embeddings],
         config=config,
     )
 
@@ -182,7 +182,7 @@ def embedded_cells(similarity: Similarity, parents: Parents) -> markupsafe.Marku
     return markupsafe.Markup(cells_text)
 
 
-def _embedded(drawn: Figures, parents: Parents) -> dict[str, Any]:
+def embedded(drawn: Figures, parents: Parents) -> dict[str, Any]:
     """The figures of an embedding for the template."""
     cells = embedded_cells(drawn.similarity, parents) if drawn.heat_map else None
     return {

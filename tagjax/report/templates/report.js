@@ -8,7 +8,7 @@
   };
 
   // Tables: a click on a heading sorts the rows, with empty cells last. The search hides rows.
-  const number = (text) => (text === "never" ? Infinity : Number.parseFloat(text));
+  const number = (text) => (text === "never" ? Infinity : Number.parseFloat(text.replace(/^[<>]/, "")));
   const compare = (first, second, numeric, sign) => {
     const [x, y] = numeric ? [number(first), number(second)] : [first, second];
     const [noX, noY] = numeric ? [Number.isNaN(x), Number.isNaN(y)] : [x === "–", y === "–"];
@@ -46,6 +46,39 @@
         shown === total ? `${total} rows` : `${shown} of ${total} rows`;
     });
   }
+
+  // Decisions: the search leaves the rows that are about a matching tag, and what is above them.
+  const filter = document.querySelector("#filter");
+  const about = all(".found tbody tr, .found .tree li, .found .card").map((part) => [
+    part, all(".tag", part).map((tag) => (tag.title || tag.textContent).toLowerCase()),
+  ]);
+  filter?.addEventListener("input", () => {
+    const wanted = filter.value.trim().toLowerCase();
+    let shown = 0;
+    for (const [part, names] of about) {
+      part.hidden = wanted !== "" && !names.some((name) => name.includes(wanted));
+      shown += !part.hidden;
+    }
+    for (const listing of all(".found .listing")) {
+      const parts = all("tbody tr, .tree li, .card", listing);
+      const left = parts.filter((part) => !part.hidden).length;
+      const count = listing.querySelector(".count");
+      if (count) {
+        count.textContent = left === parts.length ? `${left} rows` : `${left} of ${parts.length} rows`;
+      }
+      listing.hidden = parts.length > 0 && left === 0;
+    }
+    for (const section of all(".found")) {
+      section.hidden = all(".listing", section).every((listing) => listing.hidden);
+    }
+    document.querySelector("#matches").textContent =
+      wanted === "" ? "" : shown ? `${shown} found` : "nothing found";
+    const onMap = document.querySelector("#find");
+    if (onMap) {
+      onMap.value = filter.value;
+      onMap.dispatchEvent(new Event("input"));
+    }
+  });
 
   // One tooltip for all figures. Each line is text and has its own writing direction.
   const tooltip = element("div", { id: "tooltip", hidden: true });

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,8 +15,10 @@ import pytest
 from tagjax import tasks
 from tagjax.base import files
 from tagjax.manifest.lists import Excerpts, Manifest
+from tagjax.reconcile.decisions import Decisions, Match, Reason
 from tagjax.report import describe, description
 from tagjax.report import page as report
+from tagjax.report.decisions import write_decisions_report
 from tagjax.similarity.matrix import Similarity
 from tagjax.vocabulary.taxonomy import Taxonomy
 from tagjax.vocabulary.truth import Truth
@@ -477,3 +480,90 @@ def test_a_data_set_opens_in_peace(browser, tmp_path):
     browser.run("document.querySelector('#tags thead button').click()")
     assert browser.run(shown) != before
     assert browser.trouble() == []
+
+
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory, similarities):
+    """A page of decisions: of style 0 and style 1, of a hostile tag, and of the tree."""
+    tags = similarities["fw"].vocabulary
+    reasons = (Reason("joint", "probability", 0.9), Reason("sound", "cosine of fr", 0.5))
+    matches = [Match(f"style {k}", f"style {k + 1}", "exact", 0.5, "review") for k in (2, 4, 6)]
+    matches.append(Match("style 0", "style 1", "exact", 0.9, "accepted", reasons))
+    matches.append(Match(OWNED, "style 8", "exact", 0.4, "review", reasons, note=OWNED))
+    canonical = {tag: tag for tag in tags.tags} | {"style 0": "style 1"}
+    parents = {f"style {k}": ("genre:b",) for k in range(10, 20)}
+    counts = dict.fromkeys(tags.tags, 3)
+    decisions = Decisions(tags, counts, counts, tuple(matches), canonical, parents)
+    path = tmp_path_factory.mktemp("decisions") / "report.html"
+    write_decisions_report(path, decisions, (), {"fw": similarities["fw"]}, "Decided")
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1300])
+def test_decisions_open_in_peace(browser, decided, width, scheme):
+    browser.resize(width, mobile=width < 800)
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    browser.call("Emulation.setEmulatedMedia", features=[feature])
+    try:
+        browser.open(decided)
+        browser.wait(READY)
+        assert browser.run("document.title") == "Decided"
+        assert browser.run("document.documentElement.scrollWidth") <= width
+        paper, ink = (
+            sum(
+                map(
+                    int,
+                    re.findall(r"\d+", browser.run(f"getComputedStyle(document.body).{name}"))[:3],
+                )
+            )
+            for name in ("backgroundColor", "color")
+        )
+        assert (paper > 600 and ink < 200) if scheme == "light" else (paper < 100 and ink > 600)
+        assert browser.run("document.querySelectorAll('main img').length") == 0
+        assert OWNED in browser.run("document.querySelector('#review').textContent")
+        assert browser.trouble() == []
+    finally:
+        browser.call("Emulation.setEmulatedMedia", features=[])
+        browser.resize()
+
+
+def test_the_search_leaves_what_is_about_a_tag(browser, decided):
+    browser.open(decided)
+    browser.wait(READY)
+    search = """((text) => { const filter = document.querySelector('#filter'); filter.value = text;
+        filter.dispatchEvent(new Event('input')); })"""
+    seen = "[...document.querySelectorAll('.found')].filter(e => e.offsetHeight).map(e => e.id)"
+    tree = (
+        "[...document.querySelectorAll('#tree .tag')].filter(e => e.offsetHeight)"
+        ".map(e => e.textContent)"
+    )
+    assert browser.run(seen) == ["merged", "tree", "review", "index"]
+    browser.run(f"{search}('STYLE 0')")
+    assert browser.run(seen) == ["merged", "index"]
+    assert browser.run("document.querySelector('#matches').textContent") == "2 found"
+    browser.run(f"{search}('style 12')")
+    assert browser.run(seen) == ["tree", "index"]
+    assert browser.run(tree) == ["genre:b", "style 12"]
+    assert browser.run(NAMES_SHOWN) == ["style 12"]  # The map follows.
+    browser.run(f"{search}('no such tag')")
+    assert browser.run(seen) == []
+    assert browser.run("document.querySelector('#matches').textContent") == "nothing found"
+    browser.run(f"{search}('')")
+    assert browser.run(seen) == ["merged", "tree", "review", "index"]
+    assert browser.trouble() == []
+
+
+def test_probabilities_are_sorted_as_numbers(browser, tmp_path):
+    tags = Vocabulary.of(
+        [f"{system}{k}" for system in ("a:", "b:") for k in range(4)], ["a:", "b:"]
+    )
+    sure = [0.99999, 0.5, 0.0001, 0.08]
+    matches = [Match(f"a:{k}", f"b:{k}", "exact", p, "review") for k, p in enumerate(sure)]
+    decisions = Decisions(tags, {}, {}, tuple(matches), {tag: tag for tag in tags.tags}, {})
+    write_decisions_report(tmp_path / "report.html", decisions)
+    browser.open(tmp_path / "report.html", drawn=0)
+    heads = "document.querySelectorAll('#review th button')"
+    browser.run(f"{heads}[3].click()")
+    cells = "[...document.querySelectorAll('#review tbody td.n')].map(e => e.textContent.trim())"
+    assert browser.run(cells) == ["< 0.1 %", "8 %", "50 %", "> 99.9 %"]

@@ -10,21 +10,29 @@ from tagjax.vocabulary.vocabulary import Vocabulary
 
 _YEAR = re.compile(r"(?:1[5-9]|20)[0-9]{2}(?: ?[-–/] ?(?:[0-9]{2}){1,2})?")
 _PERIOD = re.compile(
-    r"(?:(?:the|early|mid|late) )*['’]?(?:1[5-9]|20)?[0-9]0(?:['’]?s|er)|"
-    r"(?:les )?(?:ann[ée]es|años|anni) ['’]?[0-9]{2,4}|"
+    r"(?:(?:the|early|mid|late|les) )*"
+    r"(?:['’]?(?:1[5-9]|20)?[0-9]0(?:['’]?s|er)|(?:ann[ée]es|años|anos|anni) ['’]?[0-9]{2,4}|"
     r"(?:fif|six|seven|eigh|nine)ties|twenties|thirties|forties|noughties|"
-    r"[0-9]{1,2}(?:st|nd|rd|th) century",
+    r"[0-9]{1,2}(?:st|nd|rd|th) century)(?: music)?",
     re.IGNORECASE,
 )
+_LISTED = re.compile(r"\s*(?:[/&,+]|\band\b)\s*")
+_USE = "what the music is for, not how it sounds"
+_USES = """
+    game games videogame videogames vgm gaming soundtrack soundtracks ost osts bso score scores
+    anime movie movies film films cinema tv television trailer trailers advertising karaoke
+    filmmusik spielemusik"""
+"""Words for uses of music. A name of no others, but for these, is no genre:"""
+_BESIDE = "music musik video original motion picture theme themes and the of"
+_USE_WORDS = frozenset(_USES.split())
+_ALL_USE_WORDS = _USE_WORDS.union(_BESIDE.split())
 _REASONS = {
-    "what the music is for, not how it sounds": """
-        game games game_music video_game video_games video_game_music videogame vgm
-        soundtrack soundtracks soundtrack_music original_soundtrack original_score ost bso score
-        bande_originale filmmusik colonna_sonora banda_sonora movie movies film tv trailer
-        advertising background_music production_music stock_music karaoke""",
+    _USE: """background_music production_music stock_music bande_originale colonna_sonora
+        banda_sonora video videos""",
     "a kind of recording, not of music": """
         live bootleg demo demos single singles album albums ep lp compilation compilations
-        podcast podcasts audiobook audiobooks hörbuch hörspiel remaster remastered""",
+        podcast podcasts audiobook audiobooks hörbuch hörspiel remaster remastered
+        various_artists va v.a cd dvd vinyl untitled greatest_hits best_of hits""",
     "an opinion or a list, not a genre": """
         favorite favorites_songs my_favorites my_favourites favourite_songs favorite_songs
         love loved i_love love_it best good great awesome amazing cool nice beautiful
@@ -33,6 +41,7 @@ _REASONS = {
 }
 _WHY = {word.replace("_", " "): why for why, words in _REASONS.items() for word in words.split()}
 _JOINED = re.compile(r"[-_ ]+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 def why_blocked(name: str, artists: Collection[str] = ()) -> str:
@@ -53,9 +62,12 @@ def why_blocked(name: str, artists: Collection[str] = ()) -> str:
     name = clean(name.removeprefix(GENRE))
     if _YEAR.fullmatch(name):
         return "a year"
-    if _PERIOD.fullmatch(name):
+    if all(map(_PERIOD.fullmatch, _LISTED.split(name))):
         return "a period, not a genre"
     word = _JOINED.sub(" ", name.casefold()).strip("<>[](){}.!?* ")
+    words = {*_WORD.findall(word)}
+    if words & _USE_WORDS and words <= _ALL_USE_WORDS:
+        return _USE
     why = _WHY.get(word) or no_genre(name, artists)
     return "signs without a word" if why == NO_WORD else why
 

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterable
 
 from tagjax.base.errors import InputError
-from tagjax.reconcile import spelling
+from tagjax.reconcile import doubtful, spelling
+from tagjax.reconcile.blocked import find_blocked
 from tagjax.reconcile.decisions import Match, Reason
 from tagjax.reconcile.known import Board, Known
 from tagjax.reconcile.people import Said
@@ -14,8 +15,10 @@ from tagjax.vocabulary.tags import GENRE
 
 _ALIKE = 0.99
 """Confidence of tags that differ in spelling alone, and"""
-_INITIALS = 0.7
-"""of initials."""
+_LIKELY = 0.7
+"""of initials, and with and without the word music, and"""
+_DOUBTFUL = 0.5
+"""of other names that may be one."""
 
 
 class Groups:
@@ -123,20 +126,34 @@ def _implied(known: Known, exact: list[Said]) -> Iterable[Said]:
 
 
 def _spelt_alike(known: Known) -> Iterable[Match]:
-    """Merges of tags of one system that differ in spelling alone."""
+    """Merges of tags of one system that differ in spelling alone, or that may."""
     for group in spelling.find_groups(known.vocabulary, known.facts.tracks):
         first = group.tags[0]
         for tag, kinds in zip(group.tags[1:], group.kinds[1:], strict=True):
             reasons = (Reason("spelling", ", ".join(kinds)), *known.reasons(tag, first))
             match = Match(tag, first, "exact", _ALIKE, "accepted", reasons)
-            if group.proposed:
-                note = "initials are a guess"
-                match = dataclasses.replace(match, confidence=_INITIALS, state="review", note=note)
-            elif _objects(known, tag, first):
+            if _objects(known, tag, first):
                 confidence = max(known.mutual(tag, first), 0.01)
                 note = "one spelling, but they sound different"
                 match = dataclasses.replace(match, confidence=confidence, state="review", note=note)
             yield match
+    yield from _maybe_alike(known)
+
+
+def _maybe_alike(known: Known) -> Iterable[Match]:
+    """Tags of one system whose names are near, unless they are no genres or sound different."""
+    blocked = find_blocked(known.vocabulary, known.facts.artist_names)
+    for doubt in doubtful.find_doubts(known.vocabulary, known.facts.tracks):
+        pair = doubt.tag, doubt.target
+        if doubt.relation == "broad" and (
+            known.facts.taxonomy is not None or pair in known.row or pair[::-1] in known.row
+        ):
+            continue
+        if not blocked.keys() & {*pair} and not _objects(known, *pair):
+            confidence = _LIKELY if doubt.kind in ("initials", "music") else _DOUBTFUL
+            reasons = (Reason("spelling", doubt.kind), *known.reasons(*pair))
+            note = doubtful.WHY[doubt.kind]
+            yield Match(*pair, doubt.relation, confidence, "review", reasons, note=note)
 
 
 def _objects(known: Known, first: str, second: str) -> bool:

@@ -1,40 +1,42 @@
 """Tags of one tag system that differ in spelling alone.
 
 Nothing is heard and nothing is guessed: two names are alike if they become equal once case,
-accents, punctuation, the words for `&`, plural and order of words are left aside. What is between
-slashes stays apart (`Funk / Soul` is no `Funk Soul`), as do numbers (`80s`, `90s`), signs that are
-part of a name (`C`, `C++`), and genres and styles (`genre:rock`, `rock`).
+accents, punctuation, the words for `&`, plural and order of words are left aside. A list stays
+apart from a name (`Funk / Soul`, `Funk Soul`), as do numbers (`80s`, `90s`), signs that are part of
+a name (`C`, `C++`), and genres and styles (`genre:rock`, `rock`). The order of words counts if two
+of them are genres: `pop folk` is no `folk pop`. Names that may be the same are in `doubtful`.
 """
 
 import collections
 import dataclasses
+import functools
 import html
 import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from tagjax.catalogue.sources.genrefields import known_genres
 from tagjax.vocabulary.tags import GENRE
 from tagjax.vocabulary.vocabulary import Vocabulary
 
 KINDS = ("case", "accents", "ampersand", "punctuation", "plural", "word order")
 """What names may differ in and still be the same."""
 
-INITIALS = "initials"
-"""`DnB` and `Drum and Bass`: likely the same, but initials are a guess."""
-
 _QUOTES = str.maketrans(dict.fromkeys("’‘`´ʼ′", "'"))
 _AND = re.compile(r"\s*&\s*|(?<=\w)\s*\+\s*(?=\w)|\s*'n'\s*|\s+'?n'?\s+|\s+and\s+", re.IGNORECASE)
-_N = "\0"
-"""Stands for `and` while a name is taken apart."""
+AND, LIST = "\0", "/"
+"""Stand for `and`, and for a sign between the names of a list, while a name is taken apart."""
+_BETWEEN = frozenset("/,;|")
+_SIGNS = re.compile(f"(?:[{LIST}&{AND}] )+(?=[^ ])")
 _SINGULAR = frozenset({
-    "beats", "blues", "brass", "christmas", "classics", "news", "roots", "sales", "series",
-    "species", "texas",
+    "beats", "blues", "brass", "christmas", "classics", "dances", "electronics", "news", "pops",
+    "roots", "sales", "series", "species", "spirituals", "texas",
 })  # fmt: skip
 """Words in -s that are no plural, or one that means something else."""
 _SHORTEST = 4
 """Letters of a word that may be a plural."""
-_INITIALS = range(2, 6)
+INITIALS = range(2, 6)
 """Letters of a name that may be initials."""
 
 
@@ -44,13 +46,11 @@ class SpellingGroup:
 
     Attributes:
       tags: whole tags, the one that stands for them first.
-      kinds: for each tag, in what it differs from the first: some of `KINDS`, or `INITIALS`.
-      proposed: whether a person has to say yes first.
+      kinds: for each tag, in what it differs from the first: some of `KINDS`.
     """
 
     tags: tuple[str, ...]
     kinds: tuple[tuple[str, ...], ...]
-    proposed: bool = False
 
 
 def find_groups(vocabulary: Vocabulary, tracks: Mapping[str, int]) -> list[SpellingGroup]:
@@ -62,22 +62,27 @@ def find_groups(vocabulary: Vocabulary, tracks: Mapping[str, int]) -> list[Spell
 
     >>> names = ["Drum & Bass", "drum n bass", "DnB", "Chip Tune", "chiptunes", "80s", "90s"]
     >>> for group in find_groups(Vocabulary.of(names), {"Drum & Bass": 9, "chiptunes": 5}):
-    ...     print(group.tags, group.kinds[1], group.proposed)
-    ('Drum & Bass', 'drum n bass') ('case', 'ampersand') False
-    ('chiptunes', 'Chip Tune') ('case', 'punctuation', 'plural') False
-    ('Drum & Bass', 'DnB') ('initials',) True
+    ...     print(group.tags, group.kinds[1])
+    ('Drum & Bass', 'drum n bass') ('case', 'ampersand')
+    ('chiptunes', 'Chip Tune') ('case', 'punctuation', 'plural')
     """
-    found = []
-    for system in vocabulary.systems:
-        names = {vocabulary.tags[k]: vocabulary.names[k] for k in vocabulary.members(system)}
-        groups = alike(names, lambda name: keys(name))
-        ordered = [sorted(group, key=lambda tag: rank(tag, names, tracks)) for group in groups]
-        for tags in ordered:
-            if len(tags) > 1:
-                kinds = [differences(names[tags[0]], names[tag]) for tag in tags]
-                found.append(SpellingGroup(tuple(tags), tuple(kinds)))
-        found += _initials(ordered, names)
-    return found
+    names = dict(zip(vocabulary.tags, vocabulary.names, strict=True))
+    return [
+        SpellingGroup(tags, tuple(differences(names[tags[0]], names[tag]) for tag in tags))
+        for system in vocabulary.systems
+        for tags in spellings(vocabulary, system, tracks)
+        if len(tags) > 1
+    ]
+
+
+def spellings(
+    vocabulary: Vocabulary, system: str, tracks: Mapping[str, int]
+) -> list[tuple[str, ...]]:
+    """All tags of a system, those that are alike together, the one that stands for them first."""
+    names = {vocabulary.tags[k]: vocabulary.names[k] for k in vocabulary.members(system)}
+    genres = _discogs_words() | _single_words(names.values())
+    groups = alike(names, lambda name: keys(name, genres=genres))
+    return [tuple(sorted(group, key=lambda tag: rank(tag, names, tracks))) for group in groups]
 
 
 def alike(names: Mapping[str, str], keys_of: Callable[[str], Collection[str]]) -> list[list[str]]:
@@ -100,43 +105,73 @@ def joined(members: Iterable[str], pairs: Iterable[tuple[str, str]]) -> list[lis
     return list({id(some): some for some in group.values()}.values())
 
 
-def keys(name: str, kinds: Collection[str] = KINDS) -> frozenset[str]:
+def keys(name: str, kinds: Collection[str] = KINDS, genres: Collection[str] = ()) -> frozenset[str]:
     """What is left of a name when differences of some kinds are left aside.
 
     Two names that share one of these keys differ in those kinds at most. A name of signs only has
     none.
 
+    Args:
+      name: with or without `genre:`.
+      kinds: some of `KINDS`.
+      genres: single words; the order of words counts where two of them stand beside each other.
+
     >>> sorted(keys("Drum 'n' Basses"))
     ['drumandbass', 'drumnbass', '~\\x00 bass drum']
     """
     mark, bare = (GENRE, name[len(GENRE) :]) if name.startswith(GENRE) else ("", name)
-    words = _words(bare, kinds)
+    words = words_of(bare, kinds)
     if not any(letter.isalnum() for word in words for letter in word):
         return frozenset()
     gap = "" if "punctuation" in kinds else " "
-    found = {_together(words, gap, ["and", "n"][number]) for number in range(1 + (_N in words))}
-    parts = [word for word in words if word not in (_N, "/")]
-    if "word order" in kinds and len(parts) > 1:
-        found.add("~" + " ".join(sorted(words)))
+    spelt = ["and", "n"][: 1 + (AND in words)]
+    found = {in_one(words, gap, word_for_and) for word_for_and in spelt}
+    if "word order" in kinds and (ordered := _in_order(words, genres)):
+        found.add("~" + ordered)
     return frozenset(mark + key for key in found)
 
 
+def _in_order(words: Sequence[str], genres: Collection[str]) -> str:
+    """The words in alphabetical order within each name of a list; "" if their order may matter."""
+    signs, parts = [], list[list[str]]([[]])
+    for word in words:
+        if word in (AND, LIST):
+            signs.append(word)
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    if sum(map(len, parts)) < 2 or any(sum(word in genres for word in part) > 1 for part in parts):
+        return ""
+    return " ".join([*sorted(signs), *sorted(" ".join(sorted(part)) for part in parts)])
+
+
+def _single_words(names: Iterable[str]) -> frozenset[str]:
+    """The names of a single word, in any spelling."""
+    words = (words_of(name.removeprefix(GENRE)) for name in names)
+    return frozenset(found[0] for found in words if len(found) == 1)
+
+
+@functools.cache
+def _discogs_words() -> frozenset[str]:
+    return _single_words(known_genres())
+
+
 def differences(name: str, other: str) -> tuple[str, ...]:
-    """The kinds in which two names that are alike differ: those without which they are not.
+    """The fewest kinds in which two names that are alike differ.
 
     >>> differences("Hip Hop", "hip-hop")
     ('case', 'punctuation')
     """
-    found = []
-    for kind in KINDS:
-        others = [each for each in KINDS if each != kind]
-        if not keys(name, others) & keys(other, others):
-            found.append(kind)
-    return tuple(found)
+    return next(
+        kinds
+        for count in range(len(KINDS) + 1)
+        for kinds in itertools.combinations(KINDS, count)
+        if count == len(KINDS) or keys(name, kinds) & keys(other, kinds)
+    )
 
 
-def _words(name: str, kinds: Collection[str]) -> list[str]:
-    """The words of a name, with `/` and the mark for `and` among them."""
+def words_of(name: str, kinds: Collection[str] = KINDS) -> list[str]:
+    """The words of a name without `genre:`, with `AND` and `LIST` among them."""
     if "accents" in kinds:
         name = _without_accents(unicodedata.normalize("NFKC", name))
     if "case" in kinds:
@@ -144,24 +179,25 @@ def _words(name: str, kinds: Collection[str]) -> list[str]:
     if "punctuation" in kinds:
         name = name.replace("_", " ")
     if "ampersand" in kinds:
-        name = _AND.sub(f" {_N} ", html.unescape(name).translate(_QUOTES))
+        name = _AND.sub(f" {AND} ", html.unescape(name).translate(_QUOTES))
     if "punctuation" in kinds:
         name = name.translate(_QUOTES).replace("'", "")
-        name = "".join(map(_sign, name))
+        name = " ".join("".join(map(_sign, name)).split()).strip(f" {LIST}")
+        name = _SIGNS.sub(lambda run: max(run[0].split(), key=f"{LIST}&{AND}".index) + " ", name)
     words = name.split()
     return [_singular(word) for word in words] if "plural" in kinds else words
 
 
 def _sign(letter: str) -> str:
     """A letter, digit or sign that counts; white space for any other."""
-    if letter == "/":
-        return " / "
-    return letter if unicodedata.category(letter)[0] in "LMN" or letter in f"+#{_N}" else " "
+    if letter in _BETWEEN:
+        return f" {LIST} "
+    return letter if unicodedata.category(letter)[0] in "LMN" or letter in f"+#&{AND}" else " "
 
 
-def _together(words: Sequence[str], gap: str, word_for_and: str) -> str:
+def in_one(words: Sequence[str], gap: str = "", word_for_and: str = "and") -> str:
     """The words in one; a border between digits stays."""
-    spelt = [word_for_and if word == _N else word for word in words]
+    spelt = [word_for_and if word == AND else word for word in words]
     found = spelt[0]
     for word in spelt[1:]:
         digits = found[-1:].isdecimal() and word[:1].isdecimal()
@@ -197,41 +233,7 @@ def _without_accents(name: str) -> str:
 
 
 def rank(tag: str, names: Mapping[str, str], tracks: Mapping[str, int]) -> tuple:
-    """Orders the tags of a group: most tracks, then capital letters as in a title, then by name."""
+    """Orders the tags of a group: most tracks, then a name of Discogs, then as a title."""
     name = names[tag].removeprefix(GENRE)
-    shouted = name.isupper() and len(name) not in _INITIALS
-    return -tracks.get(tag, 0), shouted, name.islower(), name
-
-
-def _initials(groups: Sequence[Sequence[str]], names: Mapping[str, str]) -> list[SpellingGroup]:
-    """Short names that are the initials of exactly one group, to be looked at by a person."""
-    by_initials: dict[str, list[int]] = collections.defaultdict(list)
-    for number, group in enumerate(groups):
-        found = {key for tag in group for key in _initials_of(names[tag])}
-        for key in found:
-            by_initials[key].append(number)
-    proposals = []
-    for number, group in enumerate(groups):
-        fitting: set[int] = set()
-        for tag in group:
-            words = _words(names[tag], KINDS)
-            if len([word for word in words if word != _N]) == 1 or _N in words:
-                short = _together(words, "", "n")
-                if len(short) in _INITIALS:
-                    fitting |= {place for place in by_initials[short] if place != number}
-        if len(fitting) == 1:
-            whole = groups[fitting.pop()][0]
-            kinds: tuple[tuple[str, ...], ...] = ((), (INITIALS,))
-            proposals.append(SpellingGroup((whole, group[0]), kinds, True))
-    return proposals
-
-
-def _initials_of(name: str) -> set[str]:
-    """The initials of a name of two words or more, with `n` or nothing for `and`."""
-    if name.startswith(GENRE):
-        return set()
-    words = _words(name, [kind for kind in KINDS if kind != "plural"])
-    parts = [word for word in words if word != _N]
-    if len(parts) < 2 or "/" in parts or min(map(len, parts)) < 2:
-        return set()
-    return {"".join("n" if word == _N else word[0] for word in words), "".join(w[0] for w in parts)}
+    shouted = name.isupper() and len(name) not in INITIALS
+    return -tracks.get(tag, 0), name.casefold() not in known_genres(), shouted, name.islower(), name

@@ -20,6 +20,9 @@ from tagjax.vocabulary.vocabulary import Vocabulary
         ("the 60s", "a period, not a genre"),
         ("années 80", "a period, not a genre"),
         ("Eighties", "a period, not a genre"),
+        ("the eighties", "a period, not a genre"),
+        ("60s & 70s", "a period, not a genre"),
+        ("80s Music", "a period, not a genre"),
         ("19th century", "a period, not a genre"),
         ("17", "a number"),
         ("Other", "a word for none"),
@@ -32,6 +35,9 @@ from tagjax.vocabulary.vocabulary import Vocabulary
         ("Game", "what the music is for, not how it sounds"),
         ("Game-Music", "what the music is for, not how it sounds"),
         ("genre:Soundtrack", "what the music is for, not how it sounds"),
+        ("Game/Soundtrack", "what the music is for, not how it sounds"),
+        ("Original Motion Picture Soundtrack", "what the music is for, not how it sounds"),
+        ("Film Score", "what the music is for, not how it sounds"),
         ("OST", "what the music is for, not how it sounds"),
         ("(live)", "a kind of recording, not of music"),
         ("awesome", "an opinion or a list, not a genre"),
@@ -45,7 +51,8 @@ def test_what_is_no_genre_is_blocked_with_the_reason(name, why):
 @pytest.mark.parametrize(
     "name",
     ["Rock", "2-step", "8-bit", "50s rock", "8 beat pop", "16 beat ballad", "4th world", "Live PA",
-     "Love Songs", "Score Jazz", "jazz 3/4", "Film noir jazz", "80s metal", "Eightieshop"],
+     "Love Songs", "Score Jazz", "jazz 3/4", "Film noir jazz", "80s metal", "Eightieshop", "Banda",
+     "Theme", "Original", "Music Hall", "J-Pop/Game", "80s & Rock"],
 )  # fmt: skip
 def test_what_may_be_a_genre_is_not(name):
     assert why_blocked(name) == ""

@@ -148,7 +148,9 @@ def lines(decisions: Decisions) -> list[str]:
     tags, matches = decisions.vocabulary.tags, decisions.matches
     systems = decisions.vocabulary.systems
     merged = [f"{tag} into {its}" for tag, its in decisions.canonical.items() if tag != its]
-    nested = [f"{tag} below {' and '.join(its)}" for tag, its in decisions.parents.items() if its]
+    nested = [
+        f"{tag} below {' and '.join(its[:2])}" for tag, its in decisions.parents.items() if its
+    ]
     found = [f"{len(tags)} tags{f' in {len(systems)} catalogues' * (len(systems) > 1)}."]
     found.append(_line(len(merged), "merged", merged))
     found.append(_line(len(nested), "below another", nested))

@@ -84,7 +84,7 @@ def make_messy_library(corpus, out, seed=0, albums=None):
             shutil.copyfile(source, goal)
             genres = [*field]
             if draw.random() < 0.5 and field:
-                genres = [draw.choice(("; ", ", ", " / ")).join(field)]
+                genres = [draw.choice(("; ", ", ")).join(field)]
             _write(goal, row["artist_id"], album, tracks[row["track_id"]]["title"], genres)
     return _truth(corpus, meaning, junk, untagged)
 

@@ -4,9 +4,12 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from tagjax.reconcile.doubtful import find_doubts
+from tagjax.catalogue.annotations import Catalogue
+from tagjax.reconcile.decide import decide
+from tagjax.reconcile.doubtful import WHY, find_doubts
+from tagjax.reconcile.facts import gather_facts
 from tagjax.reconcile.spelling import find_groups
-from tagjax.vocabulary.taxonomy import discogs
+from tagjax.vocabulary.taxonomy import Taxonomy, discogs
 from tagjax.vocabulary.vocabulary import Vocabulary
 
 
@@ -119,3 +122,32 @@ def test_any_names(names):
         assert len({alike.get(tag, tag) for tag in pair}) == 2
         assert {*pair} <= {*vocabulary.tags}
     assert all(kinds for group in groups for kinds in group.kinds[1:])
+
+
+def decided(*tags, taxonomy=None):
+    ids = tuple(f"t{k}" for k in range(len(tags)))
+    catalogue = Catalogue("", ids, ids, ids, tuple((tag,) for tag in tags))
+    return decide(gather_facts([catalogue], taxonomy=taxonomy))
+
+
+def test_doubts_are_put_up_for_review_and_nothing_is_merged():
+    found = decided("DnB", "Drum & Bass", "Death Metal", "Metal", "Electronica", "Electronic")
+    shown = {(m.source, m.target, m.relation, m.note) for m in found.matches}
+    assert shown == {
+        ("DnB", "Drum & Bass", "exact", WHY["initials"]),
+        ("Death Metal", "Metal", "broad", WHY["last word"]),
+        ("Electronica", "Electronic", "exact", WHY["one letter"]),
+    }
+    assert {m.state for m in found.matches} == {"review"}
+    assert all(tag == its for tag, its in found.canonical.items())
+    assert not any(found.parents.values())
+
+
+def test_what_is_no_genre_is_not_reviewed():
+    assert decided("Game", "Game Music", "J-Pop/Game").matches == ()
+
+
+def test_where_there_is_a_taxonomy_names_say_nothing_on_what_is_above():
+    taxonomy = Taxonomy.of([("Dub", "Reggae")])
+    found = decided("Death Metal", "Metal", "Dub", "Reggae", taxonomy=taxonomy)
+    assert not [match for match in found.matches if match.state == "review"]

@@ -24,7 +24,9 @@ Each name is imported when it is first used, so `import tagjax` is quick.
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+from tagjax.base.version import VERSION
+
+__version__ = VERSION
 
 _PLACES = {
     "Catalogue": "catalogue.annotations",

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from tagjax import __version__
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike, read_json, write_json
 from tagjax.base.progress import Progress, silently
+from tagjax.base.version import VERSION
 from tagjax.catalogue.annotations import Catalogue
 from tagjax.evidence import inputs, summary
 from tagjax.evidence.config import EvidenceConfig
@@ -158,8 +158,8 @@ def write(
     folder = pathlib.Path(folder)
     if found.evidence is not None:
         summary.write_evidence(folder / "evidence", found.evidence)
-    files.write_decisions(folder, found.decisions, __version__)
+    files.write_decisions(folder, found.decisions, VERSION)
     _, notes = exports.write_exports(folder, found.decisions, artists)
     record = {"origin": dict(origin), "config": dataclasses.asdict(found.config)}
-    write_json(folder / RECORD, record | {"version": __version__})
+    write_json(folder / RECORD, record | {"version": VERSION})
     return notes

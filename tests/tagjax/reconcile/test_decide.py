@@ -413,7 +413,7 @@ def test_annotations_alone_are_enough_and_order_does_not_matter():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"review": 0}, {"none": 1.1}, {"contained": 0.5}, {"least_tracks": 0}, {"objection": np.nan}],
+    [{"review": 0}, {"none": 1.1}, {"contained": 0.5}, {"parent_tracks": 0}, {"objection": np.nan}],
 )
 def test_the_config_is_checked(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):

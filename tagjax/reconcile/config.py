@@ -10,14 +10,10 @@ from tagjax.base.errors import InputError
 class ReconcileConfig:
     """How evidence becomes decisions.
 
-    Which pairs are sure enough to be accepted is decided by evidence (`EvidenceConfig.accept_fdr`),
-    unless `sure` says so.
-
     Attributes:
-      mutual: probability, in both directions, from which a pair is accepted that evidence accepts
-        in one direction only; the other one may have far more tags to judge.
-      sure: probability, in both directions, from which a pair is accepted in any case, if each is
-        the other's first candidate; 1 leaves all to evidence.
+      sure: probability, in both directions, from which two tags are accepted as the same if each is
+        the other's first candidate. What evidence accepts in both directions
+        (`EvidenceConfig.accept_fdr`) is accepted too; 1 leaves all to that list.
       review: probability from which a pair that may be the same is put up for review.
       relation: probability from which a broader, narrower or related tag is put up for review.
       named: probability from which tags of the same name are accepted as the same.
@@ -29,6 +25,8 @@ class ReconcileConfig:
       objection: score of their sound below which tags of one spelling are not merged.
       shared: share of a tag's tracks; if more have the other tag too, the two are not duplicates
         for the sound alone, as somebody told them apart.
+      two_senses: logarithm of the Bayes factor (`Senses.surprise`) from which a tag is said to be
+        of two senses, unless it surely is the same as a tag of another system.
 
     >>> ReconcileConfig(contained=0.8).contained
     0.8
@@ -36,8 +34,7 @@ class ReconcileConfig:
     Reference: `contained` is of Sanderson and Croft 1999, https://doi.org/10.1145/312624.312679
     """
 
-    mutual: float = 0.7
-    sure: float = 1.0
+    sure: float = 0.7
     review: float = 0.3
     relation: float = 0.5
     named: float = 0.5
@@ -48,10 +45,10 @@ class ReconcileConfig:
     heard_artists: int = 4
     objection: float = -10.0
     shared: float = 0.3
+    two_senses: float = 15.0
 
     def __post_init__(self) -> None:
         for name in (
-            "mutual",
             "sure",
             "review",
             "relation",
@@ -67,5 +64,6 @@ class ReconcileConfig:
                 raise InputError(f"{name}={getattr(self, name)}: must be at least 1")
         if self.contained <= 0.5:
             raise InputError(f"contained={self.contained}: must be above .5")
-        if not math.isfinite(self.objection):
-            raise InputError(f"objection={self.objection}: must be a number")
+        for name in ("objection", "two_senses"):
+            if not math.isfinite(getattr(self, name)):
+                raise InputError(f"{name}={getattr(self, name)}: must be a number")

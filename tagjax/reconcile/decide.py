@@ -1,15 +1,16 @@
 """From evidence to decisions: what is merged, what is the same elsewhere, what a person has to see.
 
 - Tags of one system that differ in spelling alone are merged without listening; sound may object.
-- Evidence merges two tags, or says that they are the same, if it accepts one for the other, if each
-  is the other's first candidate, if neither is of two senses, and if nobody forbids it. After
-  merging that is one to one.
+- Evidence merges two tags, or says that they are the same, if it is sure of it in both directions,
+  if each is the other's first candidate, if neither is of two senses, if neither may be a part of
+  the other, and if nobody forbids it. After merging that is one to one.
 - What a person decided holds, whatever else is known.
 - All else is left alone: it is put up for review, or it is no more than the best candidate.
 """
 
+import collections
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tagjax.reconcile import spelling
 from tagjax.reconcile.blocked import find_blocked
@@ -116,17 +117,22 @@ def _translate(
             continue
         _take(known, taken, canonical, said.source, said.target)
     alone = known.facts.people.without_counterpart()
-    pairs = [
-        pair
-        for pair, row in known.row.items()
-        if pair[0] < pair[1]
-        and known.both_first(row)
-        and known.system(pair[0]) != known.system(pair[1])
-    ]
-    for first, second in sorted(pairs, key=lambda pair: (-known.mutual(*pair), pair)):
+    pairs = sorted(
+        (
+            pair
+            for pair, row in known.row.items()
+            if pair[0] < pair[1]
+            and known.likely(row)
+            and known.system(pair[0]) != known.system(pair[1])
+        ),
+        key=lambda pair: (-known.mutual(*pair), pair),
+    )
+    below = _below(known, pairs, canonical, above)
+    for first, second in pairs:
         state, note = _judged(known, first, second)
-        if state == "accepted" and (wide := _wide(known, first, second, canonical, above)):
-            state, note = "review", wide
+        if state == "accepted" and not note and known.row[first, second]["fm"] is not None:
+            note = _part(known, first, second, canonical, above, below)
+            state = "review" if note else state
         if state == "accepted":
             if alone.keys() & {first, second}:
                 state, note = "candidate", "a person says that it has no counterpart"
@@ -141,21 +147,46 @@ def _translate(
     return taken
 
 
-def _wide(
+_Below = Mapping[tuple[str, str], list[tuple[str, str]]]
+"""{(canonical tag, other tag system): tags below it with what each is likeliest the same as}."""
+
+
+def _below(
+    known: Known,
+    pairs: Iterable[tuple[str, str]],
+    canonical: Mapping[str, str],
+    above: Mapping[str, set[str]],
+) -> _Below:
+    found: dict[tuple[str, str], list[tuple[str, str]]] = collections.defaultdict(list)
+    for pair in pairs:
+        for tag, other in (pair, pair[::-1]):
+            for parent in above[canonical[tag]]:
+                found[parent, known.system(other)].append((canonical[tag], canonical[other]))
+    return found
+
+
+def _part(
     known: Known,
     first: str,
     second: str,
     canonical: Mapping[str, str],
     above: Mapping[str, set[str]],
+    below: _Below,
 ) -> str:
-    """Why one of two tags may be broader: its artists are like two tags of the other system."""
+    """Why one of two tags may be a part of the other; "" if nothing speaks for it.
+
+    A part sounds like the whole, so sound alone does not tell. But the whole has other parts: a
+    rival that is likely the same too, or a tag below it whose counterpart is elsewhere.
+    """
+    if level := known.level(first, second):
+        return level
     for tag, other in ((first, second), (second, first)):
-        near = known.facts.broad.get(tag)
-        if near is None or {known.system(each) for each in near} != {known.system(other)}:
-            continue
-        one, two = (canonical[each] for each in near)
-        if one != two and one not in above[two] and two not in above[one]:
-            return f"{tag!r} may be broader: some of its artists are like {one!r}, others {two!r}"
+        if rival := known.rival(tag, other, canonical):
+            return f"{tag!r} may be broader: {rival!r} may be the same too"
+        end = canonical[other]
+        for child, match in below.get((canonical[tag], known.system(other)), ()):
+            if match != end and end not in above[match]:
+                return f"{tag!r} may be broader: {child!r} is below it, {match!r} is elsewhere"
     return ""
 
 
@@ -165,10 +196,10 @@ def _judged(known: Known, first: str, second: str) -> tuple[str, str]:
     divided = known.divided & {first, second}
     if divided:
         return "review", f"{min(divided)!r} may be of two senses"
-    if known.accepted(first, second):
-        return "accepted", ""
     if mutual >= known.config.named and _same_name(known, first, second):
         return "accepted", "the name is the same too"
+    if known.accepted(first, second):
+        return "accepted", ""
     return ("review" if mutual >= known.config.review else "candidate"), ""
 
 

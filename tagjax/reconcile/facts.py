@@ -12,18 +12,12 @@ import scipy.sparse
 from tagjax.base.text import clean
 from tagjax.catalogue.annotations import Catalogue
 from tagjax.evidence.weigh import COLUMNS, Evidence
+from tagjax.reconcile.config import ReconcileConfig
 from tagjax.reconcile.decisions import TwoSenses
 from tagjax.reconcile.people import People
 from tagjax.similarity.observations import artists_of, tracks_of
 from tagjax.vocabulary.taxonomy import Taxonomy
 from tagjax.vocabulary.vocabulary import Vocabulary
-
-SURPRISE = 15.0
-"""Logarithm of the Bayes factor from which a tag may be of two senses. Broad tags and noise reach
-some 10, the planted tag of two senses 55."""
-_WIDE = 50.0
-"""The same for a broad tag that is not taken for the same as one of the tags it is like. One rave
-that was techno and trance had 64; broad tags with a true counterpart have up to 37."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,7 +30,6 @@ class Facts:
       artist: int64 [tracks], from 0; None where artists are unknown.
       rows: of EVIDENCE (`evidence.weigh.COLUMNS`), as {column: cell}.
       senses: tags whose artists fall in two.
-      broad: {broad tag whose artists fall in two: the tag that each group sounds most like}.
       people: what people decided.
       taxonomy: parents as the catalogues themselves name them; None if they do not.
       artist_names: names of artists that are also tags of their own tracks.
@@ -48,7 +41,6 @@ class Facts:
     artist: npt.NDArray[np.int64] | None = None
     rows: Sequence[Mapping[str, Any]] = ()
     senses: Sequence[TwoSenses] = ()
-    broad: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
     people: People = People()
     taxonomy: Taxonomy | None = None
     artist_names: Collection[str] = ()
@@ -73,6 +65,7 @@ def gather_facts(
     evidence: Evidence | None = None,
     people: People = People(),  # noqa: B008 (frozen)
     taxonomy: Taxonomy | None = None,
+    config: ReconcileConfig = ReconcileConfig(),  # noqa: B008 (frozen)
 ) -> Facts:
     """The facts of annotated tracks.
 
@@ -81,6 +74,7 @@ def gather_facts(
       evidence: on the same tags, or some of them.
       people: what people decided.
       taxonomy: of tags with their prefixes.
+      config: see there.
 
     >>> catalogue = Catalogue("", ("t1", "t2"), ("r1", "r2"), ("", ""), (("Dub",), ("dub", "Ska")))
     >>> facts = gather_facts([catalogue])
@@ -112,8 +106,7 @@ def gather_facts(
         tags,
         artists.astype(np.int64),
         [row for row in named_rows(evidence) if known >= {row["source"], row["target"]} - {None}],
-        [sense for sense in two_senses(evidence, artist_of) if sense.tag in known],
-        {tag: near for tag, near in _broad(evidence).items() if known >= {tag, *near}},
+        [sense for sense in _two_senses(evidence, artist_of, config) if sense.tag in known],
         people,
         taxonomy,
         names,
@@ -127,12 +120,15 @@ def named_rows(evidence: Evidence | None) -> list[dict[str, Any]]:
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
-def two_senses(evidence: Evidence | None, artist_of: Mapping[str, str]) -> list[TwoSenses]:
+def _two_senses(
+    evidence: Evidence | None, artist_of: Mapping[str, str], config: ReconcileConfig
+) -> list[TwoSenses]:
     """The tags that evidence takes for two things, the most divided first.
 
     Args:
       evidence: see there.
       artist_of: {track id: artist id}.
+      config: see there.
     """
     if evidence is None or evidence.observed is None:
         return []
@@ -141,20 +137,8 @@ def two_senses(evidence: Evidence | None, artist_of: Mapping[str, str]) -> list[
     named = {code: artist_of.get(track, track) for code, track in names.items()}
     found = []
     for senses in evidence.senses:
-        if senses.kind == "two senses" and senses.surprise >= SURPRISE:
+        if senses.kind == "two senses" and senses.surprise >= config.two_senses:
             first, second = (tuple(named[code] for code in group) for group in senses.artists)
             nearest = (tags[senses.nearest[0]], tags[senses.nearest[1]])
             found.append(TwoSenses(tags[senses.tag], (first, second), nearest))
     return found
-
-
-def _broad(evidence: Evidence | None) -> dict[str, tuple[str, str]]:
-    """{broad tag whose artists surely fall in two: the tag that each group sounds most like}."""
-    if evidence is None:
-        return {}
-    tags = evidence.vocabulary.tags
-    return {
-        tags[senses.tag]: (tags[senses.nearest[0]], tags[senses.nearest[1]])
-        for senses in evidence.senses
-        if senses.kind == "broad" and senses.surprise >= _WIDE
-    }

@@ -1,11 +1,14 @@
 """Facts as decisions ask for them, and the matches that were found so far."""
 
+import collections
 from collections.abc import Mapping
 from typing import Any
 
 from tagjax.reconcile.config import ReconcileConfig
 from tagjax.reconcile.decisions import MACHINE, STATES, Match, Reason, TwoSenses
 from tagjax.reconcile.facts import Facts
+from tagjax.vocabulary.tags import GENRE
+from tagjax.vocabulary.taxonomy import place
 
 Row = Mapping[str, Any]
 """A row of EVIDENCE, as {column: cell}."""
@@ -19,6 +22,8 @@ class Known:
         self.row: dict[tuple[str, str], Row] = {}
         self.first: dict[tuple[str, str], Row] = {}
         """{(tag, tag system): row of the first candidate there}."""
+        self.takers: dict[str, list[Row]] = collections.defaultdict(list)
+        """{tag: rows of other systems whose first candidate it is}."""
         self.untold: dict[str, int] = {}
         """{tag of which nothing can be told: its artists}."""
         told = set()
@@ -30,11 +35,14 @@ class Known:
             self.row[row["source"], row["target"]] = row
             if row["rank"] == 1:
                 self.first[row["source"], self.system(row["target"])] = row
+                self.takers[row["target"]].append(row)
         self.untold = {tag: count for tag, count in self.untold.items() if tag not in told}
         self.pairs = facts.people.on_pairs()
         paired = {tag for pair in self.surest() for tag in pair}
+        genres = place(facts.taxonomy, facts.vocabulary).genres if facts.taxonomy else ()
+        whole = paired.union(genres)
         self.senses: tuple[TwoSenses, ...] = tuple(
-            sense for sense in facts.senses if sense.tag not in paired
+            sense for sense in facts.senses if sense.tag not in whole
         )
         self.divided = {sense.tag for sense in self.senses}
 
@@ -53,34 +61,67 @@ class Known:
             for pair in ((first, second), (second, first))
         )
 
+    def duplicate(self, first: str, second: str) -> float:
+        """Probability that two tags of one system are the same.
+
+        If both have one first candidate in another system, it is no more than one's counterpart,
+        unless they are the same (Bayes' rule).
+        """
+        same = self.mutual(first, second)
+        for system in self.vocabulary.systems:
+            rows = self.first.get((first, system)), self.first.get((second, system))
+            if rows[0] and rows[1] and rows[0]["target"] == rows[1]["target"]:
+                one, two = rows[0]["same"], rows[1]["same"]
+                both = same * (one * two + (1 - one) * (1 - two))
+                same = both / (both + (1 - same) * (1 - one * two))
+        return same
+
     def both_first(self, row: Row) -> bool:
-        """Whether each tag of a pair is the other's first candidate, and likeliest the same."""
+        """Whether each tag of a pair is the other's first candidate in its system."""
         back = self.first.get((row["target"], self.system(row["source"])))
-        return (
-            back is not None
-            and back["target"] == row["source"]
-            and row["rank"] == 1
-            and row["relation"] == back["relation"] == "same"
-        )
+        return back is not None and back["target"] == row["source"] and row["rank"] == 1
+
+    def likely(self, row: Row) -> bool:
+        """Whether that is so, and in both directions "the same" is likelier than all else."""
+        if not self.both_first(row):
+            return False
+        return row["relation"] == self.row[row["target"], row["source"]]["relation"] == "same"
 
     def accepted(self, first: str, second: str) -> bool:
-        """Whether evidence accepts that two tags are the same."""
+        """Whether two tags are surely the same, if each is the other's first candidate."""
         pairs = ((first, second), (second, first))
-        accepted = [bool(self.row[pair]["accepted"]) for pair in pairs if pair in self.row]
-        mutual = self.mutual(first, second)
-        sure = all(accepted) or (any(accepted) and mutual >= self.config.mutual)
-        sure = sure or self.config.sure <= min(mutual, 0.999)
-        return len(accepted) == 2 and sure
+        listed = all(pair in self.row and self.row[pair]["accepted"] for pair in pairs)
+        return listed or self.mutual(first, second) >= self.config.sure
 
     def surest(self) -> list[tuple[str, str]]:
         """Pairs of tags of two systems that evidence accepts."""
         return [
             pair
             for pair, row in self.row.items()
-            if self.both_first(row)
+            if self.likely(row)
             and self.accepted(*pair)
             and self.system(pair[0]) != self.system(pair[1])
         ]
+
+    def level(self, first: str, second: str) -> str:
+        """Says that one of two tags is a genre and the other a style; "" if both are alike."""
+        marked = {self.name(tag).startswith(GENRE) for tag in (first, second)}
+        return "one is a genre, the other a style" if len(marked) > 1 else ""
+
+    def rival(self, tag: str, other: str, canonical: Mapping[str, str]) -> str:
+        """The likeliest third tag that may be the same as `tag`, as `other` is; "" without any.
+
+        Its probability is at least `review`. A style is no rival of a genre.
+        """
+        rivals = [
+            (row["same"], row["source"])
+            for row in self.takers[tag]
+            if row["same"] >= self.config.review
+            and self.system(row["source"]) == self.system(other)
+            and canonical[row["source"]] != canonical[other]
+            and not self.level(row["source"], other)
+        ]
+        return max(rivals, default=(0.0, ""))[1]
 
     def heard(self, *tags: str) -> bool:
         """Whether enough artists speak for each of some tags."""

@@ -11,7 +11,6 @@ from tagjax.reconcile.blocked import find_blocked
 from tagjax.reconcile.decisions import Match, Reason
 from tagjax.reconcile.known import Board, Known
 from tagjax.reconcile.people import Said
-from tagjax.vocabulary.tags import GENRE
 
 _ALIKE = 0.99
 """Confidence of tags that differ in spelling alone, and"""
@@ -171,22 +170,22 @@ def _duplicates(known: Known) -> Iterable[Match]:
     for (first, second), row in known.row.items():
         if known.system(first) != known.system(second) or not first < second:
             continue
-        mutual = known.mutual(first, second)
-        if not known.both_first(row) or mutual < known.config.review:
+        confidence = known.duplicate(first, second) if known.both_first(row) else 0.0
+        if confidence < known.config.review:
             continue
         note = _why_not_one(known, first, second)
-        state = "accepted" if known.accepted(first, second) and not note else "review"
+        sure = known.likely(row) and known.accepted(first, second) and not note
+        state = "accepted" if sure else "review"
         few, many = sorted((first, second), key=lambda tag: (known.facts.tracks[tag], tag))
         reasons = known.reasons(few, many)
-        found.append(Match(few, many, "exact", mutual, state, reasons, note=note))
+        found.append(Match(few, many, "exact", confidence, state, reasons, note=note))
     return sorted(found, key=lambda match: -match.confidence)
 
 
 def _why_not_one(known: Known, first: str, second: str) -> str:
     """Why two tags that sound the same are still two; "" if nothing speaks for it."""
-    marked = [known.name(tag).startswith(GENRE) for tag in (first, second)]
-    if marked[0] != marked[1]:
-        return "one is a genre, the other a style"
+    if level := known.level(first, second):
+        return level
     index, tags = known.vocabulary.index, known.facts.tags
     columns = [tags[:, [index[tag]]] for tag in (first, second)]
     both = int(columns[0].multiply(columns[1]).sum())

@@ -181,7 +181,7 @@ def test_it_goes_on_after_a_kill(music):
         (("--run_dir=x", "--prefix=a:"), "--prefix needs --annotations"),
         ((*BOTH, "--taxonomy=t.csv"), "--taxonomy=t.csv: name one table for each of the 2"),
         ((*BOTH, "--out=a.csv"), "a.csv"),
-        ((*BOTH, "--mutual=2"), "mutual=2.0: must be"),
+        ((*BOTH, "--sure=2"), "sure=2.0: must be"),
     ],
 )
 def test_a_mistake_is_one_line(tables, words, said):

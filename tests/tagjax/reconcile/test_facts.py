@@ -7,10 +7,12 @@ import numpy as np
 from tagjax import Catalogue, Vocabulary
 from tagjax.evidence.senses import Senses
 from tagjax.evidence.weigh import COLUMNS
+from tagjax.reconcile.config import ReconcileConfig
 from tagjax.reconcile.decisions import TwoSenses
-from tagjax.reconcile.facts import SURPRISE, gather_facts
+from tagjax.reconcile.facts import gather_facts
 
 NAMES = tuple(f"t{k}" for k in range(6))
+SURPRISE = ReconcileConfig().two_senses
 CATALOGUE = Catalogue("", NAMES, tuple(f"artist {k}" for k in range(6)), NAMES, (("a", "b"),) * 6)
 
 
@@ -38,13 +40,13 @@ def test_senses_are_named_by_artists_if_they_are_clear():
     assert gather_facts([CATALOGUE], evidence(99, "one")).senses == []
 
 
-def test_broad_tags_are_noted_if_they_are_very_divided():
-    assert gather_facts([CATALOGUE], evidence(99, "broad")).broad == {"a": ("b", "a")}
-    assert gather_facts([CATALOGUE], evidence(SURPRISE, "broad")).broad == {}
+def test_how_clear_senses_have_to_be_is_a_choice():
+    config = ReconcileConfig(two_senses=60.0)
+    assert gather_facts([CATALOGUE], evidence(59, "two senses"), config=config).senses == []
+    assert len(gather_facts([CATALOGUE], evidence(60, "two senses"), config=config).senses) == 1
 
 
 def test_evidence_on_tags_that_are_gone_is_left_out():
-    facts = gather_facts([CATALOGUE], evidence(99, "broad", ("a", "gone")))
+    facts = gather_facts([CATALOGUE], evidence(99, "two senses", ("a", "gone")))
     assert facts.rows == []
-    assert facts.broad == {}
     assert facts.vocabulary.tags == ("a", "b")

@@ -19,6 +19,8 @@ class ReconcileConfig:
       named: probability from which tags of the same name are accepted as the same.
       none: probability from which a tag is said to have no counterpart.
       contained: share of a tag's tracks that have another tag, from which that is its parent.
+      wider: times as many tracks a parent has.
+      parents: broader tags of a tag at most, the likeliest; more are chance.
       parent_tracks: tracks with both tags that a parent needs.
       parent_artists: artists with both tags that a parent needs, if artists are known.
       heard_artists: artists that both tags need, so that their sound can object.
@@ -40,6 +42,8 @@ class ReconcileConfig:
     named: float = 0.5
     none: float = 0.95
     contained: float = 0.7
+    wider: float = 1.5
+    parents: int = 3
     parent_tracks: int = 3
     parent_artists: int = 2
     heard_artists: int = 4
@@ -59,7 +63,7 @@ class ReconcileConfig:
         ):
             if not 0 < getattr(self, name) <= 1:
                 raise InputError(f"{name}={getattr(self, name)}: must be above 0 and at most 1")
-        for name in ("parent_tracks", "parent_artists", "heard_artists"):
+        for name in ("wider", "parents", "parent_tracks", "parent_artists", "heard_artists"):
             if not 1 <= getattr(self, name) < math.inf:
                 raise InputError(f"{name}={getattr(self, name)}: must be at least 1")
         if self.contained <= 0.5:

@@ -79,7 +79,7 @@ def find_tree(
     _heed(facts, canonical, links)
     notes: list[str] = []
     _break_circles(links, notes)
-    return Tree(_reduced(links), tuple(notes))
+    return Tree(_likeliest(_reduced(links), config.parents), tuple(notes))
 
 
 def _named_by_taxonomy(facts: Facts, canonical: Mapping[str, str]) -> Links:
@@ -120,6 +120,7 @@ def _contained(
             and number >= config.parent_tracks
             and number >= config.contained * count[child]
             and number < config.contained * count[parent]
+            and count[parent] >= config.wider * count[child]
             and vocabulary.system_of(first) == vocabulary.system_of(second)
             and _artists_of_both(facts, by_tag, child, parent) >= config.parent_artists
         ):
@@ -197,6 +198,16 @@ def _reduced(links: Links) -> Links:
         kept = {parent: weight for parent, weight in parents.items() if parent not in implied}
         if kept:
             found[tag] = kept
+    return found
+
+
+def _likeliest(links: Links, most: int) -> Links:
+    """The heaviest links of each tag; those of people and of a taxonomy all stay."""
+    found = {}
+    for tag, above in links.items():
+        order = sorted(above, key=lambda parent: (-above[parent], parent))
+        kept = [p for place, p in enumerate(order) if place < most or above[p] >= TAXONOMY]
+        found[tag] = {parent: above[parent] for parent in kept}
     return found
 
 

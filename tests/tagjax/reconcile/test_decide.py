@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from tagjax import Catalogue
 from tagjax.base.errors import InputError
 from tagjax.evidence.weigh import COLUMNS
 from tagjax.reconcile.config import ReconcileConfig
 from tagjax.reconcile.decide import decide
 from tagjax.reconcile.decisions import MACHINE, RELATIONS, STATES, TwoSenses
-from tagjax.reconcile.facts import Facts
+from tagjax.reconcile.facts import Facts, gather_facts
 from tagjax.reconcile.people import People, Said
 from tagjax.vocabulary.taxonomy import Taxonomy
 from tagjax.vocabulary.vocabulary import Vocabulary
@@ -499,3 +500,14 @@ def test_annotations_alone_are_enough_and_order_does_not_matter():
 def test_the_config_is_checked(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         ReconcileConfig(**wrong)
+
+
+def test_a_tag_has_a_few_parents_that_are_clearly_wider():
+    tags = [("x", "a", "b", "c", "d")] * 8 + [(tag,) for tag in "abcd" for _ in range(8)]
+    tags += [("y", "z")] * 8 + [("y",)] * 2 + [("z",)] * 5
+    ids = tuple(f"t{k}" for k in range(len(tags)))
+    facts = gather_facts([Catalogue("", ids, ids, ids, tuple(tags))])
+    assert decide(facts).parents == {"x": ("a", "b", "c")}
+    assert decide(facts, ReconcileConfig(wider=1.0, parents=1)).parents == {
+        "x": ("a",), "y": ("z",),
+    }  # fmt: skip

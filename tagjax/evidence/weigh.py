@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
+import threadpoolctl
 
 from tagjax.base.errors import InputError
 from tagjax.base.progress import Progress, silently
@@ -291,10 +292,12 @@ def weigh(
     places = {system: np.array(vocabulary.members(system)) for system in vocabulary.systems}
     places = {system: members for system, members in places.items() if len(members)}
     if observed is not None:
-        heard, artists = gather(observed, tags, config), artists_of(tags, observed.artist)
-        asked = decided.questions(decisions, places, heard.some_pairs, config.decision_weight)
-        judge = _learn(observed, config, notes, progress, asked)
-        found = senses.find_senses(observed, config, progress)
+        artists = artists_of(tags, observed.artist)
+        with threadpoolctl.threadpool_limits(1):  # Small matrices: threads wait for each other.
+            heard = gather(observed, tags, config)
+            asked = decided.questions(decisions, places, heard.some_pairs, config.decision_weight)
+            judge = _learn(observed, config, notes, progress, asked)
+            found = senses.find_senses(observed, config, progress)
     if common is not None:
         asked = decided.questions(decisions, places, common.evidence, config.decision_weight)
         systems = [common.of(columns) for columns in places.values()]

@@ -75,7 +75,10 @@ class EvidenceConfig:
         if self.names > _MOST_NAMES:
             raise InputError(f"names={self.names}: must be at most {_MOST_NAMES}")
         if self.without_partner + self.merged >= 1:
-            raise InputError("without_partner and merged must be below 1 together")
+            raise InputError(
+                f"without_partner={self.without_partner} and merged={self.merged}: must be below 1 "
+                "together"
+            )
         for name in ("ridges", "score_ridges"):
             values = getattr(self, name)
             if not values or not all(0 < value < math.inf for value in values):

@@ -73,7 +73,7 @@ def learn(
     if not teaching or not testing:
         raise InputError(
             f"no tag system has tags of {2 * config.least_artists} artists, so none can be split "
-            "in two halves: there is too little to learn from"
+            "in two halves (see least_artists): there is too little to learn from"
         )
     known = [(_evidence(part), part.partner) for part in teaching]
     model = choice.fit([*known, *decided], config.penalty)

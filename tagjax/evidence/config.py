@@ -22,7 +22,7 @@ class EvidenceConfig:
       score_ridges: ridges of the regressions behind the two-covariance score, in tracks.
       score: see `ScoreConfig`.
       splits: number of splits into halves to learn from; as many others calibrate.
-      asked: queries after which no further split is drawn; a large catalogue needs few splits.
+      asked: queries after which no further ones are made; a large catalogue needs few splits.
       least_artists: artists that a tag needs; with fewer, nothing can be told from its sound.
       without_partner: share of the halves whose partner is taken away, so that "none" is learnt.
       merged: share of the candidates that are two tags in one, so that a broader tag is not taken
@@ -80,7 +80,10 @@ class EvidenceConfig:
         if self.names > _MOST_NAMES:
             raise InputError(f"names={self.names}: must be at most {_MOST_NAMES}")
         if self.without_partner + self.merged >= 1:
-            raise InputError("without_partner and merged must be below 1 together")
+            raise InputError(
+                f"without_partner={self.without_partner} and merged={self.merged}: must be below 1 "
+                "together"
+            )
         for name in ("ridges", "score_ridges"):
             values = getattr(self, name)
             if not values or not all(0 < value < math.inf for value in values):

@@ -110,7 +110,8 @@ def of_catalogues(
     known = [row for row, track in enumerate(ids) if track in tagged]
     if not known:
         raise InputError(
-            f"none of the {len(ids)} vectors is of an annotated track; ids begin with {ids[0]!r}"
+            f"--features: none of the {len(ids)} vectors is of an annotated track; their ids begin "
+            f"with {ids[0]!r}, those of --annotations with {tracks[0]!r}"
         )
     heard = [ids[row] for row in known]
     occurrences = _matrix(tagged, heard, vocabulary)

@@ -27,7 +27,7 @@ def alike(names: Sequence[str], others: Sequence[str]) -> npt.NDArray[np.float64
     try:
         from rapidfuzz import fuzz, process, utils
     except ImportError:
-        raise InputError("names need RapidFuzz: pip install 'tagjax[names]'") from None
+        raise InputError("names above 0 need RapidFuzz: pip install 'tagjax[names]'") from None
     first, second = (
         [name.removeprefix(GENRE).replace("&", " and ") for name in side]
         for side in (names, others)

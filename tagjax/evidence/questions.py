@@ -6,7 +6,7 @@ like them: that is a broader tag and not the same.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,7 @@ def ask(
     number: int,
     config: EvidenceConfig = EvidenceConfig(),  # noqa: B008 (frozen)
     near: npt.NDArray | None = None,
+    sides: Sequence[int] = (0, 1),
 ) -> Iterator[Questions]:
     """The questions of one split, for each tag system and side.
 
@@ -57,13 +58,14 @@ def ask(
       number: of the split.
       config: see there.
       near: `nearness` of the tracks, if it is known already.
+      sides: whose halves ask, 0 or 1 or both.
     """
     size, vocabulary = len(observed.vocabulary), observed.vocabulary
     splitting = halves.HalvesConfig(least_artists=config.least_artists, seed=config.seed)
     split = halves.draw(observed, number, splitting)
     there = tracks_of(split.tags).reshape(2, -1) > 0
     near = nearness(observed) if near is None else near
-    for side in (0, 1):
+    for side in sides:
         rng = np.random.default_rng([config.seed, number, side])
         asking, answering = (split.tags[:, k * size : (k + 1) * size] for k in (side, 1 - side))
         made_of: list[tuple[int, ...]] = []

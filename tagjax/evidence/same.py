@@ -67,12 +67,13 @@ def learn(
     testing: list[questions.Questions] = []
     for number in progress(range(2 * config.splits), "learn from halves", 2 * config.splits):
         into = teaching if number % 2 == 0 else testing
-        if sum(len(part.queries) for part in into) < config.asked:
-            into += questions.ask(observed, number, config, near)
+        for side in (0, 1):
+            if sum(len(part.queries) for part in into) < config.asked:
+                into += questions.ask(observed, number, config, near, (side,))
     if not teaching or not testing:
         raise InputError(
             f"no tag system has tags of {2 * config.least_artists} artists, so none can be split "
-            "in two halves: there is too little to learn from"
+            "in two halves (see least_artists): there is too little to learn from"
         )
     known = [(_evidence(part), part.partner) for part in teaching]
     model = choice.fit([*known, *decided], config.penalty)

@@ -11,8 +11,6 @@ import dataclasses
 
 import numpy as np
 import numpy.typing as npt
-import sklearn.cluster
-import threadpoolctl
 
 from tagjax.base.progress import Progress, silently
 from tagjax.evidence.config import SENSE_ARTISTS, EvidenceConfig
@@ -24,6 +22,10 @@ Array = npt.NDArray[np.float64]
 
 _MANY, _DRAWS, _FEW_DRAWS = 100, 12, 3
 """Draws of a single cloud; few do for many artists, as theirs hardly differ."""
+_STARTS = 3
+"""Principal directions to start from; six find no better groups."""
+_GAIN = 0.1
+"""Smallest gain of the logarithm for which it is worth going on."""
 _LEAST_SHARE = 0.25
 """Smallest share of a tag's artists that make a sense, beside `SENSE_ARTISTS`."""
 _SURE = 3.0
@@ -71,9 +73,8 @@ def find_senses(
     rng, known = np.random.default_rng(config.seed), containment(observed)
     tags = np.flatnonzero(space.count >= config.senses_artists).tolist()
     found = []
-    with threadpoolctl.threadpool_limits(1):  # Small matrices: threads would wait for each other.
-        for tag in progress(tags, "look for senses", len(tags)):
-            found.append(_look(observed, tag, space, known, rng))
+    for tag in progress(tags, "look for senses", len(tags)):
+        found.append(_look(observed, tag, space, known, rng))
     return sorted(found, key=lambda senses: (senses.kind == "one", senses.same))
 
 
@@ -85,91 +86,102 @@ def _look(
     rng: np.random.Generator,
 ) -> Senses:
     """The two groups of a tag."""
-    rows = np.flatnonzero(space.means.tag == tag)
-    side, factor = two_groups(space.means.vectors[rows], space.spread)
-    shape = (len(rows), len(space.spread))
-    chance = [
-        two_groups(rng.standard_normal(shape) + space.centre[tag], space.spread)[1]
-        for _ in range(_DRAWS if len(rows) <= _MANY else _FEW_DRAWS)
-    ]
-    return _described(observed, space, tag, factor - float(np.mean(chance)), side, known)
+    vectors = space.means.vectors[space.means.tag == tag]
+    draws = _DRAWS if len(vectors) <= _MANY else _FEW_DRAWS
+    chance = rng.standard_normal((draws, *vectors.shape)) + space.centre[tag]
+    side, factor = two_groups(np.concatenate([vectors[None], chance]), space.spread)
+    return _described(observed, space, tag, float(factor[0] - factor[1:].mean()), side[0], known)
 
 
-def two_groups(vectors: Array, spread: Array) -> tuple[npt.NDArray[np.int64], float]:
-    """The best division of a tag's artists in two.
+def two_groups(clouds: Array, spread: Array) -> tuple[npt.NDArray[np.int64], Array]:
+    """The best division of a tag's artists in two, for several such clouds of artists.
+
+    The best groups lie on two sides of a plane. So artists are put in order along a direction and
+    cut where the factor is largest. The direction from one group to the other comes next, until
+    nothing is gained. The first directions are the principal ones.
 
     Args:
-      vectors: float64 [artists, D], at least 6, with variance 1 within a group.
+      clouds: float64 [K, artists, D], at least 6 artists, with variance 1 within a group.
       spread: float64 [D], variance of the means of groups.
 
     Returns:
-      0 or 1 for each artist, and the logarithm of the Bayes factor of two groups against one.
+      0 or 1 for each artist, [K, artists], and the logarithm of the Bayes factor of two groups
+      against one, float64 [K].
+
+    >>> clouds = np.array([[[-3.0], [-3.1], [-3.2], [3.0], [3.1], [3.2]]])
+    >>> side, factor = two_groups(clouds, np.array([9.0]))
+    >>> bool(side[0, 0] != side[0, -1]), bool(factor[0] > 10)
+    (True, True)
+
+    Reference: principal directions as first ones are of Ding and He 2004,
+    https://doi.org/10.1145/1015330.1015408
     """
-    least = max(SENSE_ARTISTS, int(np.ceil(_LEAST_SHARE * len(vectors))))
-    weighted = vectors * np.sqrt(spread / (1 + spread))
-    clusters = sklearn.cluster.KMeans(2, n_init=6, random_state=0).fit(weighted)
-    side = clusters.labels_.astype(np.int64)
-    best = -np.inf
-    for _ in range(4 * len(side)):
-        best, values = _if_changed(vectors, side, spread, least)
-        better = np.flatnonzero(values > best + 1e-9)
-        if not len(better):
-            break
-        better = better[np.argsort(-values[better], kind="stable")]
-        # The best quarter of the changes at once, unless the best one alone does more.
-        several = side.copy()
-        several[better[: max(1, len(better) // 4)]] ^= 1
-        if not _if_changed(vectors, several, spread, least)[0] > values[better[0]]:
-            several = side.copy()
-            several[better[0]] ^= 1
-        side = several
-    one = _of_group(vectors.sum(axis=0), len(vectors), spread)
-    return side, best - one
-
-
-def _if_changed(
-    vectors: Array, side: npt.NDArray[np.int64], spread: Array, least: int
-) -> tuple[float, Array]:
-    """The log-likelihood of a division, and [artists] what it were if one of them changed sides.
-
-    Groups that are too small are as good as none.
-    """
-    count = np.bincount(side, minlength=2)
-    total = [vectors[side == group].sum(axis=0) for group in (0, 1)]
-    now = sum(_of_group(total[group], int(count[group]), spread) for group in (0, 1))
-    squares, values = vectors**2, np.empty(len(side))
-    for group in (0, 1):
-        leaving, other = side == group, 1 - group
-        left = _with_each(
-            vectors[leaving], squares[leaving], -1, total[group], count[group], spread
+    along = _principal(clouds * np.sqrt(spread / (1 + spread)))
+    cloud = np.repeat(np.arange(len(clouds)), along.shape[1])
+    along = along.reshape(len(cloud), -1)
+    side, best = np.zeros(along.shape, np.int64), np.full(len(cloud), -np.inf)
+    going, total = np.arange(len(cloud)), clouds.sum(axis=1)
+    while len(going):
+        order = np.argsort(along, axis=1)
+        first, value, direction = _cut(
+            clouds[cloud[going, None], order], total[cloud[going]], spread
         )
-        into = _with_each(vectors[leaving], squares[leaving], 1, total[other], count[other], spread)
-        values[leaving] = left + into
-        smaller = min(count[group] - 1, count[other] + 1)
-        if smaller < least:
-            values[leaving] = -1e9 + smaller
-    return (now if count.min() >= least else -1e9 + float(count.min())), values
+        better = value > best[going] + _GAIN
+        going = going[better]
+        best[going] = value[better]
+        side[going] = np.argsort(order[better], axis=1) >= first[better, None]
+        along = (clouds[cloud[going]] @ direction[better, :, None])[:, :, 0]
+    starts = best.reshape(len(clouds), -1)
+    chosen = starts.argmax(axis=1) + np.arange(len(clouds)) * starts.shape[1]
+    return side[chosen], best[chosen] - _of_group(total, clouds.shape[1], spread)
 
 
-def _of_group(total: Array, count: int, spread: Array) -> float:
+def _principal(clouds: Array) -> Array:
+    """Places along the first principal directions: [K, artists, D] to [K, k, artists]."""
+    offsets = clouds - clouds.mean(axis=1, keepdims=True)
+    vectors = np.linalg.eigh(offsets.transpose(0, 2, 1) @ offsets)[1]
+    return vectors[:, :, -_STARTS:].transpose(0, 2, 1) @ offsets.transpose(0, 2, 1)
+
+
+def _cut(ordered: Array, total: Array, spread: Array) -> tuple[npt.NDArray[np.int64], Array, Array]:
+    """Cuts each cloud in two where it is best.
+
+    Args:
+      ordered: float64 [K, artists, D]; the first artists become one group, the others the other.
+      total: float64 [K, D], sum over a cloud's artists.
+      spread: float64 [D].
+
+    Returns:
+      Number of artists in the first group [K], the log-likelihood [K], and the direction from the
+      expected mean of the first group to that of the second, [K, D].
+    """
+    clouds, artists, _ = ordered.shape
+    least = max(SENSE_ARTISTS, int(np.ceil(_LEAST_SHARE * artists)))
+    count = np.arange(least, artists - least + 1)
+    below = np.cumsum(ordered[:, : artists - least], axis=1)[:, least - 1 :]
+    groups = ((below, count), (total[:, None] - below, artists - count))
+    value = np.sum([_of_group(sums, number, spread) for sums, number in groups], axis=0)
+    best, rows = value.argmax(axis=1), np.arange(clouds)
+    first, second = (
+        sums[rows, best] * spread / (1 + number[best, None] * spread) for sums, number in groups
+    )
+    return count[best], value[rows, best], second - first
+
+
+def _of_group(total: Array, count: npt.ArrayLike, spread: Array) -> Array:
     """Log-likelihood of one mean, up to what does not depend on the groups.
 
     Args:
-      total: float64 [D], sum over a group's artists.
-      count: their number.
+      total: float64 [..., n, D], sums over groups' artists.
+      count: [n] or one, their numbers.
       spread: float64 [D].
+
+    Returns:
+      float64 [..., n].
     """
-    return 0.5 * float(spread / (1 + count * spread) @ total**2 - np.log1p(count * spread).sum())
-
-
-def _with_each(
-    vectors: Array, squares: Array, sign: int, total: Array, count: int, spread: Array
-) -> Array:
-    """`_of_group` of a group with each one artist more (sign 1) or less (-1): float64 [artists]."""
-    many = count + sign
-    weight = spread / (1 + many * spread)
-    found = weight @ total**2 + 2 * sign * (vectors @ (weight * total)) + squares @ weight
-    return 0.5 * (found - np.log1p(many * spread).sum())
+    scale = 1 + np.asarray(count)[..., None] * spread
+    squares = np.einsum("...d,...d->...", total**2, spread / scale)
+    return 0.5 * (squares - np.log(scale).sum(axis=-1))
 
 
 def _described(

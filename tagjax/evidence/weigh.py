@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
+import threadpoolctl
 
 from tagjax.base.errors import InputError
 from tagjax.base.progress import Progress, silently
@@ -27,6 +28,8 @@ from tagjax.vocabulary.vocabulary import Vocabulary
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+_MOST = 1 - 1e-12
+"""Share without counterpart that a share of 1 counts as, so that candidates keep their order."""
 RELATIONS = ("same", *relation.OTHERS)
 COLUMNS = (
     "source", "target", "rank", "relation", "same", "mutual", "broad", "narrow", "related", "none",
@@ -281,7 +284,10 @@ def weigh(
     elif common is not None and common.tags.nnz:
         vocabulary, tags = common.vocabulary, common.tags
     else:
-        raise InputError("nothing to weigh: there is neither sound nor a track of both catalogues")
+        raise InputError(
+            "nothing to weigh: there is neither sound nor a track of both catalogues; give "
+            "--run_dir, or --features beside --annotations"
+        )
     if share is not None and not 0 <= share <= 1:
         raise InputError(f"share={share}: must be in [0, 1]")
     notes: list[str] = []
@@ -291,10 +297,12 @@ def weigh(
     places = {system: np.array(vocabulary.members(system)) for system in vocabulary.systems}
     places = {system: members for system, members in places.items() if len(members)}
     if observed is not None:
-        heard, artists = gather(observed, tags, config), artists_of(tags, observed.artist)
-        asked = decided.questions(decisions, places, heard.some_pairs, config.decision_weight)
-        judge = _learn(observed, config, notes, progress, asked)
-        found = senses.find_senses(observed, config, progress)
+        artists = artists_of(tags, observed.artist)
+        with threadpoolctl.threadpool_limits(1):  # Small matrices: threads wait for each other.
+            heard = gather(observed, tags, config)
+            asked = decided.questions(decisions, places, heard.some_pairs, config.decision_weight)
+            judge = _learn(observed, config, notes, progress, asked)
+            found = senses.find_senses(observed, config, progress)
     if common is not None:
         asked = decided.questions(decisions, places, common.evidence, config.decision_weight)
         systems = [common.of(columns) for columns in places.values()]
@@ -366,7 +374,7 @@ class _Panel:
             if share is None:
                 share = choice.estimate_share(found[told], asked.model.prior)
             else:
-                found[told] = choice.with_share(found[told], asked.model.prior, share)
+                found[told] = choice.with_share(found[told], asked.model.prior, min(share, _MOST))
         same_as = found[:, :-1]
         probability = {"same": same_as, **self._others(queries, candidates, same_as)}
         return Answers(queries, candidates, probability, found[:, -1], p_value, share)

@@ -62,6 +62,7 @@ class Words:
       truth: word for a true candidate, in the singular.
       question: the question that the task answers.
       definitions: definitions of queries, candidates and hits.
+      measure: what the lists say of a candidate, a column of theirs.
     """
 
     title: str
@@ -69,6 +70,7 @@ class Words:
     truth: str
     question: str
     definitions: str
+    measure: str = "similarity"
 
 
 WORDS = {
@@ -107,8 +109,9 @@ WORDS = {
         "falls into two halves that mean the same. Is the tag most similar to a half the other?",
         "Queries are the halves of tags with enough artists on both sides, candidates all other "
         "halves of the same tag system, a tag counts once over all its queries. A hit at k: the "
-        "other half is among the k nearest. In the lists, similarity is the share of a tag's "
-        "queries in which the candidate came first. Nothing is trained for it.",
+        "other half is among the k nearest. In the lists, share says in how many of a tag's "
+        "queries the candidate came first. Nothing is trained for it.",
+        "share",
     ),
 }
 _COLUMNS = {
@@ -233,12 +236,13 @@ def summary(task: str, results: Mapping[str, TaskResult], printed: bool) -> dict
 def errors(task: str, results: Mapping[str, TaskResult], name: str, limit: int) -> list[Listing]:
     """Queries whose first candidate is not true; for taxonomy also the genres that are confused."""
     words, result = WORDS[task], results[name]
+    measure = words.measure
     ranks = {other: _truth_ranks(results[other]) for other in results if other != name}
     rows, confused = [], collections.Counter[tuple[str, str]]()
     for error in _errors(result):
-        found, truth = error["similarity"], error["truth_similarity"]
+        found, truth = error[measure], error[f"truth_{measure}"]
         gap = None if found is None or truth is None else found - truth
-        keys = ("query", "found", "similarity", "truth", "truth_rank", "truth_similarity")
+        keys = ("query", "found", measure, "truth", "truth_rank", f"truth_{measure}")
         elsewhere = (_rank_in(ranks[other], error["query"]) for other in ranks)
         rows.append((*(error[key] for key in keys), gap, *elsewhere))
         if error["found"] is not None:
@@ -247,14 +251,14 @@ def errors(task: str, results: Mapping[str, TaskResult], name: str, limit: int) 
     columns = (
         Column(words.query),
         Column("found first"),
-        Column("similarity", "number"),
+        Column(measure, "number"),
         Column(f"true {words.truth}"),
         Column("rank", "integer"),
-        Column("similarity", "number"),
+        Column(measure, "number"),
         Column("gap", "number", "descending"),
         *(Column(f"rank, {other}", "integer") for other in ranks),
     )
-    about = _about_errors(rows, result.metrics["hr@1"]["n"], words.truth)
+    about = _about_errors(rows, result.metrics["hr@1"]["n"], words)
     listings = [Listing(columns, tuple(rows[:limit]), len(rows), about, f"{name}_errors.csv")]
     often = [(*pair, count) for pair, count in confused.most_common() if count > 1]
     if task == "taxonomy" and often:
@@ -264,7 +268,8 @@ def errors(task: str, results: Mapping[str, TaskResult], name: str, limit: int) 
     return listings
 
 
-def _about_errors(rows: Sequence[tuple[Any, ...]], queries: int, truth: str) -> str:
+def _about_errors(rows: Sequence[tuple[Any, ...]], queries: int, words: Words) -> str:
+    truth = words.truth
     if not queries:
         return f"No tag has a {truth} to be found, so there are no errors."
     about = f"{len(rows)} of {queries} queries do not find their {truth} first"
@@ -273,7 +278,7 @@ def _about_errors(rows: Sequence[tuple[Any, ...]], queries: int, truth: str) -> 
     second = sum(row[4] == 2 for row in rows)
     return (
         f"{about}; {second} of them find it second. The clearest errors come first. They have the "
-        f"widest gap in similarity between the first candidate and a true {truth}."
+        f"widest gap in {words.measure} between the first candidate and a true {truth}."
     )
 
 
@@ -283,13 +288,14 @@ def ranked(task: str, result: TaskResult, name: str, candidates: int, limit: int
     If the truth is not among the nearest, it is added at the end.
     """
     words = WORDS[task]
+    truth = f"truth_{words.measure}"
     nearest: dict[str, list[tuple[str, float, int, bool]]] = {}
     for query, rank, candidate, score, relevant, *_ in result.ranked.rows:
         listed = nearest.setdefault(query, [])
         if rank is not None and len(listed) < candidates:
             listed.append((candidate, score, rank, relevant))
     late = {
-        error["query"]: (error["truth"], error["truth_similarity"], error["truth_rank"], True)
+        error["query"]: (error["truth"], error[truth], error["truth_rank"], True)
         for error in _errors(result)
         if error["truth_rank"] is not None
     }
@@ -301,7 +307,7 @@ def ranked(task: str, result: TaskResult, name: str, candidates: int, limit: int
     columns = (
         Column(words.query),
         Column(f"rank of {words.truth}", "integer"),
-        Column("nearest, with similarity", "nearest"),
+        Column(f"nearest, with {words.measure}", "nearest"),
     )
     about = f"The nearest of each {words.query}; a true {words.truth} is marked."
     file = f"{name}_ranked.csv"

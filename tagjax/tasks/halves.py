@@ -27,6 +27,11 @@ from tagjax.tasks import metrics, ranking
 from tagjax.tasks.results import TaskConfig, TaskResult, TaskTable, some
 
 OWN = " without own units"
+RANKED, OUTCOME = (
+    tuple(name.replace("similarity", "share") for name in columns)
+    for columns in (ranking.RANKED, ranking.OUTCOME)
+)
+"""Columns of the lists: `share` of a tag's queries that found a tag, in place of `similarity`."""
 
 
 def summarise(ranks: Ranks, among: npt.NDArray[np.int64] | None = None) -> dict:
@@ -70,7 +75,7 @@ def recover_halves(
 
     Returns:
       Result whose `ranked` lists, for each tag, the tags whose half was found first, and in what
-      share of the queries (`similarity`).
+      share of the queries (`share`).
     """
     vocabulary, ranks = observed.vocabulary, recovery.ranks[name]
     asked = {*ranks.tag.tolist()}
@@ -157,4 +162,4 @@ def _lists(tags: tuple[str, ...], ranks: Ranks, listed: int) -> tuple[TaskTable,
             rank = int(np.ceil(median)) if np.isfinite(median) else None
             row = (tags[tag], tags[order[0]], share[order[0]], tags[tag], rank)
             errors.append((*row, share.get(tag, 0.0), rank == 2))
-    return TaskTable(ranking.RANKED, tuple(ranked)), TaskTable(ranking.OUTCOME, tuple(errors))
+    return TaskTable(RANKED, tuple(ranked)), TaskTable(OUTCOME, tuple(errors))

@@ -83,7 +83,8 @@ class TaskResult:
       ranked: the nearest candidates of each query: `query, rank, candidate, similarity,
         relevant`.
       errors: the queries whose first candidate is not a right one: `query, found, similarity,
-        truth, truth_rank, truth_similarity, second_is_truth`.
+        truth, truth_rank, truth_similarity, second_is_truth`. Both have `share` for `similarity`
+        in the task halves.
       tables: {name: further list}; the docstring of the task's module describes them.
       extra: {name: further value} for `metrics.json`.
       notes: sentences that a reader of the figures has to know.

@@ -89,7 +89,7 @@ MISTAKES = {
     "none.csv: no such file": ["--annotations=none.csv"],
     "none.npz: no such file": [*BOTH, "--features=none.npz"],
     "nan.csv:2: '' under 'y' is not a finite number": [*BOTH, "--features=nan.csv"],
-    "none of the 2 vectors is of an annotated track": [*BOTH, "--features=other.csv"],
+    "--features: none of the 2 vectors is of an annotated track": [*BOTH, "--features=other.csv"],
     "the catalogues' prefixes are alike: a:,a:; see --prefix": [TABLES, "--prefix=a:,a:"],
     "--prefix=: 2 catalogues need as many prefixes (such as a:,b:)": [TABLES],
     "no tag has 999 tracks; see --least_tracks": [*BOTH, "--least_tracks=999"],
@@ -99,6 +99,9 @@ MISTAKES = {
     "none: no run is there; make one": ["--run_dir=none"],
     "no run in none suits this task": ["--runs_dir=none"],
     "unexpected argument 'a.csv'": ["a.csv"],
+    # Said before any table is read.
+    "--out=a.csv/deep: a.csv is not a folder; name": ["--annotations=none", "--out=a.csv/deep"],
+    "--out=/proc/x: /proc cannot be written (": ["--annotations=none", "--out=/proc/x"],
 }
 EACH = """
 import json, os, sys

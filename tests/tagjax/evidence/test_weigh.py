@@ -274,6 +274,15 @@ def test_a_share_of_all_or_nothing(share):
         np.testing.assert_allclose(answers.none, share)
 
 
+def test_without_any_counterpart_candidates_keep_their_order():
+    given, features = catalogues(tracks=80)
+    half, none = (across(weigh(*of_catalogues(given, features), QUICK, s)) for s in (0.5, 1.0))
+    for pair, answers in none.items():
+        expected, found = half[pair].probability["same"], answers.probability["same"]
+        assert (found < 1e-6).all()
+        np.testing.assert_array_equal(found.argsort(axis=1), expected.argsort(axis=1))
+
+
 def test_files_have_their_columns(both, tmp_path):
     paths = summary.write_evidence(tmp_path / "new" / "evidence", both)
     assert [path.name for path in paths] == ["evidence.csv", "senses.csv", "evidence.json"]

@@ -5,6 +5,7 @@ import pytest
 
 from tagjax import tasks
 from tagjax.base.errors import InputError
+from tagjax.report import listings
 from tagjax.similarity import halves
 from tagjax.similarity.observations import observe
 from tagjax.tasks.halves import recover_halves, summarise, with_score
@@ -48,6 +49,8 @@ def test_what_sounds_alike_is_confused_and_the_rest_is_found(observed):
     for name in similarities:
         result = recover_halves(observed, recovery, name)
         assert result.systems["b:"]["hr@1"]["mean"] == 1
+        assert result.ranked.header == ("query", "rank", "candidate", "share", "relevant")
+        assert {"share", "truth_share"} < {*result.errors.header}
         ranked = {(row[0], row[2]): row[3] for row in result.ranked.rows}
         assert ranked[("a:x", "a:x")] == 1
         confused = ranked.get(("a:y", "a:z"), 0) + ranked.get(("a:z", "a:y"), 0)
@@ -72,6 +75,12 @@ def test_an_evaluation_of_halves(observed):
     record = found.record()
     assert record["ridge"] == recovery.ridge
     assert record["halves"]["score"] == record["embeddings"]["score"]
+    tables = [*listings.errors("halves", found.results, "fm", 9)]
+    tables.append(listings.ranked("halves", found.results["fm"], "fm", 9, 9))
+    labels = [column.label for table in tables for column in table.columns]
+    assert labels.count("share") == 2
+    assert "nearest, with share" in labels
+    assert not any("similarity" in label for label in labels)
 
 
 def test_similarities_alone_cannot_be_split(observed):

@@ -72,7 +72,7 @@ class Chromium:
 
     def page(self, address: str = "", width: int = 1280, height: int = 900) -> "Page":
         """A new window."""
-        target = self.send("Target.createTarget", url="about:blank")["targetId"]
+        target = self.send("Target.createTarget", url="about:blank", newWindow=True)["targetId"]
         page = Page(self, target)
         page.look(width, height)
         if address:

@@ -2,7 +2,8 @@
 
 `python tests/browser/fake_server.py --folder=FOLDER [--port=0] [--clips=none]` prints its address.
 Decisions are in FOLDER/decisions.json, which is read again at each request: it outlives the server
-and may be edited by hand. Names are hostile on purpose.
+and may be edited by hand. Names are hostile on purpose. If
+there is a file FOLDER/die, the server ends after it wrote a decision, before it answers.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import http.server
 import io
 import json
 import math
+import os
 import pathlib
 import random
 import re
@@ -59,7 +61,7 @@ BARE = (
     "krautrock",
     "highlife",
 )
-ARTISTS = ("King Tubby", "<b>Bold & Co</b>", "Πόπη", "Scientist", "O'Neill \"Quote\"", "صباح")
+ARTISTS = ("King Tubby", "<b>Bold & Co</b>", "Πόπη", "Scientist", 'O\'Neill "Quote"', "صباح")
 RATE = 22050
 
 
@@ -226,7 +228,7 @@ def tone(track: int, seconds: float = 3.0) -> bytes:
     return buffer.getvalue()
 
 
-class Refused(Exception):
+class RefusalError(Exception):
     """An answer that is no success."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -267,19 +269,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             cookie = http.cookies.SimpleCookie(self.headers.get("Cookie", ""))
             if "tagjax" not in cookie or cookie["tagjax"].value != self.token:
-                raise Refused(403, "open the address that the server printed")
+                raise RefusalError(403, "open the address that the server printed")
             if self.command == "POST" and self.headers.get("X-Tagjax") != "1":
-                raise Refused(403, "no X-Tagjax")
+                raise RefusalError(403, "no X-Tagjax")
             with self.lock:
                 answer = work()
-        except Refused as error:
+        except RefusalError as error:
             self._send(error.status, "application/json", json.dumps({"error": str(error)}).encode())
         else:
             if isinstance(answer, bytes):
                 return
             self._send(200, "application/json", json.dumps(answer).encode())
 
-    def _send(self, status: int, kind: str, body: bytes, more: dict[str, str] | None = None) -> None:
+    def _send(
+        self, status: int, kind: str, body: bytes, more: dict[str, str] | None = None
+    ) -> None:
         self.send_response(status)
         headers = {"Content-Type": kind, "Content-Length": str(len(body))}
         headers |= {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"} | (more or {})
@@ -317,7 +321,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return {"roots": self.data.tree()}
         if found := re.fullmatch(r"/clip/(\d+)", path):
             return self._clip(int(found[1]))
-        raise Refused(404, "there is no such page")
+        raise RefusalError(404, "there is no such page")
 
     def _tag(self, index: int, decisions: list[dict]) -> dict:
         found = self.data.of(index, decisions)
@@ -336,11 +340,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         low, high = float(query.get("low") or 0), float(query.get("high") or 1)
         rows = [row for row in rows if low <= row["confidence"] <= high]
         text = query.get("tag", "").casefold()
-        rows = [
-            row
-            for row in rows
-            if text in f"{row['source']['name']} {(row['target'] or row['source'])['name']}".casefold()
-        ]
+        both = [(row["source"], row["target"] or row["source"]) for row in rows]
+        names = [f"{source['name']} {target['name']}".casefold() for source, target in both]
+        rows = [row for row, name in zip(rows, names, strict=True) if text in name]
         if query.get("sort") == "confidence":
             rows.sort(key=lambda row: -row["confidence"])
         if query.get("sort") == "tag":
@@ -351,17 +353,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _post(self, path: str, body: dict):
         decisions, error = self.store.read()
         if error and path != "/api/many":
-            raise Refused(409, error)
+            raise RefusalError(409, error)
         if path == "/api/decide":
             pair = self._pair(body["pair"])
             other = [d for d in decisions if d["pair"] == pair["id"]]
             if other and other[-1].get("version", 0) > body["version"]:
-                raise Refused(409, "somebody else decided this pair meanwhile")
+                raise RefusalError(409, "somebody else decided this pair meanwhile")
             self._decide([pair["id"]], body["verdict"], body["relation"])
             return {"state": self._state(), "next": self._next(set())}
         if path == "/api/undo":
             if not decisions:
-                raise Refused(409, "there is nothing to undo")
+                raise RefusalError(409, "there is nothing to undo")
             last = decisions.pop()
             self.store.write(decisions)
             whole = self.data.whole(self._pair(last["pair"]), decisions)
@@ -375,7 +377,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.actions.setdefault(int(found[1]), {}).update(body)
             self.store.version += 1
             return {"state": self._state()}
-        raise Refused(404, "there is no such page")
+        raise RefusalError(404, "there is no such page")
 
     def _decide(self, names: list[str], verdict: str, relation: str) -> None:
         decisions = [d for d in self.store.read()[0] if d["pair"] not in names]
@@ -385,10 +387,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 {"pair": name, "verdict": verdict, "relation": relation, "version": version}
             )
         self.store.write(decisions)
+        if (self.store.path.parent / "die").exists():
+            os._exit(1)
 
     def _pair(self, name: str) -> dict:
         if name not in self.data.pairs:
-            raise Refused(404, "there is no such pair")
+            raise RefusalError(404, "there is no such pair")
         return self.data.pairs[name]
 
     def _next(self, skip: set[str]) -> dict | None:
@@ -409,7 +413,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "decided": done,
             "left": total - done,
             "clips": self.data.clips,
-            "clips_note": "" if self.data.clips else "No audio was given: decide by what is written.",
+            "clips_note": "" if self.data.clips else "No audio was given: review goes on without.",
             "busy": False,
             "changed": changed,
             "version": self.store.version,
@@ -419,7 +423,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _clip(self, track: int) -> bytes:
         if track % 100 == 13:
-            raise Refused(404, "13.mp3 cannot be decoded")
+            raise RefusalError(404, "13.mp3 cannot be decoded")
         whole = tone(track)
         found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if not found:

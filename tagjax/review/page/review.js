@@ -126,13 +126,13 @@ function say(text) {
 
 /** The one line for all that a person has to know; the same text is not announced twice. */
 function drawLine() {
-  const pending = app.pending && `Not saved yet: “${spoken(app.pending.verdict, app.pending.relation)}”.`;
+  const pending = app.pending && !app.saving && `Not saved yet: “${spoken(app.pending.verdict, app.pending.relation)}”.`;
   const bad = app.trouble || app.state?.error || pending;
   const kept = app.trouble && !pending ? "Nothing that was saved is lost." : "";
   const text = [app.trouble, app.state?.error, pending, kept, bad ? "" : app.said].filter(Boolean).join(" ");
   if (at("line").textContent !== text) at("line").textContent = text || "\u00a0";
   at("line").parentElement.classList.toggle("bad", Boolean(bad));
-  at("resend").hidden = !app.pending || Boolean(app.trouble);
+  at("resend").hidden = !pending || Boolean(app.trouble);
 }
 
 function took(state) {
@@ -314,6 +314,7 @@ function reasonRow({source, measure, value}) {
 
 function tagHead(link, facts, tag) {
   link.replaceChildren(tag ? named(tag) : "");
+  link.classList.toggle("long", Boolean(tag) && tag.name.length > 40);
   if (tag) link.href = `#/tag/${tag.id}`;
   else link.removeAttribute("href");
   facts.replaceChildren(...(tag ? counts(tag) : []));
@@ -365,8 +366,24 @@ function showPair(pair, version, focus = true) {
     const found = app.trail.indexOf(pair.id);
     app.at = found < 0 ? app.trail.push(pair.id) - 1 : found;
   }
+  keepPlace();
   at("previous").disabled = app.at < 1;
-  if (focus && pair) at("pair").focus({preventScroll: true});
+  if (!focus || !pair) return;
+  at("pair").focus({preventScroll: true});
+  if (at("question").nextElementSibling.getBoundingClientRect().top < 0) at("pair").scrollIntoView();
+}
+
+/** What was shown and passed over outlives a reload. */
+function keepPlace() {
+  app.skipped = new Set([...app.skipped].slice(-200));
+  const place = {trail: app.trail.slice(-200), skipped: [...app.skipped]};
+  sessionStorage.setItem("place", JSON.stringify(place));
+}
+
+function remember() {
+  const {trail, skipped} = JSON.parse(sessionStorage.getItem("place") || '{"trail": [], "skipped": []}');
+  [app.trail, app.at, app.skipped] = [trail, trail.length - 1, new Set(skipped)];
+  keepPending(JSON.parse(sessionStorage.getItem("pending") || "null"));
 }
 
 /** The pair of this name, or the next one that is worth deciding. */
@@ -374,7 +391,7 @@ async function loadPair(name, focus) {
   const turn = ++app.turn;
   if (!app.state) took(await ask("/api/state"));
   const version = app.state.version;
-  const skip = [...app.skipped].slice(-200).join(",");
+  const skip = [...app.skipped].join(",");
   const pair = name ? await ask(`/api/pair/${encodeURIComponent(name)}`) : (await ask(`/api/next?skip=${skip}`)).pair;
   if (turn === app.turn) showPair(pair, version, focus);
 }
@@ -428,6 +445,7 @@ async function decide(verdict, relation) {
   const pair = app.pair;
   if (!pair || app.saving || app.view !== "decide" || (!pair.target && relation !== "none")) return;
   app.saving = true;
+  const slow = setTimeout(() => say("Saving…"), 500);
   at("pair").classList.add("saving");
   keepPending({pair: pair.id, verdict, relation});
   try {
@@ -442,8 +460,10 @@ async function decide(verdict, relation) {
     if (!(error instanceof Trouble)) throw error;
     await notSaved(error);
   } finally {
+    clearTimeout(slow);
     app.saving = false;
     at("pair").classList.remove("saving");
+    drawLine();
   }
 }
 
@@ -656,7 +676,7 @@ function makeList() {
   options(form.elements.relation, "all", spoken);
   options(at("as"), "proposed", {exact: spoken.exact, close: spoken.close, broad: spoken.broad,
     narrow: spoken.narrow, related: spoken.related});
-  form.elements.sort.append(...[["useful", "use"], ["confidence", "probability"], ["tag", "tag"]]
+  form.elements.sort.append(...[["useful", "usefulness"], ["confidence", "probability"], ["tag", "tag"]]
     .map(([value, text]) => el("option", {value}, text)));
   let wait = 0;
   const changed = (offset) => {
@@ -808,20 +828,24 @@ function drawMap() {
   at("map").replaceChildren(svg("svg", {"aria-hidden": "true", viewBox: `0 0 ${map.wide} ${map.high}`}, ...marks, ...labels, ...ring));
 }
 
-/** The name beside a point, right or left of it, if it would cover no other. */
+/** The name beside a point, where it covers no other name and the middle of no point. */
 function label({index, x, y}, taken) {
   const point = map.points[index];
   const letters = [...point.name];
   const text = letters.length > LABEL ? `${letters.slice(0, LABEL).join("")}…` : point.name;
   const width = [...text].reduce((sum, letter) => sum + (letter > "\u2e80" ? 11.5 : 6.3), 4);
   const gap = radius(point) + 3;
-  for (const left of [x + gap, x - gap - width]) {
-    const box = [left, y - 7, left + width, y + 7];
-    const outside = box[0] < 0 || box[2] > map.wide || box[1] < 0 || box[3] > map.high;
-    if (outside || taken.some((other) => other[0] < box[2] && box[0] < other[2] && other[1] < box[3] && box[1] < other[3])) continue;
-    taken.push(box);
-    const after = left > x;
-    return [svg("text", {x: after ? left : left + width, y: y + 4, "text-anchor": after ? "start" : "end", direction: "ltr"}, `\u2068${text}\u2069`)];
+  const corners = [
+    [x + gap, y - 7, "start", 0], [x - gap - width, y - 7, "end", width],
+    [x - width / 2, y - gap - 13, "middle", width / 2], [x - width / 2, y + gap - 1, "middle", width / 2],
+  ];
+  for (const [left, top, anchor, from] of corners) {
+    const [right, bottom] = [left + width, top + 14];
+    const covers = (other) => other[0] < right && left < other[2] && other[1] < bottom && top < other[3];
+    if (left < 0 || right > map.wide || top < 0 || bottom > map.high || taken.some(covers)) continue;
+    if (map.shown.some((spot) => spot.index !== index && covers([spot.x, spot.y, spot.x, spot.y]))) continue;
+    taken.push([left, top, right, bottom]);
+    return [svg("text", {x: left + from, y: top + 11, "text-anchor": anchor, direction: "ltr"}, `\u2068${text}\u2069`)];
   }
   return [];
 }
@@ -1063,7 +1087,6 @@ async function route() {
   const [, view, rest] = /^#\/(\w+)(?:\/([\w-]+))?/.exec(location.hash) || [, "decide", ""];
   const known = view in TITLES ? view : "decide";
   const first = !app.view;
-  const changed = app.view !== known;
   app.view = known;
   silence();
   at("tip").hidden = true;
@@ -1075,7 +1098,7 @@ async function route() {
   }
   at("verdict").hidden = known !== "decide" || !app.pair;
   at("many").hidden = known !== "list";
-  if (changed && !first) scrollTo(0, 0);
+  if (!first) scrollTo(0, 0);
   await quietly(() => open(known, rest, !first));
 }
 
@@ -1136,7 +1159,7 @@ at("skip").addEventListener("click", (event) => {
 document.addEventListener("keydown", pressed);
 document.addEventListener("visibilitychange", poll);
 addEventListener("hashchange", route);
-keepPending(JSON.parse(sessionStorage.getItem("pending") || "null"));
+remember();
 await route();
 if (app.pending && app.state) await settle();
 setTimeout(pollAgain, POLL);

@@ -11,7 +11,7 @@ SHOWN = "document.querySelector('#source').textContent && !document.querySelecto
 VIEWS = ("#/decide", "#/list", "#/tag/6", "#/map", "#/tree")
 SIZES = ((1280, 900), (800, 1000), (360, 740))
 READY = {
-    "#/decide": SHOWN,
+    "#/decide": f"{SHOWN} && location.hash !== '#/decide'",
     "#/list": "document.querySelectorAll('#rows tr').length > 10",
     "#/tag/6": "document.querySelectorAll('#tag-clips button').length > 2",
     "#/map": "document.querySelectorAll('#map circle').length > 10",
@@ -164,7 +164,8 @@ class TestDecisions:
             spots.append(
                 page.run(
                     "[...document.querySelectorAll('main h2, main h3, footer button')]"
-                    ".filter(node => node.offsetParent).map(node => Math.round(node.getBoundingClientRect().top))"
+                    ".filter(node => node.offsetParent)"
+                    ".map(node => Math.round(node.getBoundingClientRect().top))"
                 )
             )
         assert spots[0] == spots[1] == spots[2]

@@ -543,7 +543,7 @@ function makeDecide() {
   for (const [relation, {key, short}] of Object.entries(RELATIONS)) {
     if (!key) continue;
     const press = () => decide("positive", relation);
-    const button = el("button", {type: "button", click: press}, el("kbd", {}, key), short);
+    const button = el("button", {type: "button", title: RELATIONS[relation].says, click: press}, el("kbd", {}, key), short);
     button.dataset.relation = relation;
     at("relations").append(button);
   }

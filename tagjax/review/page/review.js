@@ -795,7 +795,10 @@ function place(point) {
   return [(point.x - map.x) * map.scale * wide + PAD, (point.y - map.y) * map.scale * high + PAD];
 }
 
-const radius = (point) => Math.min(12, 2.5 + 0.8 * Math.log2(1 + point.tracks / 30)) * Math.min(1.6, map.scale ** 0.25);
+const radius = (point) => {
+  const room = Math.max(0.5, Math.min(1, Math.sqrt(300 / map.points.length)));
+  return Math.min(12, 2.5 + 0.8 * Math.log2(1 + point.tracks / 30)) * room * Math.min(1.6, map.scale ** 0.25);
+};
 
 async function loadMap() {
   const turn = ++app.turn;

@@ -33,8 +33,9 @@ class Known:
         self.untold = {tag: count for tag, count in self.untold.items() if tag not in told}
         self.pairs = facts.people.on_pairs()
         paired = {tag for pair in self.surest() for tag in pair}
+        split = facts.people.choices.split
         self.senses: tuple[TwoSenses, ...] = tuple(
-            sense for sense in facts.senses if sense.tag not in paired
+            sense for sense in facts.senses if split.get(sense.tag, sense.tag not in paired)
         )
         self.divided = {sense.tag for sense in self.senses}
 

@@ -30,7 +30,7 @@ class Choices:
     Attributes:
       canonical: {tag: the tag that stands for it and what is merged with it}.
       block: {tag: whether it is dropped}.
-      split: {tag: whether its two senses are told apart}.
+      split: {tag: whether it is two things, and merged with no other}.
       notes: what a reader has to know, a sentence each.
     """
 
@@ -116,7 +116,9 @@ def write_choice(folder: PathLike, tag: str, action: str, value: str) -> None:
         header, rows = [*table], [list(cells) for cells in zip(*table.values(), strict=True)]
     key = [header.index(name) for name in ("tag", "action")]
     cells = [new.get(name, "") for name in header]
-    same = [k for k, row in enumerate(rows) if [clean(row[place]) for place in key] == [tag, action]]
+    same = [
+        k for k, row in enumerate(rows) if [clean(row[place]) for place in key] == [tag, action]
+    ]
     if same:
         rows[same[0]] = cells
     else:

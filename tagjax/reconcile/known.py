@@ -38,6 +38,7 @@ class Known:
             sense for sense in facts.senses if split.get(sense.tag, sense.tag not in paired)
         )
         self.divided = {sense.tag for sense in self.senses}
+        self.divided |= {tag for tag, is_split in split.items() if is_split}
 
     def system(self, tag: str) -> str:
         """The tag system of a tag."""

@@ -152,7 +152,7 @@ def _annotations(
         prefixes = origin.get("prefix") or ()
         catalogues = read_catalogues(tables, prefixes, origin.get("annotates") or ())
     else:
-        loaded = load_run(run)
+        loaded = load_run(str(run))
         catalogues, named = catalogues_of(loaded), loaded.truth.taxonomy
     pairs = [
         pair
@@ -172,7 +172,8 @@ def _with_evidence(facts: Facts, folder: pathlib.Path) -> Facts:
     if rows and not kept:
         raise InputError(f"{path}: on other tags than those of the tables; run launch.reconcile")
     table = read_table(path.with_name("senses.csv"), SENSES)
-    senses = [dict(zip(SENSES, row, strict=True)) for row in zip(*map(table.get, SENSES), strict=True)]  # type: ignore[arg-type]
+    columns = [table[name] for name in SENSES]
+    senses = [dict(zip(SENSES, row, strict=True)) for row in zip(*columns, strict=True)]
     notes = read_json(path.with_name("evidence.json")).get("notes", ())
     return dataclasses.replace(
         facts,
@@ -210,9 +211,7 @@ def _plain(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell[1:2] in {*"=+-@\t\r"} else cell
 
 
-def _two_senses(
-    rows: Sequence[Mapping[str, str]], folder: pathlib.Path
-) -> list[TwoSenses]:
+def _two_senses(rows: Sequence[Mapping[str, str]], folder: pathlib.Path) -> list[TwoSenses]:
     """The tags of two senses; their artists are known if they were not taken for one after all."""
     artists: dict[str, dict[str, list[str]]] = collections.defaultdict(dict)
     path = folder / "senses.csv"

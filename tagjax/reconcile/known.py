@@ -33,10 +33,12 @@ class Known:
         self.untold = {tag: count for tag, count in self.untold.items() if tag not in told}
         self.pairs = facts.people.on_pairs()
         paired = {tag for pair in self.surest() for tag in pair}
+        split = facts.people.choices.split
         self.senses: tuple[TwoSenses, ...] = tuple(
-            sense for sense in facts.senses if sense.tag not in paired
+            sense for sense in facts.senses if split.get(sense.tag, sense.tag not in paired)
         )
         self.divided = {sense.tag for sense in self.senses}
+        self.divided |= {tag for tag, is_split in split.items() if is_split}
 
     def system(self, tag: str) -> str:
         """The tag system of a tag."""

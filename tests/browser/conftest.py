@@ -17,21 +17,20 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 class Server:
-    """The fake server, which can be killed and started again on the same port."""
+    """A server that can be killed and started again on the same port."""
 
-    def __init__(self, folder: pathlib.Path, *flags: str) -> None:
-        self.folder, self._flags = folder, flags
+    def __init__(self, folder: pathlib.Path, *command: str) -> None:
+        self.folder, self._command = folder, command
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, str(FAKE), f"--folder={self.folder}", f"--port={self._port}"]
-        self.process = subprocess.Popen([*command, *self._flags], stdout=subprocess.PIPE, text=True)
-        words = self.process.stdout.readline().split()
-        assert words[:1] == ["review:"]
-        self.address = words[1]
+        command = [sys.executable, *self._command, f"--port={self._port}"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        lines = iter(self.process.stdout.readline, "")
+        self.address = next(line.split()[1] for line in lines if line.startswith("review: "))
 
     def kill(self) -> None:
         self.process.kill()
@@ -58,11 +57,12 @@ def axe() -> str:
 
 @pytest.fixture
 def serve(tmp_path):
-    """serve(*flags) starts a server, which ends with the test."""
+    """serve(*flags) starts a server, which ends with the test: the fake one, if no `command`."""
     started = []
 
-    def start(*flags: str) -> Server:
-        started.append(Server(tmp_path, *flags))
+    def start(*flags: str, command: tuple[str, ...] = (str(FAKE),), folder=tmp_path) -> Server:
+        name = "reconciliation" if command[0] == "-m" else "folder"
+        started.append(Server(folder, *command, f"--{name}={folder}", *flags))
         return started[-1]
 
     yield start

@@ -152,6 +152,7 @@ class Data:
             "artist": ARTISTS[track % len(ARTISTS)],
             "title": f"Version {track} <i>of it</i>",
             "reason": reason or ("" if self.clips else "there is no audio"),
+            "tag": self.tags[track % len(self.tags)]["name"],
         }
 
     def whole(self, pair: dict, decisions: list[dict]) -> dict:
@@ -169,6 +170,7 @@ class Data:
             ][: 2 + source % 2],
             "rivals": [self.brief(other, decisions) for other in others[:3]],
             "for": [self.clip(first + k) for k in range(3)],
+            "clips_by": "tag" if source % 4 == 0 else "sound",
             "against": [self.clip(first + 3), self.clip(13), self.clip(first + 5, gone)],
         }
 
@@ -297,8 +299,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _get(self, path: str, query: dict[str, str]):
         decisions, _ = self.store.read()
-        if path == "/" or path.removeprefix("/") in ("review.css", "review.js"):
-            name = path.removeprefix("/") or "index.html"
+        if path in ("/", "/static/review.css", "/static/review.js"):
+            name = path.removeprefix("/static").removeprefix("/") or "index.html"
             kind = TYPES[name.rsplit(".")[-1]]
             self._send(200, f"{kind}; charset=utf-8", (PAGE / name).read_bytes())
             return b""

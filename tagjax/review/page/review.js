@@ -170,8 +170,11 @@ async function poll() {
 }
 
 async function pollAgain() {
-  await poll();
-  setTimeout(pollAgain, POLL);
+  try {
+    await poll();
+  } finally {
+    setTimeout(pollAgain, app.state?.busy ? POLL / 3 : POLL);
+  }
 }
 
 /** Something changed, by another window, a hand edit or recalibration. */
@@ -197,11 +200,13 @@ function clipItem(clip) {
   const index = app.clips.length;
   const who = el("span", {}, clip.artist || "unknown artist");
   const what = el("span", {}, clip.reason || clip.title || `track ${clip.track}`);
+  const mixed = app.view === "decide" && app.pair.clips_by !== "tag";
+  const whose = clip.tag && mixed ? [el("bdi", {}, clip.tag)] : [];
   const number = index < 6 ? [el("kbd", {}, String(index + 1))] : [];
   const button = el(
     "button",
     {class: "clip", type: "button", "aria-pressed": "false", click: () => toggle(index)},
-    ...number, icon("play"), el("span", {class: "what"}, who, what), el("span", {class: "past"}),
+    ...number, icon("play"), el("span", {class: "what"}, who, what), el("span", {class: "whose"}, ...whose), el("span", {class: "past"}),
   );
   button.title = `${clip.artist} – ${clip.title}`;
   app.clips.push({clip, button});
@@ -291,10 +296,12 @@ player.addEventListener("error", clipFailed);
 
 // --- One decision at a time ---
 
-const briefLine = (brief) => {
-  const target = brief.target ? named(brief.target) : "no counterpart";
-  return el("li", {}, el("a", {class: "tag", href: `#/decide/${brief.id}`}, target),
-    el("span", {class: "n"}, `${RELATIONS[brief.relation].chart}, ${percent(brief.confidence)}`));
+/** Another pair, by that of its tags which is not on screen already. */
+const briefLine = (brief, here) => {
+  const other = here.includes(brief.target?.id) ? brief.source : brief.target;
+  const sure = brief.by === MACHINE ? percent(brief.confidence) : STATES[brief.state];
+  return el("li", {}, el("a", {class: "tag", href: `#/decide/${brief.id}`}, other ? named(other) : "no counterpart"),
+    el("span", {class: "n"}, `${RELATIONS[brief.relation].chart}, ${sure}`));
 };
 
 function chartRow(relation, share, proposed) {
@@ -320,28 +327,43 @@ function tagHead(link, facts, tag) {
   facts.replaceChildren(...(tag ? counts(tag) : []));
 }
 
+/** What is said of a pair; how likely it is, unless a person said so. */
+const likely = (pair) =>
+  pair.by === MACHINE ? [pair.words, " ", el("b", {}, percent(pair.confidence))] : [pair.words];
+
+/** Clips that speak for and against, or, where nobody knows which do, clips of either tag. */
+function sideTitles(pair) {
+  const byTag = pair.clips_by === "tag";
+  at("for-title").replaceChildren(byTag ? named(pair.source) : "Speaks for it");
+  at("against-title").replaceChildren(byTag && pair.target ? named(pair.target) : "Speaks against it");
+  at("against-title").hidden = byTag && !pair.target;
+  at("against").hidden = byTag && !pair.target;
+}
+
 function drawPair(pair) {
   app.pair = pair;
   at("pair").hidden = !pair;
   at("finished").hidden = Boolean(pair);
-  at("verdict").hidden = app.view !== "decide" || !pair;
+  at("verdict").hidden = !pair;
   if (!pair) {
     drawFinished();
     return;
   }
   tagHead(at("source"), at("source-facts"), pair.source);
   tagHead(at("target"), at("target-facts"), pair.target);
-  at("words").replaceChildren(pair.words, " ", el("b", {}, percent(pair.confidence)));
+  at("words").replaceChildren(...likely(pair));
   const decided = pair.by === MACHINE ? "" : `${pair.by}: ${STATES[pair.state]}, ${RELATIONS[pair.relation].chart}. `;
   at("note").textContent = decided + pair.note;
   const shown = Object.keys(RELATIONS).filter((relation) => relation in pair.chart);
   fill(at("chart"), shown.map((relation) => chartRow(relation, pair.chart[relation], pair.relation)));
   fill(at("reasons"), pair.reasons.map(reasonRow), "Nothing.");
-  fill(at("rivals"), pair.rivals.map(briefLine), "None.");
+  const here = [pair.source.id, pair.target?.id ?? null];
+  fill(at("rivals"), pair.rivals.map((rival) => briefLine(rival, here)), "None.");
   const clips = app.state.clips;
   at("hear").hidden = !clips;
   at("no-clips").hidden = clips;
   at("no-clips").textContent = app.state.clips_note;
+  sideTitles(pair);
   drawClips(clips ? [[at("for"), pair.for], [at("against"), pair.against]] : []);
   at("yes-more").textContent = `, ${pair.relation === "none" ? "none" : RELATIONS[pair.relation].chart}`;
   for (const button of at("relations").children) button.disabled = !pair.target;
@@ -358,10 +380,10 @@ function drawFinished() {
 
 /** Puts a pair on screen, and its address into the bar: a reload shows the same. */
 function showPair(pair, version, focus = true) {
+  if (app.view !== "decide") return;
   drawPair(pair);
   app.version = version;
-  const hash = pair ? `#/decide/${pair.id}` : "#/decide";
-  if (app.view === "decide") history.replaceState(null, "", hash);
+  history.replaceState(null, "", pair ? `#/decide/${pair.id}` : "#/decide");
   if (pair) {
     const found = app.trail.indexOf(pair.id);
     app.at = found < 0 ? app.trail.push(pair.id) - 1 : found;
@@ -406,6 +428,7 @@ async function refreshPair() {
   app.version = version;
   if (pair.state !== shown.state || pair.by !== shown.by || pair.relation !== shown.relation) {
     if (pair.by !== MACHINE) say(`Decided meanwhile by ${pair.by}: ${STATES[pair.state]}. j goes on.`);
+    else if (pair.state !== shown.state) say("What was decided changed what is proposed here.");
     drawWithoutStopping(pair);
   }
   return undefined;
@@ -416,7 +439,7 @@ function drawWithoutStopping(pair) {
   if (player.paused) drawPair(pair);
   else {
     app.pair = {...app.pair, state: pair.state, by: pair.by, relation: pair.relation, confidence: pair.confidence};
-    at("words").replaceChildren(pair.words, " ", el("b", {}, percent(pair.confidence)));
+    at("words").replaceChildren(...likely(pair));
   }
 }
 
@@ -588,7 +611,7 @@ function listRow(brief) {
       el("span", {class: "relation"}, ` ${RELATIONS[brief.relation].says} `), target),
     el("td", {class: "n"},
       el("span", {class: "track", "aria-hidden": "true"}, el("span", {class: "fill", wide: brief.confidence})),
-      percent(brief.confidence)),
+      el("span", {class: "share"}, percent(brief.confidence))),
     el("td", {}, el("a", {class: `state-${brief.state}`, href: `#/decide/${brief.id}`}, STATES[brief.state],
       el("span", {class: "heard"}, `: decide ${brief.source.name}`)), ...by));
 }
@@ -662,7 +685,7 @@ async function doMany(requests) {
     return true;
   });
   at("preview").close();
-  if (done) say("Saved. Undo takes the last decision back.");
+  if (done) say(requests.length > 1 ? `Saved in ${requests.length} parts; u takes back the last.` : "Saved; u takes it back.");
   await loadList();
 }
 
@@ -717,11 +740,6 @@ function openList() {
 const nameLine = (tag) =>
   el("li", {}, tagLink(tag), el("span", {class: "small"}, plural(tag.tracks, "track")));
 
-function nearLine(brief) {
-  const other = brief.source.id === app.tag ? brief.target : brief.source;
-  return briefLine({...brief, target: other});
-}
-
 function senseCard(sense) {
   const list = el("ul", {class: "clips"});
   const card = el("section", {}, el("h3", {}, el("bdi", {}, sense.name)),
@@ -750,8 +768,7 @@ function drawTag(found) {
   if (canonical.name !== tag.name) notes.push(`Goes by the name ${canonical.name}.`);
   if (found.blocked) notes.push(`Blocked: ${found.blocked}.`);
   at("tag-note").textContent = notes.join(" ");
-  at("near").replaceChildren();
-  fill(at("near"), found.nearest.map(nearLine), "None.");
+  fill(at("near"), found.nearest.map((brief) => briefLine(brief, [tag.id])), "None.");
   fill(at("parents"), found.parents.map(nameLine), "Nothing broader.");
   fill(at("children"), found.children.map(nameLine), "Nothing narrower.");
   fill(at("spellings"), found.spellings.filter(({id}) => id !== tag.id).map(nameLine), "No other.");
@@ -764,9 +781,13 @@ function drawTag(found) {
   at("tag-clips").dataset.tag = tag.id;
   if (!app.state.clips) fill(at("tag-clips"), [el("li", {class: "small"}, app.state.clips_note)]);
   const field = at("rename").elements.canonical;
-  if (document.activeElement !== field) field.value = canonical.name;
-  at("names").replaceChildren(...spellings.map(({name}) => el("option", {value: name})));
-  at("split").textContent = found.split ? "Merge its spellings again" : "Split: its spellings stay apart";
+  const names = [...new Set([canonical, tag, ...spellings].map(({name}) => name))];
+  if (document.activeElement !== field) {
+    field.replaceChildren(...names.map((name) => el("option", {value: name}, name)));
+    field.value = canonical.name;
+  }
+  at("rename").hidden = names.length < 2;
+  at("split").textContent = found.split ? "Keep it whole: it is one thing" : "Split: it is two things";
   at("block").textContent = found.blocked ? "Unblock: it is a genre" : "Block: it is no genre";
   at("split").onclick = () => changeTag({split: !found.split});
   at("block").onclick = () => changeTag({block: !found.blocked});
@@ -804,6 +825,7 @@ async function loadMap() {
   const turn = ++app.turn;
   const answer = map.points.length ? {points: map.points} : await quietly(() => ask("/api/map"));
   if (!answer || turn !== app.turn) return;
+  if (!answer.points.length) at("map-at").textContent = "It is not known how any tag sounds.";
   map.points = [...answer.points].sort((first, second) => second.tracks - first.tracks);
   const systems = [...new Set(map.points.map(({system}) => system))].sort();
   for (const point of map.points) point.colour = `system${systems.indexOf(point.system) % 6}`;
@@ -1092,6 +1114,7 @@ async function route() {
   const first = !app.view;
   app.view = known;
   silence();
+  if (!first) app.said = "";
   at("tip").hidden = true;
   document.title = `${TITLES[known]} – tagjax review`;
   for (const name of Object.keys(TITLES)) at(`view-${name}`).hidden = name !== known;
@@ -1124,11 +1147,12 @@ async function open(view, rest, focus) {
 }
 
 function pressed(event) {
-  const {target, key} = event;
+  const {target} = event;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const writes = target.closest("input:not([type=checkbox]), select, textarea, dialog");
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || writes || !at("keys").checked) return;
   if (key === " " && target.closest("button, input")) return;
-  const relation = Object.keys(RELATIONS).find((name) => RELATIONS[name].key === key.toLowerCase() && RELATIONS[name].key);
+  const relation = Object.keys(RELATIONS).find((name) => RELATIONS[name].key && RELATIONS[name].key === key);
   const clips = app.view === "decide" || app.view === "tag";
   const deciding = app.view === "decide" && app.pair;
   if (key === "/") at("search").focus();
@@ -1153,7 +1177,7 @@ makeTree();
 makeSearch();
 at("rename").addEventListener("submit", (event) => {
   event.preventDefault();
-  changeTag({canonical: at("rename").elements.canonical.value.trim()});
+  changeTag({canonical: at("rename").elements.canonical.value});
 });
 at("skip").addEventListener("click", (event) => {
   event.preventDefault();

@@ -1,9 +1,10 @@
 """A small reconciliation to be reviewed, with audio, and a browser's side of the talk."""
 
+import warnings
+
 import numpy as np
 import soundfile
 from evident import NAMES, QUICK, catalogues
-from starlette.testclient import TestClient
 
 from tagjax.base.tables import write_table
 from tagjax.catalogue.annotations import read_catalogues
@@ -14,6 +15,10 @@ from tagjax.review.clips import Clips, find_audio
 from tagjax.review.guard import Guard
 from tagjax.review.people_store import PeopleStore
 from tagjax.review.session import Session
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # It would like a fork of httpx.
+    from starlette.testclient import TestClient
 
 RATE = 44100
 HOST = "http://127.0.0.1:8765"
@@ -28,7 +33,7 @@ def tone(path, hertz=1000, seconds=20, level=0.02, rate=RATE):
 
 def write_reconciliation(root, features=True, evil=True):
     """Two catalogues, decided on, in `root/out`; some tracks are tones in `root/music`."""
-    given, (ids, vectors) = catalogues(names=(NAMES, NAMES), shared=30, noise=0.9)
+    given, (ids, vectors) = catalogues(names=(NAMES, NAMES), shared=30, noise=2.5)
     paths = []
     for name, catalogue in zip("ab", given, strict=True):
         rows = []

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from reviewed import EVIL, HOST
-from starlette.testclient import TestClient
+from reviewed import EVIL, HOST, TestClient
 
 from tagjax.reconcile.people import VERDICTS, path_of
 

@@ -3,14 +3,11 @@
 import math
 from collections.abc import Iterable, Mapping
 
-from tagjax.reconcile.decisions import Match
+from tagjax.reconcile.decisions import MACHINE, Match
 from tagjax.review.people_store import Key, key_of
 
-OPEN = ("review", "candidate")
-"""States of pairs that nobody decided, the ones that come first first."""
-
 _LEAST = 0.05
-"""A candidate that is less likely is not offered."""
+"""Likelier or less likely than so, or 1 less so, a pair is sure enough not to be asked."""
 _FLOOR = 0.3
 """Unsureness of a pair that is up for review for another reason than its probability."""
 
@@ -33,10 +30,27 @@ def primary(matches: Iterable[Match]) -> dict[Key, Match]:
     return found
 
 
+def is_open(match: Match) -> bool:
+    """Whether a person is asked about a pair.
+
+    What is up for review is asked; so are candidates that may well be right, and pairs that the
+    machine took for the same though they may well be wrong.
+
+    >>> [is_open(Match("a", "b", "exact", p, "accepted")) for p in (0.8, 0.99)]
+    [True, False]
+    """
+    if match.target is None or match.by != MACHINE:
+        return False
+    if match.state == "review":
+        return True
+    unsure = _LEAST <= match.confidence <= 1 - _LEAST
+    if match.state == "accepted":
+        return unsure and match.relation in ("exact", "close")
+    return unsure and match.state == "candidate"
+
+
 def offered(pairs: Mapping[Key, Match], tracks: Mapping[str, int]) -> list[Key]:
     """The pairs to be decided, the most useful first.
-
-    Those up for review come first. Candidates follow that may well be the right ones.
 
     Args:
       pairs: {pair: its match}.
@@ -47,18 +61,16 @@ def offered(pairs: Mapping[Key, Match], tracks: Mapping[str, int]) -> list[Key]:
     >>> offered(pairs, {"a": 3, "b": 2, "c": 9})
     [('a', 'c'), ('a', 'b')]
     """
-    ranked = []
-    for key, match in pairs.items():
-        if match.state not in OPEN or match.target is None:
-            continue
-        review = match.state == "review"
-        if review or _LEAST <= match.confidence <= 1 - _LEAST:
-            ranked.append((not review, -usefulness(match, tracks), key))
-    return [key for *_, key in sorted(ranked)]
+    found = [(key, match) for key, match in pairs.items() if is_open(match)]
+    found.sort(key=lambda pair: (-usefulness(pair[1], tracks), pair[0]))
+    return [key for key, _ in found]
 
 
 def usefulness(match: Match, tracks: Mapping[str, int]) -> float:
-    """How unsure a match is, times the tracks that its answer touches."""
+    """How unsure a match is, times the tracks that its answer touches.
+
+    These are the tracks of the rarer tag: at most so many get another tag.
+    """
     affected = min(tracks.get(tag, 0) for tag in (match.source, match.target) if tag)
     floor = _FLOOR if match.state == "review" else 0.0
     return max(unsureness(match.confidence), floor) * (1 + affected)

@@ -231,7 +231,11 @@ class _Document:
         if place is None:
             self.rows.insert(0, _Row(f"#curie_map:{self._end}"))
             place, self._header = 0, self._header + 1
-        self.rows.insert(place + 1, _Row(f"#  {name}: {uri}{self._end}"))
+        line = f"#  {name}: {uri}{self._end}"
+        place += 1
+        while self.rows[place].text.startswith("#  ") and self.rows[place].text < line:
+            place += 1
+        self.rows.insert(place, _Row(line))
         self._header += 1
         return name
 

@@ -16,10 +16,10 @@ from tagjax.reconcile.people import VERDICTS, People
 from tagjax.review.clips import Clips
 from tagjax.review.forms import Form, Forms, NoSuchError
 from tagjax.review.map import lay_out
-from tagjax.review.order import OPEN, usefulness
+from tagjax.review.order import is_open, usefulness
 from tagjax.review.people_store import Change, ChangedError, Key, PeopleStore, Verdict, key_of
 from tagjax.review.recalibrating import MOST_TRACKS, Recalibrator
-from tagjax.review.views import View, changes, contradiction, shortened
+from tagjax.review.views import WORDS, View, changes, contradiction, shortened
 
 DEBOUNCE = 0.3
 """Seconds without a decision after which all is decided again."""
@@ -64,6 +64,8 @@ class Session:
         self._map_lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
+        if self._said and self._recalibrator is not None:
+            self._changed_now(())
 
     def _first(self) -> Decisions:
         """All decisions; without those of people if these contradict each other."""
@@ -85,7 +87,7 @@ class Session:
         """How far the review is."""
         with self._lock:
             self._look()
-            left = self._view.to_review()
+            left = self._view.left()
             audio = self.clips.audio
             return {
                 "systems": [*self.forms.vocabulary.systems],
@@ -113,7 +115,7 @@ class Session:
                     continue
             for key in self._view.order:
                 match = self._view.pairs.get(key)
-                if match and match.state in OPEN and key not in skipped:
+                if match and is_open(match) and key not in skipped:
                     return self.forms.pair(self._view, match)
             return None
 
@@ -145,7 +147,7 @@ class Session:
             ]
         tracks = self.forms.tracks
         sorts: dict[str, Callable[[Match], Any]] = {
-            "useful": lambda match: (STATES.index(match.state) != 1, -usefulness(match, tracks)),
+            "useful": lambda match: (not is_open(match), -usefulness(match, tracks)),
             "confidence": lambda match: -match.confidence,
             "tag": lambda match: (match.source.casefold(), (match.target or "").casefold()),
         }
@@ -421,8 +423,10 @@ def _plain(said: Any) -> Any:
 
 
 def _sentence(verdict: Verdict) -> str:
-    words = {"positive": "is", "negative": "is not", "unsure": "may be"}[verdict.verdict]
-    return f"{verdict.source} {words} {verdict.relation} to {verdict.target or 'nothing'}"
+    verb = {"positive": "is", "negative": "is not", "unsure": "may be"}[verdict.verdict]
+    if verdict.target is None:
+        return f"{verdict.source} {verb} without a counterpart"
+    return WORDS[verdict.relation].format(verdict.source, verb, verdict.target)
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:

@@ -12,7 +12,7 @@ from tagjax.reconcile.decisions import MACHINE, Decisions, Match, Reason
 from tagjax.reconcile.facts import Facts
 from tagjax.reconcile.known import Row
 from tagjax.reconcile.people import INVERSE, SOMEBODY, VERDICTS, People, Said
-from tagjax.review.order import offered, primary
+from tagjax.review.order import is_open, offered, primary
 from tagjax.review.people_store import Key, key_of
 from tagjax.vocabulary.vocabulary import Vocabulary
 
@@ -23,9 +23,14 @@ _STATES = {
 }
 _RELATIONS = (("exact", "same"), ("broad", "broad"), ("narrow", "narrow"), ("related", "related"))
 _SHOWN = 12
-_SAME = "{0} is the same as {1}"
-_WORDS = {"exact": _SAME, "close": "{0} is nearly the same as {1}", "broad": "{0} is below {1}",
-          "narrow": "{0} is above {1}", "related": "{0} is related to {1}"}  # fmt: skip
+WORDS = {
+    "exact": "{} {} the same as {}",
+    "close": "{} {} nearly the same as {}",
+    "broad": "{} {} below {}",
+    "narrow": "{} {} above {}",
+    "related": "{} {} related to {}",
+}
+"""What a relation says of a tag and another, with a verb between."""
 
 
 class View:
@@ -55,9 +60,9 @@ class View:
             return
         self.pairs[key] = match_of(min(said, key=lambda each: VERDICTS.index(each.verdict)))
 
-    def to_review(self) -> int:
-        """Number of pairs that are up for review."""
-        return sum(m.state == "review" and m.target is not None for m in self.pairs.values())
+    def left(self) -> int:
+        """Number of pairs that are still to be decided."""
+        return sum(key in self.pairs and is_open(self.pairs[key]) for key in self.order)
 
     @functools.cached_property
     def of_tag(self) -> Mapping[str, list[Key]]:
@@ -161,8 +166,8 @@ def changes(before: Decisions, after: Decisions, keys: Iterable[Key] = ()) -> li
         was = old_match.state if old_match else ""
         now = new_match.state if new_match else ""
         if now == "accepted" != was and new_match and new_match.target:
-            words = _WORDS.get(new_match.relation, _SAME)
-            found.append(words.format(new_match.source, new_match.target))
+            words = WORDS.get(new_match.relation, WORDS["exact"])
+            found.append(words.format(new_match.source, "is", new_match.target))
         elif was == "accepted" != now and old_match and old_match.target:
             found.append(f"{old_match.source} and {old_match.target} are not sure any more")
         settled += was == "review" != now

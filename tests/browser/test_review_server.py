@@ -1,46 +1,20 @@
-"""The page on `launch.review` itself: two catalogues whose tags are known, and a tone a track."""
+"""The page on `launch.review` itself, with two small catalogues and tones to hear."""
 
 import shutil
 
-import numpy as np
 import pytest
-import soundfile
-from evident import catalogues
+from reviewed import EVIL, write_reconciliation
 from reviewing import SHOWN, begin, decide, heard, line_says, listen, pair
-from running import succeed
 
-from tagjax.base.tables import write_table
 from tagjax.reconcile.people import VERDICTS, path_of
 from tagjax.reconcile.sssom import read_mappings
-
-QUICK = ("--splits=1", "--ridges=2.5,20", "--score_ridges=5", "--dimensions=20")
-HOSTILE = "<img src=x onerror=alert(1)>"
-
-
-def pitch_of(track: str) -> float:
-    return 300.0 + 10 * (sum(map(ord, track)) % 50)
 
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory):
-    """Two catalogues with vectors, their reconciliation, and the audio but for one track."""
+    """A reconciliation, and twelve tracks as tones of 200, 300, ... Hz."""
     root = tmp_path_factory.mktemp("review")
-    given, (ids, vectors) = catalogues(tracks=120, noise=1.5)
-    for name, catalogue in zip("ab", given, strict=True):
-        tags = [
-            "|".join(HOSTILE if tag == "rai" else tag for tag in tags) for tags in catalogue.tags
-        ]
-        columns = catalogue.track_id, catalogue.artist_id, catalogue.album_id
-        rows = zip(*columns, tags, strict=True)
-        write_table(root / f"{name}.csv", ("track_id", "artist_id", "album_id", "tags"), rows)
-    np.savez(root / "vectors.npz", ids=ids, vectors=vectors)
-    (root / "music").mkdir()
-    time = np.arange(22050 * 4) / 22050
-    for track in ids:
-        tone = 0.3 * np.sin(2 * np.pi * pitch_of(track) * time)
-        soundfile.write(root / "music" / f"{track}.wav", tone, 22050)
-    both = ("--annotations=a.csv,b.csv", "--prefix=a:,b:", "--out=out")
-    succeed("reconcile", *both, "--features=vectors.npz", *QUICK, folder=root)
+    write_reconciliation(root)
     return root
 
 
@@ -68,15 +42,16 @@ def on_disk(folder) -> list[tuple[str, str, str]]:
 def test_a_persons_way(window, review):
     page = begin(window, review)
     listen(page)
-    first = pair(page)
-    page.press("1")
+    playable = "document.querySelector('.clip:not([aria-disabled])')"
+    while not page.run(f"Boolean({playable})"):
+        before = pair(page)
+        page.press("j")
+        page.until(f"location.hash !== '#/decide/{before}'")
+    page.press(" ")  # The first clip that can be played is chosen.
     pitch, loud = heard(page)
-    shown = page.run(f"fetch('/api/pair/{first}').then(answer => answer.json())")
-    tracks = page.run("fetch('/api/state').then(answer => answer.json())")
-    assert tracks["clips"]
-    assert shown["for"]
     assert loud > 0.02
-    assert 290 < pitch < 810
+    assert 190 < pitch < 1310
+    assert pitch == pytest.approx(round(pitch, -2), abs=6)
     page.press(" ")
     assert on_disk(review.folder) == []
     decide(page, "y")
@@ -98,7 +73,7 @@ def test_all_views_with_hostile_names(window, review, axe):
     page.run(axe + "; 0")
     ready = {
         "list": "document.querySelectorAll('#rows tr').length > 5",
-        "map": "document.querySelectorAll('#map circle').length === 12",
+        "map": "document.querySelectorAll('#map circle').length > 11",
         "tree": "document.querySelectorAll('#tree li').length > 2",
         "tag/0": "document.querySelectorAll('#tag-clips button').length",
     }
@@ -108,7 +83,7 @@ def test_all_views_with_hostile_names(window, review, axe):
         assert page.run("document.querySelectorAll('img').length") == 0
         found = page.run("axe.run().then(({violations}) => violations.map(({id}) => id))")
         assert found == [], view
-    assert HOSTILE in page.run("document.querySelector('#tree').textContent")
+    assert EVIL in page.run("document.querySelector('#tree').textContent")
 
 
 def test_two_windows(window, review):

@@ -4,13 +4,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test faults fuzz env test-env lint lock audit clean
+.PHONY: run test browser-test faults fuzz env test-env lint lock audit clean
 
 run: env
 	$(BIN)/python -m launch.demo
 
 test: test-env lint
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+
+# The review page in headless Chromium; axe-core comes from npm, into a folder outside the clone.
+TAGJAX_BROWSER ?= $(HOME)/.cache/tagjax-browser
+browser-test: test-env
+	npm install --silent --no-audit --no-fund --prefix $(TAGJAX_BROWSER) axe-core@4.14.1
+	TAGJAX_BROWSER=$(TAGJAX_BROWSER) $(BIN)/python -m pytest tests/browser
 
 # The trials of tests/faults in their long form.
 faults: test-env

@@ -10,7 +10,7 @@ setuptools.setup(
     python_requires=">=3.11",
     # Installed, `datasets` and `launch` would shadow packages of others: they run from the clone.
     packages=setuptools.find_packages(include=["tagjax", "tagjax.*"]),
-    package_data={"tagjax": ["*/data/*", "*/templates/*"]},
+    package_data={"tagjax": ["*/data/*", "*/templates/*", "*/page/*"]},
     install_requires=[
         "absl-py",
         "array_record",

@@ -122,7 +122,7 @@ def main() -> None:
             print("nothing was done (--dry_run)")
             return
         stack.enter_context(locked(out, "wait for it to end"))
-        reconciling.check_place(out, _origin())
+        reconciling.check_place(out, _origin(given))
         run, features = given.run, None
         if isinstance(way, listen.Training):
             program.cache_compilations(_CACHE_DIR.value)
@@ -137,7 +137,8 @@ def main() -> None:
         by_name = exports.artists_by_name(given.catalogues) if _LIBRARY.value else None
         from tagjax.report.reconciliation import write_reconciliation
 
-        lines = write_reconciliation(out, found, _origin(), run, by_name)
+        origin = _origin(given) | {"heard": run and os.path.abspath(run.path)}
+        lines = write_reconciliation(out, found, origin, run, by_name)
     print("\n".join(map(one_line, lines)))
     _say_where(out, time.time() - started)
 
@@ -230,14 +231,22 @@ def _default_out(given: _Given) -> pathlib.Path:
     return pathlib.Path("reconciliation", given.name)
 
 
-def _origin() -> dict[str, Any]:
+def _origin(given: _Given) -> dict[str, Any]:
     """Where the tags come from, for `reconciliation.json`."""
+    tables, tracks = _ANNOTATIONS.value, _TRACKS.value
+    if _LIBRARY.value:
+        folder = pathlib.Path("data/annotations", given.name)
+        tables, tracks = [folder / "annotations.csv"], folder / "tracks.csv"
     return {
         "library": _LIBRARY.value and os.path.abspath(_LIBRARY.value),
         "annotations": [os.path.abspath(path) for path in _ANNOTATIONS.value],
         "prefix": _PREFIX.value,
-        "tracks": _TRACKS.value and os.path.abspath(_TRACKS.value),
-        "audio_dir": _AUDIO_DIR.value and os.path.abspath(_AUDIO_DIR.value),
+        "tables": [os.path.abspath(path) for path in tables],
+        "annotates": _ANNOTATES.value,
+        "taxonomy": [path and os.path.abspath(path) for path in _TAXONOMY.value],
+        "tracks": tracks and os.path.abspath(tracks),
+        "audio_dir": given.audio_dir and os.path.abspath(given.audio_dir),
+        "share_without": _SHARE.value,
         "features": _FEATURES.value and os.path.abspath(_FEATURES.value),
         "run_dir": _RUN_DIR.value and os.path.abspath(_RUN_DIR.value),
     }

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from tagjax.reconcile import spelling
 from tagjax.reconcile.blocked import find_blocked
+from tagjax.reconcile.choices import WHY
 from tagjax.reconcile.config import ReconcileConfig
 from tagjax.reconcile.decisions import MACHINE, Decisions, Match, Reason
 from tagjax.reconcile.facts import Facts
@@ -57,8 +58,9 @@ def decide(
     board = Board(known)
     _hear_people(known, board)
     groups = merge(known, board)
-    canonical = groups.canonical()
-    blocked = find_blocked(facts.vocabulary, facts.artist_names)
+    choices = facts.people.choices
+    canonical = choices.rename(groups.canonical())
+    blocked = choices.blocked(find_blocked(facts.vocabulary, facts.artist_names))
     tree = find_tree(facts, canonical, blocked, config)
     above = {tag: ancestors(tree.links, tag) for tag in canonical.values()}
     counterparts = _translate(known, board, canonical, above)
@@ -74,7 +76,7 @@ def decide(
         canonical,
         tree.parents(),
         known.senses,
-        {tag: why for tag, why in blocked.items() if not _kept_by_people(facts, tag)},
+        {t: why for t, why in blocked.items() if why == WHY or not _kept_by_people(facts, t)},
         (*facts.notes, *facts.people.notes, *groups.notes, *tree.notes),
     )
 

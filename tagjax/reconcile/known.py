@@ -40,11 +40,12 @@ class Known:
         self.pairs = facts.people.on_pairs()
         paired = {tag for pair in self.surest() for tag in pair}
         genres = place(facts.taxonomy, facts.vocabulary).genres if facts.taxonomy else ()
-        whole = paired.union(genres)
+        whole, split = paired.union(genres), facts.people.choices.split
         self.senses: tuple[TwoSenses, ...] = tuple(
-            sense for sense in facts.senses if sense.tag not in whole
+            sense for sense in facts.senses if split.get(sense.tag, sense.tag not in whole)
         )
         self.divided = {sense.tag for sense in self.senses}
+        self.divided |= {tag for tag, is_split in split.items() if is_split}
 
     def system(self, tag: str) -> str:
         """The tag system of a tag."""

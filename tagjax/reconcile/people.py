@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike, write_json
+from tagjax.reconcile.choices import Choices, read_choices
 from tagjax.reconcile.skos import BASE
 from tagjax.reconcile.sssom import (
     NO_TERM,
@@ -70,10 +71,12 @@ class People:
     Attributes:
       said: on tags of the vocabulary, in the order of the files.
       notes: what a reader has to know, a sentence each.
+      choices: what they chose for single tags.
     """
 
     said: tuple[Said, ...] = ()
     notes: tuple[str, ...] = ()
+    choices: Choices = Choices()
 
     def on_pairs(self) -> dict[frozenset[str], Said]:
         """{two tags: what holds for them}; a yes counts before a no, and a no before a doubt."""
@@ -141,7 +144,7 @@ def read_people(folder: PathLike, vocabulary: Vocabulary) -> People:
 
     Raises:
       InputError: as `read_mappings`; an unknown predicate, an empty id, `Not` among the positives,
-        a tag with itself, or two rows that contradict each other.
+        a tag with itself, or two rows that contradict each other; or as `read_choices`.
 
     >>> read_people("nowhere", Vocabulary.of(["dub"])).said
     ()
@@ -160,7 +163,8 @@ def read_people(folder: PathLike, vocabulary: Vocabulary) -> People:
             )
     _check_pairs(known)
     _check_doubts(known, notes)
-    return People(tuple(dict.fromkeys(known)), tuple(notes))
+    choices = read_choices(folder, vocabulary)
+    return People(tuple(dict.fromkeys(known)), (*notes, *choices.notes), choices)
 
 
 def _said(file: MappingFile, row: MappingRow, verdict: str, vocabulary: Vocabulary) -> Said:

@@ -1,0 +1,28 @@
+import shutil
+
+import pytest
+from reviewed import Review, write_reconciliation
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    root = tmp_path_factory.mktemp("review")
+    write_reconciliation(root)
+    return root
+
+
+@pytest.fixture
+def folder(written, tmp_path):
+    return shutil.copytree(written / "out", tmp_path / "out")
+
+
+@pytest.fixture
+def review(folder, written):
+    found = Review(folder, written / "music")
+    yield found
+    found.session.close()
+
+
+@pytest.fixture
+def window(review):
+    return review.window()

@@ -1,7 +1,10 @@
+import dataclasses
+
 import pytest
 from evident import catalogues
 
 from tagjax.base.errors import InputError
+from tagjax.evidence.weigh import COLUMNS
 from tagjax.reconcile.choices import FILE, WHY, Choices, read_choices, write_choice
 from tagjax.reconcile.decide import decide
 from tagjax.reconcile.decisions import TwoSenses
@@ -87,3 +90,16 @@ def test_catalogues_keep_their_choices_apart():
     people = of_people(canonical={"a:ska": "b:ska"})
     found = decide(gather_facts(given, people=people))
     assert found.canonical["a:ska"] == "a:ska"
+
+
+def test_the_machine_does_not_overrule_a_person_on_a_tag_alone():
+    given, _ = catalogues(names=(("ska", "rai"), ("dub", "emo")))
+    found = gather_facts(given)
+    row = dict.fromkeys(COLUMNS) | {"source": "a:ska", "target": "b:dub", "rank": 1}
+    row |= {"relation": "none", "same": 0.0, "mutual": 0.0, "none": 1.0, "accepted": False}
+    found = dataclasses.replace(found, rows=[row])
+    said = Said("a:ska", None, "none", "negative", "x", "")
+    for people, state in ((People(), "accepted"), (People((said,)), "rejected")):
+        matches = decide(dataclasses.replace(found, people=people)).matches
+        (match,) = (m for m in matches if m.source == "a:ska" and m.target is None)
+        assert match.state == state

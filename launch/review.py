@@ -13,6 +13,7 @@ launch.reconcile knew them. Without audio the review goes on without clips.
 """
 
 import contextlib
+import gc
 import getpass
 import os
 import resource
@@ -50,7 +51,7 @@ def main() -> None:
     try:
         server = Server(server_session, _PORT.value)
         _open_files()
-        sys.setswitchinterval(0.0005)  # So that an answer need not wait for what is decided again.
+        _answer_soon()
         for line in (audio.note, store.error):
             if line:
                 print(one_line(line))
@@ -77,6 +78,13 @@ def _who() -> str:
         return _BY.value or getpass.getuser()
     except (OSError, KeyError):  # The account has no name.
         return ""
+
+
+def _answer_soon() -> None:
+    """Lets no answer wait for what goes on behind it, nor for a look at all that was loaded."""
+    sys.setswitchinterval(0.0005)
+    gc.collect()
+    gc.freeze()
 
 
 def _open_files() -> None:

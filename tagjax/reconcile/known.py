@@ -163,6 +163,8 @@ class Board:
         if match.by == MACHINE and frozenset(key) in self._known.pairs:
             return
         old = self._matches.get(key)
+        if old is not None and old.by != MACHINE == match.by:
+            return
         if old is None or STATES.index(match.state) < STATES.index(old.state):
             self._matches[key] = match
 

@@ -7,7 +7,7 @@ import math
 import pathlib
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -82,72 +82,87 @@ def _listening(port: int) -> socket.socket:
 
 def make_app(session: Session) -> Starlette:
     """The application, without its guard."""
-    ahead = concurrent.futures.ThreadPoolExecutor(1, "clips")
-
-    def prepare(form: Form | None) -> Form | None:
-        """Decodes the clips of a pair before they are asked for."""
-        clips = [*form["for"], *form["against"]] if form else []
-        for clip in clips:
-            if not clip["reason"]:
-                ahead.submit(_decoded, session, clip)
-        return form
-
-    def get(call: Callable[[Request], Any]) -> Callable[[Request], Any]:
-        async def answer(request: Request) -> Response:
-            return await _answered(call, request)
-
-        return answer
-
-    def post(call: Callable[[Request, Mapping[str, Any]], Any]) -> Callable[[Request], Any]:
-        async def answer(request: Request) -> Response:
-            try:
-                body = json.loads(await request.body() or b"{}")
-            except (ValueError, RecursionError):
-                body = None
-            if not isinstance(body, dict):
-                return _error("the body is no JSON object", 400)
-            return await _answered(lambda request: call(request, body), request)
-
-        return answer
-
-    def next_pair(request: Request) -> Form:
-        skip = [text for text in request.query_params.get("skip", "").split(",") if text]
-        return {"pair": prepare(session.next(skip))}
-
-    def decide(_: Request, body: Mapping[str, Any]) -> Form:
-        found = session.decide(body)
-        prepare(found["next"])
-        return found
-
-    def clip(request: Request) -> Response:
-        track = session.forms.track_of(request.path_params["track"])
-        content = session.clips.clip(track, _start(request.query_params.get("start", "")))
-        return _ranged(content, request.headers.get("range", ""))
-
+    pages = _Pages(session)
+    gets: dict[str, Callable[[Request], Any]] = {
+        "/api/state": lambda _: session.state(),
+        "/api/next": pages.next,
+        "/api/pairs": lambda request: session.pairs(request.query_params),
+        "/api/pair/{pair}": lambda r: pages.ahead(session.pair(r.path_params["pair"])),
+        "/api/tags": lambda request: session.tags(request.query_params.get("q", "")),
+        "/api/tag/{tag}": lambda request: session.tag(request.path_params["tag"]),
+        "/api/map": lambda _: session.map(),
+        "/api/tree": lambda _: session.tree(),
+        "/clip/{track}": pages.clip,
+        "/static/{name}": lambda request: _file(request.path_params["name"]),
+        "/": lambda _: _file("index.html"),
+    }
+    posts: dict[str, Callable[[Request, Form], Any]] = {
+        "/api/decide": lambda _, body: pages.decide(body),
+        "/api/undo": lambda *_: session.undo(),
+        "/api/many": lambda _, body: session.many(body),
+        "/api/tag/{tag}": lambda r, body: session.choose(r.path_params["tag"], body),
+    }
     return Starlette(
         routes=[
-            Route("/api/state", get(lambda _: session.state())),
-            Route("/api/next", get(next_pair)),
-            Route("/api/pairs", get(lambda r: session.pairs(r.query_params))),
-            Route("/api/pair/{pair}", get(lambda r: prepare(session.pair(r.path_params["pair"])))),
-            Route("/api/decide", post(decide), methods=["POST"]),
-            Route("/api/undo", post(lambda *_: session.undo()), methods=["POST"]),
-            Route("/api/many", post(lambda _, b: session.many(b)), methods=["POST"]),
-            Route("/api/tags", get(lambda r: session.tags(r.query_params.get("q", "")))),
-            Route("/api/tag/{tag}", get(lambda r: session.tag(r.path_params["tag"]))),
-            Route(
-                "/api/tag/{tag}",
-                post(lambda r, b: session.choose(r.path_params["tag"], b)),
-                methods=["POST"],
-            ),
-            Route("/api/map", get(lambda _: session.map())),
-            Route("/api/tree", get(lambda _: session.tree())),
-            Route("/clip/{track}", get(clip)),
-            Route("/static/{name}", get(lambda r: _file(r.path_params["name"]))),
-            Route("/", get(lambda _: _file("index.html"))),
+            *(Route(path, _get(call), methods=["GET"]) for path, call in gets.items()),
+            *(Route(path, _post(call), methods=["POST"]) for path, call in posts.items()),
         ],
         exception_handlers={404: _not_found, 405: _not_found, Exception: _broken},
     )
+
+
+class _Pages:
+    """Answers that decode clips, now or before they are asked for."""
+
+    def __init__(self, session: Session):
+        self._session = session
+        self._threads = concurrent.futures.ThreadPoolExecutor(1, "clips")
+
+    def ahead(self, form: Form) -> Form:
+        """Has the clips of a pair decoded."""
+        for clip in (*form["for"], *form["against"]):
+            if not clip["reason"]:
+                self._threads.submit(_decoded, self._session, clip)
+        return form
+
+    def next(self, request: Request) -> Form:
+        """The pair that comes next."""
+        skip = [text for text in request.query_params.get("skip", "").split(",") if text]
+        found = self._session.next(skip)
+        return {"pair": found and self.ahead(found)}
+
+    def decide(self, body: Form) -> Form:
+        """The state after a decision."""
+        found = self._session.decide(body)
+        if found["next"]:
+            self.ahead(found["next"])
+        return found
+
+    def clip(self, request: Request) -> Response:
+        """A clip of a track, or a part of one."""
+        track = self._session.forms.track_of(request.path_params["track"])
+        content = self._session.clips.clip(track, _start(request.query_params.get("start", "")))
+        return _ranged(content, request.headers.get("range", ""))
+
+
+def _get(call: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        return await _answered(call, request)
+
+    return answer
+
+
+def _post(call: Callable[[Request, Form], Any]) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        try:
+            body = json.loads(await request.body() or b"[]")
+        except (ValueError, RecursionError):
+            body = None
+        if not isinstance(body, dict):
+            return _error("the body is no JSON object", 400)
+        return await _answered(lambda request: call(request, body), request)
+
+    return answer
 
 
 async def _answered(call: Callable[[Request], Any], request: Request) -> Response:

@@ -11,6 +11,7 @@ import fcntl
 import io
 import os
 import pathlib
+import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
@@ -362,7 +363,9 @@ class PeopleStore:
         changed = {d.path: d for d in documents if d.text() != d.before}
         with contextlib.ExitStack() as stack:
             for document in reversed(changed.values()):  # The last one entered is renamed first.
-                temporary = stack.enter_context(atomic_path(document.path))
+                path = document.path.resolve()  # It may be a link to where people keep it.
+                temporary = stack.enter_context(atomic_path(path))
+                shutil.copymode(path, temporary)
                 with temporary.open("wb") as file:
                     file.write(document.text())
                     file.flush()
@@ -371,7 +374,7 @@ class PeopleStore:
         if self.error:
             error = self.error
             for path, document in changed.items():
-                with atomic_path(path) as temporary:
+                with atomic_path(path.resolve()) as temporary:
                     temporary.write_bytes(document.before)
             self.refresh()
             raise InputError(error)

@@ -1,6 +1,5 @@
 """Decisions as a person looks at them: a match for each pair, what people said on top."""
 
-import dataclasses
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -11,9 +10,9 @@ from tagjax.reconcile.decide import decide
 from tagjax.reconcile.decisions import MACHINE, Decisions, Match, Reason
 from tagjax.reconcile.facts import Facts
 from tagjax.reconcile.known import Row
-from tagjax.reconcile.people import INVERSE, SOMEBODY, VERDICTS, People, Said
+from tagjax.reconcile.people import SOMEBODY, VERDICTS, People, Said
 from tagjax.review.order import is_open, offered, primary
-from tagjax.review.people_store import Key, key_of
+from tagjax.review.people_store import Key
 from tagjax.vocabulary.vocabulary import Vocabulary
 
 _STATES = {
@@ -45,7 +44,9 @@ class View:
     def __init__(self, decisions: Decisions):
         self.decisions = decisions
         self.pairs = primary(decisions.matches)
-        self.order = offered(self.pairs, decisions.tracks)
+        blocked = decisions.blocked.keys()
+        kept = {key: match for key, match in self.pairs.items() if not blocked & {*key}}
+        self.order = offered(kept, decisions.tracks)
         self._machine = dict(self.pairs)
 
     def hear(self, key: Key, said: Sequence[Said]) -> None:
@@ -98,13 +99,6 @@ def match_of(said: Said) -> Match:
     by = said.by if said.by != MACHINE else SOMEBODY
     reasons = (Reason("person", said.verdict),)
     return Match(said.source, said.target, said.relation, confidence, state, reasons, by)
-
-
-def turned(match: Match) -> Match:
-    """A match as seen from its target."""
-    assert match.target is not None
-    relation = INVERSE.get(match.relation, match.relation)
-    return dataclasses.replace(match, source=match.target, target=match.source, relation=relation)
 
 
 def unheard(source: str, target: str | None, row: Row | None) -> Match:
@@ -187,8 +181,3 @@ def shortened(lines: Sequence[str], most: int = _SHOWN) -> list[str]:
     """
     left = len(lines) - most
     return [*lines[:most], *([f"{left} more change{'s' * (left > 1)}"] if left > 0 else [])]
-
-
-def keys_of(match: Match) -> Key:
-    """The pair of a match."""
-    return key_of(match.source, match.target)

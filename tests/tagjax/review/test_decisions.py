@@ -281,3 +281,34 @@ def test_no_counterpart(review, window, target):
     assert said(review) == wanted
     assert review.session.wait()
     assert window.state()["error"] == ""
+
+
+def test_that_a_tag_has_a_counterpart_after_all_holds(review, window):
+    tag = next(t for t in review.found.facts.vocabulary.tags if "onerror" in t)
+    pair = f"{review.found.facts.vocabulary.index[tag]}-none"
+    window.decide(pair, "negative", "none")
+    assert review.session.wait()
+    assert window.get(f"/api/pair/{pair}").json()["state"] == "rejected"
+
+
+def test_a_link_stays_a_link_and_a_file_keeps_its_mode(review, window, tmp_path):
+    path = path_of(review.store.folder, "positive")
+    kept = path.rename(tmp_path / "mine.tsv")
+    kept.chmod(0o640)
+    path.symlink_to(kept)
+    window.decide(window.next()["id"])
+    assert path.is_symlink()
+    assert kept.stat().st_mode & 0o777 == 0o640
+    assert "Anna" in kept.read_text()
+
+
+def test_what_is_dropped_is_not_asked_about(review, window):
+    pair = window.next()
+    window.post(f"/api/tag/{pair['source']['id']}", {"block": True})
+    assert review.session.wait()
+    skip, seen = [], set()
+    while found := window.next(",".join(skip)):
+        skip.append(found["id"])
+        seen |= {*tags_of(found)}
+    assert pair["source"]["name"] not in seen
+    assert window.state()["left"] == len(skip)

@@ -297,7 +297,7 @@ def _size(size: float) -> str:
 
 def _say_where(out: pathlib.Path, seconds: float) -> None:
     print(f"see: {out / 'report.html'}")
-    print(f"decide: move rows of {out / 'predictions.sssom.tsv'} to positive, negative or unsure")
+    print(f"decide by ear: python -m launch.review {shlex.quote(f'--reconciliation={out}')}")
     if _LIBRARY.value:
         words = [f"--decisions={out}", f"--library={_LIBRARY.value}"]
         print(f"next: python -m launch.apply {shlex.join(words)}")

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -25,10 +26,13 @@ from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.base.progress import Progress, silently
 from tagjax.examples import pool, reports, shards, workers
-from tagjax.examples.rows import Skipped, rows_of, shard_size
+from tagjax.examples.rows import Skipped, rows_of
 from tagjax.examples.source import ExcerptSource, folder_source
 from tagjax.manifest.lists import Manifest
 from tagjax.vocabulary.vocabulary import EXPERIMENTS
+
+SMALLEST = 2 << 20
+"""Bytes of log-mels in a small shard. ArrayRecord adds some 0.1 MB to each file."""
 
 
 def features(
@@ -151,7 +155,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
             self.info.features,
             self.info.file_format,
         )
-        rows = {part: rows_of(source, part) for part in source.parts}
+        rows = {part: rows_of(source, part, self._shard_size(part)) for part in source.parts}
         tasks = (
             shards.Shard(part, number, chosen)
             for part in rows
@@ -189,7 +193,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
         Nothing is yielded if no excerpt of an optional part could be decoded.
         """
         count = len(self.excerpts.parts[part])
-        size = shard_size(count)
+        size = self._shard_size(part)
         found: list[shards.ShardReport] = []
 
         def finished() -> Iterator[int]:
@@ -217,6 +221,16 @@ class ManifestBuilder(  # type: ignore[call-arg]
             ),
             [write.path(part, i) for i in written],
         )
+
+    def _shard_size(self, part: str) -> int:
+        """Number of excerpts in each shard of a part.
+
+        There are enough shards for many cores, but not so many that a reader opens too many files.
+        A killed worker loses one shard, which is half a minute.
+        """
+        mel, count = self.info.features["mel"], len(self.excerpts.parts[part])
+        least = SMALLEST // (math.prod(mel.shape) * np.dtype(mel.np_dtype).itemsize)
+        return max(1, least, min(count // 128, 512), count // 512)
 
     def _refuse_empty(self, part: str) -> None:
         """Warns of an optional part of which no excerpt could be decoded, and refuses another."""

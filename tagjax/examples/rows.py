@@ -11,9 +11,6 @@ from tagjax.base.errors import InputError
 from tagjax.examples import workers
 from tagjax.examples.source import ExcerptSource
 
-SMALLEST = 16
-"""Rows of a small shard. ArrayRecord fills each file up to 64 KiB, which fewer rows would show."""
-
 
 class Skipped(NamedTuple):
     """An excerpt that was skipped: a row of `skipped.csv`."""
@@ -52,11 +49,10 @@ class Row:
         return Skipped(part, self.fields["sng_id"], self.fields["seg_start"], self.job[0], reason)
 
 
-def rows_of(source: ExcerptSource, part: str) -> Iterator[tuple[Row, ...]]:
-    """The rows of a part, those of one shard at a time.
+def rows_of(source: ExcerptSource, part: str, size: int) -> Iterator[tuple[Row, ...]]:
+    """The rows of a part, `size` at a time.
 
-    The order is that in which TFDS shuffles examples, by a hash of their keys. The shards are a
-    matter of the number of rows alone.
+    The order is that in which TFDS shuffles examples, by a hash of their keys.
 
     Raises:
       InputError: an excerpt is there twice.
@@ -86,17 +82,7 @@ def rows_of(source: ExcerptSource, part: str) -> Iterator[tuple[Row, ...]]:
         }
         return Row(i, excerpts.line_of(i), keys[i], jobs[i], fields)
 
-    size = shard_size(len(keys))
     return (tuple(map(row, order[first : first + size])) for first in range(0, len(keys), size))
-
-
-def shard_size(rows: int) -> int:
-    """Number of rows in each shard of a part.
-
-    There are enough shards for all cores, but not so many that a reader opens too many files. A
-    killed worker loses a shard: half a minute.
-    """
-    return max(SMALLEST, min(rows // 128, 512), rows // 512)
 
 
 def check_mistake(

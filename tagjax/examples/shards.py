@@ -126,7 +126,7 @@ class ShardWriter:
             with files.atomic_path(path) as temporary:
                 self._writer().write(temporary, examples())
             report = ShardReport(sum(sizes), counts, skipped)
-            record = [_digest(path, report), dataclasses.astuple(report)]
+            record = [_digest(shard, path, report), dataclasses.astuple(report)]
             files.write_text(path.with_suffix(".json"), json.dumps(record))
         return report
 
@@ -142,7 +142,7 @@ class ShardWriter:
         """The report of an earlier build; None if files are missing, damaged or mended since."""
         try:
             digest, report = read_report(path)
-            if digest != _digest(path, report):
+            if digest != _digest(shard, path, report):
                 return None
         except (InputError, OSError, TypeError, ValueError):
             return None
@@ -172,9 +172,10 @@ def read_report(path: pathlib.Path) -> tuple[str, ShardReport]:
     return digest, ShardReport(*fields)
 
 
-def _digest(path: pathlib.Path, report: ShardReport) -> str:
-    """Fingerprint of a shard and its report."""
+def _digest(shard: Shard, path: pathlib.Path, report: ShardReport) -> str:
+    """Fingerprint of the rows of a shard, its file and its report."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
-    digest.update(json.dumps(dataclasses.astuple(report)).encode())
+    facts = [row.index for row in shard.rows], dataclasses.astuple(report)
+    digest.update(json.dumps(facts).encode())
     return digest.hexdigest()

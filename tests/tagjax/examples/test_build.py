@@ -29,6 +29,7 @@ from tagjax.base.errors import InputError
 from tagjax.base.tables import read_table, write_table
 from tagjax.examples import audio, reports, rows, workers
 from tagjax.examples import build as building
+from tagjax.examples import builder as examples
 from tagjax.examples.dataset import find
 from tagjax.examples.workers import BuildConfig
 from tagjax.manifest import lists
@@ -327,10 +328,9 @@ building.prepare(datasets.make_builder(
 
 def test_a_killed_build_goes_on_and_is_the_one_never_stopped(catalogue, monkeypatch):
     """Killed while it computes; what is computed is not computed again."""
-    monkeypatch.setattr(rows, "SMALLEST", 4)
-    code = f"from tagjax.examples import rows; rows.SMALLEST = 4\n{KILLED}".replace(
-        "{root!r}", repr(str(catalogue))
-    )
+    monkeypatch.setattr(examples, "SMALLEST", 4 * 44 * 96 * 2)
+    smaller = f"from tagjax.examples import builder; builder.SMALLEST = {examples.SMALLEST}"
+    code = f"{smaller}\n{KILLED}".replace("{root!r}", repr(str(catalogue)))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == -9, done.stderr
     (left,) = (catalogue / "data" / "catalogue_split" / "mine").glob(".unfinished_*")
@@ -345,7 +345,7 @@ def test_a_killed_build_goes_on_and_is_the_one_never_stopped(catalogue, monkeypa
     whole = builder(catalogue, BuildConfig(workers=2), data="whole")
     building.prepare(whole)
     same(content(again), content(whole))
-    listed = [row for shard in rows.rows_of(whole.excerpts, "train") for row in shard]
+    listed = [row for shard in rows.rows_of(whole.excerpts, "train", 4) for row in shard]
     assert read_again[:4] == [row.job[0] for row in listed[4:8]]
     assert sorted(read_again[4:]) == [f"x/{k}.flac" for k in range(12, 18)]
     assert [path.name for path in pathlib.Path(again.data_dir).parent.iterdir()] == ["1.0.0"]
@@ -354,7 +354,7 @@ def test_a_killed_build_goes_on_and_is_the_one_never_stopped(catalogue, monkeypa
 @pytest.fixture
 def stopped(catalogue, monkeypatch):
     """A catalogue whose build was stopped by Ctrl-C at track 14; shards of 4 excerpts."""
-    monkeypatch.setattr(rows, "SMALLEST", 4)
+    monkeypatch.setattr(examples, "SMALLEST", 4 * 44 * 96 * 2)
     with pytest.raises(KeyboardInterrupt), reads(last="x/14.flac"):
         building.prepare(builder(catalogue))
     assert len(list((catalogue / "data").rglob("train-0000?.json"))) == 3

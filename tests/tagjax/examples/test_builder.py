@@ -14,8 +14,9 @@ from catalogues import PARTS, STRICT, builder, content, read, same, sound, write
 from tensorflow_datasets.core import shuffle
 
 from tagjax.base.errors import InputError
-from tagjax.examples import audio, frontend, loader, rows, workers
+from tagjax.examples import audio, frontend, loader, workers
 from tagjax.examples import build as building
+from tagjax.examples import builder as examples
 from tagjax.examples.dataset import find
 from tagjax.examples.workers import BuildConfig
 from tagjax.manifest import lists
@@ -183,7 +184,7 @@ def test_the_order_is_that_of_tfds_whatever_the_shards(catalogue, monkeypatch):
     """Data sets of before were written by TFDS' own shuffling."""
     made = [builder(catalogue, data=data) for data in ("one", "many")]
     building.prepare(made[0])
-    monkeypatch.setattr(rows, "SMALLEST", 2)
+    monkeypatch.setattr(examples, "SMALLEST", 2 * 44 * 96 * 2)
     building.prepare(made[1])
     same(*map(content, made))
     assert [made[k].info.splits["train"].num_shards for k in (0, 1)] == [1, 6]
@@ -194,7 +195,7 @@ def test_the_order_is_that_of_tfds_whatever_the_shards(catalogue, monkeypatch):
 
 
 def test_a_shard_of_which_nothing_can_be_decoded_is_no_file(catalogue, monkeypatch):
-    monkeypatch.setattr(rows, "SMALLEST", 1)
+    monkeypatch.setattr(examples, "SMALLEST", 1 * 44 * 96 * 2)
     made = builder(catalogue)
     building.prepare(made)
     assert made.info.splits["train"].shard_lengths == [1] * 11

@@ -9,7 +9,6 @@ import contextlib
 import itertools
 import multiprocessing
 import os
-import queue
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -66,26 +65,19 @@ def run(
     if workers == 0:
         yield from (work(task, {}, lambda place: None) for task in tasks)
         return
-    tasks, pending = iter(tasks), collections.deque[futures.Future]()
     crew = [_Worker(work, seconds, preload) for _ in range(workers or cores())]
-    idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-    for worker in crew:
-        idle.put(worker)
+    idle, own = iter(crew), threading.local()
 
-    def do(task: Any) -> Any:
-        worker = idle.get()
-        try:
-            return worker.do(task)
-        finally:
-            idle.put(worker)
+    def hire() -> None:
+        own.worker = next(idle)
 
-    with futures.ThreadPoolExecutor(len(crew)) as threads:
+    with futures.ThreadPoolExecutor(len(crew), initializer=hire) as threads:
+        coming = (threads.submit(lambda task: own.worker.do(task), task) for task in tasks)
+        pending = collections.deque(itertools.islice(coming, 4 * len(crew)))
         try:
-            for task in itertools.islice(tasks, 4 * len(crew)):
-                pending.append(threads.submit(do, task))
             while pending:
                 result = pending.popleft().result()
-                pending.extend(threads.submit(do, task) for task in itertools.islice(tasks, 1))
+                pending.extend(itertools.islice(coming, 1))
                 yield result
         finally:
             threads.shutdown(wait=False, cancel_futures=True)

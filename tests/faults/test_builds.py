@@ -305,6 +305,32 @@ def test_a_file_that_kills_or_holds_its_worker_is_skipped_with_the_reason(trials
             assert outcome.mel is not None, (path, outcome.reason)
 
 
+def betrayed(path, *where, read):
+    """As a decoder that two files of a shard kill and a third one holds for ever."""
+    return treacherous(BAD[path], *where, rate=22050) if path in BAD else read(path, *where)
+
+
+BAD = {"7.flac": "dies", "20.flac": "dies", "70.flac": "hangs"}
+
+
+def test_a_build_loses_only_the_excerpts_that_kill_or_hold_a_worker(catalogue, tmp_path):
+    made = make(catalogue, tmp_path / "data", file_seconds=2.0)
+    read = functools.partial(betrayed, read=made.excerpts.read)
+    made.excerpts = dataclasses.replace(made.excerpts, read=read)
+    report = build.prepare(made)
+    assert report.skipped == 5
+    assert report.reasons["the decoder crashed"] == 2
+    assert report.reasons["not decoded within 2 s"] == 1
+    for part in PARTS:
+        kept = tfds.builder_from_directory(folder_of(tmp_path / "data")).as_data_source(part)
+        whole = tfds.builder_from_directory(folder_of(catalogue / "whole")).as_data_source(part)
+        lost = {name.removesuffix(".flac").encode() for name in BAD}
+        wanted = [example for example in whole if example["sng_id"] not in lost]
+        for one, other in zip(kept, wanted, strict=True):
+            assert one["sng_id"] == other["sng_id"]
+            np.testing.assert_array_equal(one["mel"], other["mel"])
+
+
 def test_audio_that_vanishes_while_it_is_read_is_listed_or_stops_a_strict_build(
     catalogue, tmp_path
 ):

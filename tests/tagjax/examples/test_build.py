@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import dataclasses
+import os
 import pathlib
 import shutil
 import subprocess
@@ -359,6 +360,18 @@ def stopped(catalogue, monkeypatch):
         building.prepare(builder(catalogue))
     assert len(list((catalogue / "data").rglob("train-0000?.json"))) == 3
     return catalogue
+
+
+def test_a_file_system_without_hard_links_will_do(catalogue, monkeypatch):
+    def refused(*args):
+        raise PermissionError(1, "Operation not permitted")
+
+    whole = builder(catalogue, data="whole")
+    building.prepare(whole)
+    monkeypatch.setattr(os, "link", refused)
+    made = builder(catalogue)
+    building.prepare(made)
+    same(content(made), content(whole))
 
 
 def other_folder(root):

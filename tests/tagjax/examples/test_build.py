@@ -389,7 +389,13 @@ def other_start(root):
     return {}
 
 
-@pytest.mark.parametrize("change", [other_folder, other_start])
+def other_shards(root):
+    """A later version makes shards of another size."""
+    examples.SMALLEST //= 2  # The fixture `stopped` puts it back.
+    return {}
+
+
+@pytest.mark.parametrize("change", [other_folder, other_start, other_shards])
 def test_a_stopped_build_goes_on_with_no_example_of_other_audio(stopped, change):
     folders = change(stopped)
     again, whole = builder(stopped, **folders), builder(stopped, data="whole", **folders)

@@ -1,12 +1,14 @@
 """Writes shards on Apache Beam, with any of its runners (an optional dependency)."""
 
-import pathlib
-import pickle
+import dataclasses
+import json
 from collections.abc import Generator, Iterable
 from typing import Any
 
 import apache_beam as beam
 
+from tagjax.base import files
+from tagjax.examples.rows import Row
 from tagjax.examples.shards import Shard, ShardReport, ShardWriter, read_report
 
 
@@ -27,10 +29,11 @@ def run(
     paths = []
     for shard in shards:
         paths.append(write.path(shard.part, shard.number).with_suffix(".rows"))
-        paths[-1].write_bytes(pickle.dumps(shard))
+        files.write_text(paths[-1], json.dumps(dataclasses.astuple(shard)))
 
     def written(path: str) -> None:
-        write(pickle.loads(pathlib.Path(path).read_bytes()))
+        part, number, rows = files.read_json(path)
+        write(Shard(part, number, tuple(Row(*row) for row in rows)))
 
     with beam.Pipeline(runner, options) as pipeline:
         _ = pipeline | beam.Create([str(path) for path in paths]) | beam.Map(written)

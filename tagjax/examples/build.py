@@ -124,6 +124,7 @@ def prepare(
     if folder.exists():
         report = reports.read(folder, name, builder.excerpts)
         changed = write_truth(folder, builder.excerpts.truth)
+        builder.sweep()  # In case the build was killed at its very end.
         return dataclasses.replace(report, built_already=True, truth_changed=changed)
     for part in builder.missing_parts:
         warnings.warn(f"the manifest has no {part}.csv; launch.train needs one", stacklevel=2)

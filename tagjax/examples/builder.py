@@ -158,8 +158,8 @@ class ManifestBuilder(  # type: ignore[call-arg]
         rows = {part: rows_of(source, part, self._shard_size(part)) for part in source.parts}
         tasks = (
             shards.Shard(part, number, chosen)
-            for part in rows
-            for number, chosen in enumerate(rows[part])
+            for part, chunks in rows.items()
+            for number, chosen in enumerate(chunks)
         )
         if self.beam is None:
             count, seconds = self.build.workers, self.build.file_seconds
@@ -181,7 +181,10 @@ class ManifestBuilder(  # type: ignore[call-arg]
         reports.write(pathlib.Path(self.data_path), source, self.counts, self.skipped)
 
     def _post_download_and_prepare_hook(self) -> None:
-        """Removes the folders of unfinished builds, as the data set is complete."""
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Removes the folders of unfinished builds, once the data set is complete."""
         for left in pathlib.Path(self.data_path).parent.glob(".unfinished_*"):
             shutil.rmtree(left)
 
@@ -192,8 +195,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
 
         Nothing is yielded if no excerpt of an optional part could be decoded.
         """
-        count = len(self.excerpts.parts[part])
-        size = self._shard_size(part)
+        count, size = len(self.excerpts.parts[part]), self._shard_size(part)
         found: list[shards.ShardReport] = []
 
         def finished() -> Iterator[int]:
@@ -203,11 +205,9 @@ class ManifestBuilder(  # type: ignore[call-arg]
 
         collections.deque(self.progress(finished(), f"build {part}", count), maxlen=0)
         counts = {kind: sum(report.counts[kind] for report in found) for kind in workers.KINDS}
-        skipped = sorted(
-            (row for report in found for row in report.skipped), key=lambda row: row[0]
-        )
+        skipped = {row[0]: Skipped(*row[-1]) for report in found for row in report.skipped}
         self.counts[part] = counts
-        self.skipped += [Skipped(*fields) for _, _, _, fields in skipped]
+        self.skipped += [skipped[index] for index in sorted(skipped)]
         if not counts["written"]:
             self._refuse_empty(part)
             return

@@ -102,9 +102,8 @@ class ShardWriter:
         report = self._finished(shard, path)
         if report is None:
             counts, skipped, sizes = dict.fromkeys(workers.KINDS, 0), [], [0]
-            outcomes = workers.compute(
-                [row.job for row in shard.rows], self.read, self.config, lost, tell
-            )
+            jobs = [row.job for row in shard.rows]
+            outcomes = workers.compute(jobs, self.read, self.config, lost, tell)
             serializer = example_serializer.ExampleSerializer(self.features.get_serialized_info())
 
             def examples() -> Iterator[tuple[str, bytes]]:
@@ -112,11 +111,9 @@ class ShardWriter:
                     for kind in outcome.kinds:
                         counts[kind] += 1
                     if outcome.mel is None:
-                        where = f"{self.manifest}/{shard.part}"
-                        check_mistake(where, row, outcome, self.config)
+                        check_mistake(f"{self.manifest}/{shard.part}", row, outcome, self.config)
                         listed = row.skipped(shard.part, outcome.reason)
-                        facts = row.index, outcome.mistaken, self._changed(row), listed
-                        skipped.append(facts)
+                        skipped.append((row.index, outcome.mistaken, self._changed(row), listed))
                         continue
                     example = self.features.encode_example(row.example(outcome))
                     data = serializer.serialize_example(example)

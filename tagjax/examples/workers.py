@@ -21,6 +21,7 @@ KINDS = ("written", "padded", "skipped", "quiet", "loud", "clipped")
 """Kinds of excerpts that a build counts; all but `skipped` are also `written`."""
 _CHUNK = 4
 """Excerpts given to a worker at once."""
+
 Reader = Callable[[str, float, float], tuple]
 """(path, start in s, duration in s) -> all fields of an `audio.Excerpt`, or only the first few."""
 

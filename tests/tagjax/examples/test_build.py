@@ -352,6 +352,13 @@ def test_a_killed_build_goes_on_and_is_the_one_never_stopped(catalogue, monkeypa
     assert [path.name for path in pathlib.Path(again.data_dir).parent.iterdir()] == ["1.0.0"]
 
 
+def test_a_build_killed_at_its_very_end_leaves_nothing_for_ever(catalogue):
+    folder = building.prepare(builder(catalogue)).folder
+    (folder.parent / ".unfinished_0").mkdir()
+    assert building.prepare(builder(catalogue)).built_already
+    assert [path.name for path in folder.parent.iterdir()] == ["1.0.0"]
+
+
 @pytest.fixture
 def stopped(catalogue, monkeypatch):
     """A catalogue whose build was stopped by Ctrl-C at track 14; shards of 4 excerpts."""

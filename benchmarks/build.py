@@ -30,7 +30,7 @@ from absl import app, flags, logging
 import datasets
 from datasets.catalogue_split import catalogue_split_dataset_builder as catalogue_split
 from tagjax.base.tables import write_table
-from tagjax.examples import workers
+from tagjax.examples.pool import cores
 
 _HERE = pathlib.Path(__file__).resolve().parents[1]
 _CORPUS = flags.DEFINE_string(
@@ -128,8 +128,8 @@ def main(argv: list[str]) -> None:
     del argv
     logging.set_verbosity(logging.WARNING)
     tfds.disable_progress_bar()
-    cores = workers.cores()
-    with tempfile.TemporaryDirectory() as temporary, multiprocessing.Pool(cores) as pool:
+    count = cores()
+    with tempfile.TemporaryDirectory() as temporary, multiprocessing.Pool(count) as pool:
         folder, decode = pathlib.Path(temporary), functools.partial(_decode, seconds=_SECONDS.value)
         contestants: dict[str, Callable[[list[pathlib.Path]], None]] = {
             "tagjax": functools.partial(_ours, folder),
@@ -149,7 +149,7 @@ def main(argv: list[str]) -> None:
             seconds[suffix] = [statistics.median(times) for times in zip(*turns, strict=True)]
     seconds["all"] = [sum(times) for times in zip(*seconds.values(), strict=True)]
     print(
-        f"\n{_TRACKS.value} tracks of each format, {_SECONDS.value:g} s each, {cores} cores, ",
+        f"\n{_TRACKS.value} tracks of each format, {_SECONDS.value:g} s each, {count} cores, ",
         end="",
     )
     print(f"median of {_REPEATS.value}; librosa's loop is one process")

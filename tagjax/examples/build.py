@@ -2,9 +2,7 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import io
-import json
 import pathlib
 import re
 import shutil
@@ -17,16 +15,16 @@ import tensorflow_datasets as tfds
 from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.base.progress import Progress, silently
-from tagjax.examples import journal, reports, workers
-from tagjax.examples.builder import CatalogueBuilder, EmptyPartError, ManifestBuilder
+from tagjax.examples import pool, reports
+from tagjax.examples.builder import CatalogueBuilder, ManifestBuilder
 from tagjax.examples.dataset import Dataset, find
 from tagjax.examples.reports import BuildReport
 from tagjax.examples.workers import BuildConfig
 from tagjax.manifest.lists import Excerpts, Manifest
 from tagjax.vocabulary.truth import write_truth
 
-_WORTH_KEEPING = 2048 // journal.ROWS
-"""Number of files from which on a journal is worth keeping."""
+_WORTH_KEEPING = 1 << 28
+"""Bytes of shards that are kept even if the user has made a mistake."""
 
 
 def build(
@@ -109,7 +107,7 @@ def prepare(
 ) -> BuildReport:
     """Builds the data set of a builder, unless it is built already.
 
-    An interrupted build goes on. Its results are kept beside the folder of the examples until that
+    An interrupted build goes on. Its shards are kept beside the folder of the examples until that
     is complete. The truth tables of a data set that is built already are replaced by those of the
     manifest.
 
@@ -121,67 +119,40 @@ def prepare(
     Raises:
       InputError: as the builder; or another process is building it.
     """
-    workers.refuse_import()
+    pool.refuse_import()
     folder, name = pathlib.Path(builder.data_dir), builder.info.full_name
     if folder.exists():
         report = reports.read(folder, name, builder.excerpts)
         changed = write_truth(folder, builder.excerpts.truth)
+        builder.sweep()  # In case the build was killed at its very end.
         return dataclasses.replace(report, built_already=True, truth_changed=changed)
     for part in builder.missing_parts:
         warnings.warn(f"the manifest has no {part}.csv; launch.train needs one", stacklevel=2)
     tfds.disable_progress_bar()
-    builder.on_beam, builder.progress = beam is not None, progress
-    config = None
-    if beam is not None:
-        config = tfds.download.DownloadConfig(beam_runner=beam[0], beam_options=beam[1])
+    builder.beam, builder.progress = beam, progress
     with files.locked(folder.parent, "wait for it"):
         try:
             _clear(folder)
-            while not folder.exists():
-                _attempt(builder, config)
-            for left in folder.parent.glob(".unfinished_*"):
-                shutil.rmtree(left)
+            with contextlib.redirect_stdout(io.StringIO()):  # TFDS would print about a download.
+                builder.download_and_prepare()
         except BaseException as error:
-            _leave(_journal(builder), isinstance(error, InputError))
+            _clear(folder)
+            _leave(builder.unfinished, isinstance(error, InputError))
             raise
     return reports.read(folder, name, builder.excerpts)
 
 
-def _journal(builder: ManifestBuilder) -> pathlib.Path:
-    """Folder for the results so far; other excerpts, audio or configuration have another one."""
-    source = builder.excerpts
-    made_of = {
-        **builder.info.metadata,
-        "manifest": None,  # Only the spelling of its folder; `jobs` and `digest` are its content.
-        "left_out": builder.left_out,
-        "folder": source.folder,
-        "provenance": source.provenance,
-        "jobs": [source.jobs(part) for part in source.parts],
-    }
-    metadata = json.dumps(made_of, sort_keys=True, default=str)
-    digest = hashlib.sha256(metadata.encode()).hexdigest()[:16]
-    return pathlib.Path(builder.data_dir).parent / f".unfinished_{digest}"
-
-
 def _clear(folder: pathlib.Path) -> None:
-    """Removes what a killed build left beside `folder`."""
+    """Removes what a killed build left half done beside `folder`."""
     for path in folder.parent.glob("*incomplete*"):
         shutil.rmtree(path)
-
-
-def _attempt(builder: ManifestBuilder, config: Any) -> None:
-    """Tries to build. If an optional part comes out empty, the builder adds it to `left_out`."""
-    builder.journal = _journal(builder)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):  # TFDS would print about a download.
-            builder.download_and_prepare(download_config=config)
-    except EmptyPartError as part:
-        warnings.warn(f"nothing of the part {part} can be decoded; it is left out", stacklevel=3)
+    for path in folder.parent.glob(".unfinished_*/.*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def _leave(left: pathlib.Path, mistaken: bool) -> None:
-    """Removes a small journal after a mistake of the user, and folders that are empty."""
-    if mistaken and len(list(left.glob("*"))) < _WORTH_KEEPING:
+    """Removes a few shards after a mistake of the user, and folders that are empty."""
+    if mistaken and files.total_size(left.glob("*")) < _WORTH_KEEPING:
         shutil.rmtree(left, ignore_errors=True)
     for path in (left, *list(left.parents)[:2]):
         if path.is_dir() and not any(path.iterdir()):

@@ -1,34 +1,38 @@
 """Examples: excerpts of a manifest as log-mel tensors in a TFDS data set.
 
-`ManifestBuilder` is the base of the builders under `datasets/`. It computes the parts of a manifest
-on all cores, and skips and counts excerpts that cannot be decoded.
+`ManifestBuilder` is the base of the builders under `datasets/`. Its shards are written on all
+cores; the metadata come last. Excerpts that cannot be decoded are skipped and counted.
 """
 
+import collections
+import contextlib
 import dataclasses
 import functools
+import hashlib
 import json
+import math
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+import shutil
+import warnings
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from array_record.python import array_record_module
-from tensorflow_datasets.core import shuffle
-from tensorflow_datasets.core import writer as tfds_writer
+from tensorflow_datasets.core import dataset_builder
 
 from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.base.progress import Progress, silently
-from tagjax.examples import journal, reports, workers
-from tagjax.examples.rows import Skipped, check_mistake, rows_of
+from tagjax.examples import pool, reports, shards, workers
+from tagjax.examples.rows import Skipped, rows_of
 from tagjax.examples.source import ExcerptSource, folder_source
 from tagjax.manifest.lists import Manifest
 from tagjax.vocabulary.vocabulary import EXPERIMENTS
 
-_SHUFFLED_IN_MEMORY = 1 << 28
-"""In bytes of examples. TFDS shuffles more on disk, in the same order. Its own limit is 1 GB."""
+SMALLEST = 2 << 20
+"""Bytes of log-mels in a small shard. ArrayRecord adds some 0.1 MB to each file."""
 
 
 def features(
@@ -54,22 +58,8 @@ def features(
     )
 
 
-class EmptyPartError(Exception):
-    """No excerpt of an optional part could be decoded; the message is the name of the part."""
-
-
-class _PlainWriter(tfds_writer.ExampleWriter):
-    """Writes ArrayRecord without compression, which would save an eighth and read 5 x slower."""
-
-    def write(self, path: Any, examples: Iterable[tuple[Any, bytes]]) -> None:
-        writer = array_record_module.ArrayRecordWriter(os.fspath(path), "group_size:1,uncompressed")
-        for _, example in examples:
-            writer.write(example)
-        writer.close()
-
-
 class ManifestBuilder(  # type: ignore[call-arg]
-    tfds.core.GeneratorBasedBuilder, skip_registration=True
+    dataset_builder.FileReaderBuilder, skip_registration=True
 ):
     """Base of the builders. A subclass defines `source()`.
 
@@ -77,9 +67,7 @@ class ManifestBuilder(  # type: ignore[call-arg]
 
     Attributes:
       build: how the examples are made.
-      left_out: parts that are not built, because none of their excerpts can be decoded.
-      journal: folder for the results of an interrupted build; None keeps none.
-      on_beam: whether Apache Beam computes the examples.
+      beam: (runner, options) of Apache Beam; None builds on this machine's cores.
       progress: passes on the excerpts of each part.
       skipped: excerpts that could not be decoded, once built.
       counts: {part: number of excerpts of each of `workers.KINDS`}, once built.
@@ -94,12 +82,10 @@ class ManifestBuilder(  # type: ignore[call-arg]
 
     def __init__(self, *, build: workers.BuildConfig | None = None, **kwargs: Any) -> None:
         self.build = build or workers.BuildConfig()
-        self.journal: pathlib.Path | None = None
-        self.on_beam = False
+        self.beam: Any = None
         self.progress: Progress = silently
         self.skipped: list[Skipped] = []
         self.counts: dict[str, dict[str, int]] = {}
-        self.left_out: list[str] = []
         kwargs.setdefault("file_format", "array_record")
         super().__init__(**kwargs)
 
@@ -124,13 +110,20 @@ class ManifestBuilder(  # type: ignore[call-arg]
         return [p for p in ("train", "validation", "test") if p not in parts and not folds]
 
     @property
-    def _parts(self) -> list[str]:
-        return [part for part in self.excerpts.parts if part not in self.left_out]
-
-    def _example_writer(self) -> tfds_writer.ExampleWriter:
-        file_format = self.info.file_format
-        plain = file_format == tfds.core.FileFormat.ARRAY_RECORD
-        return (_PlainWriter if plain else tfds_writer.ExampleWriter)(file_format)
+    def unfinished(self) -> pathlib.Path:
+        """Folder for the shards so far; other excerpts, audio or configuration have another one."""
+        source = self.excerpts
+        made_of = {
+            **self.info.metadata,
+            "manifest": None,  # Only how its folder is spelt; `jobs` and `digest` are its content.
+            "format": self.info.file_format,
+            "folder": source.folder,
+            "provenance": source.provenance,
+            "jobs": [source.jobs(part) for part in source.parts],
+        }
+        metadata = json.dumps(made_of, sort_keys=True, default=str)
+        digest = hashlib.sha256(metadata.encode()).hexdigest()[:16]
+        return pathlib.Path(self.data_path).parent / f".unfinished_{digest}"
 
     def _info(self) -> tfds.core.DatasetInfo:
         source = self.excerpts
@@ -148,70 +141,117 @@ class ManifestBuilder(  # type: ignore[call-arg]
             metadata=tfds.core.MetadataDict(metadata),
         )
 
-    def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
-        del dl_manager
-        source = self.excerpts
-        # Of an earlier attempt, only the results for parts that are left out are still valid.
-        self.skipped = [row for row in self.skipped if row.part in self.left_out]
-        self.counts = {part: self.counts[part] for part in self.left_out}
-        if self.on_beam:
+    def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
+        """Writes shards, and with the last one the reports and what TFDS records of the parts."""
+        del dl_manager, download_config
+        source, folder = self.excerpts, self.unfinished
+        folder.mkdir(parents=True, exist_ok=True)
+        write = shards.ShardWriter(
+            folder,
+            source.name,
+            source.folder,
+            source.read,
+            self.build,
+            self.info.features,
+            self.info.file_format,
+        )
+        rows = {part: rows_of(source, part, self._shard_size(part)) for part in source.parts}
+        tasks = (
+            shards.Shard(part, number, chosen)
+            for part, chunks in rows.items()
+            for number, chosen in enumerate(chunks)
+        )
+        if self.beam is None:
+            count, seconds = self.build.workers, self.build.file_seconds
+            results = pool.run(write, tasks, count, seconds, shards.__name__)
+        else:
             from tagjax.examples import beam
 
-            folder = pathlib.Path(self.data_path) / beam.REPORTS
-            return {
-                part: beam.examples(
-                    f"{source.name}/{part}", rows_of(source, part), source.read, self.build, folder
-                )
-                for part in self._parts
-            }
-        # One stream for all parts, because TFDS reads them one after the other.
-        everything = [job for part in self._parts for job in source.jobs(part)]
-        outcomes = (
-            workers.log_mels(everything, source.read, self.build)
-            if self.journal is None
-            else journal.log_mels(self.journal, everything, source.read, self.build)
-        )
-        return {part: self._generate_examples(part, outcomes) for part in self._parts}
+            results = beam.run(write, tasks, *self.beam)
+        self.skipped, self.counts = [], {}
+        splits: list[tuple[tfds.core.SplitInfo, list[pathlib.Path]]] = []
+        with contextlib.closing(results):
+            for part in source.parts:
+                splits += self._split(part, write, results)
+        for split, paths in splits:
+            names = split.filename_template.sharded_filepaths(len(paths))
+            for path, name in zip(paths, names, strict=True):
+                _link(path, name)
+        self.info.set_splits(tfds.core.SplitDict([split for split, _ in splits]))
+        reports.write(pathlib.Path(self.data_path), source, self.counts, self.skipped)
 
-    def _generate_examples(self, part: str, outcomes: Iterator[workers.Outcome]) -> Iterator:
-        rows = rows_of(self.excerpts, part)
-        counts = self.counts[part] = dict.fromkeys(workers.KINDS, 0)
-        for row in self.progress(rows, f"build {part}", len(rows)):
-            outcome = next(outcomes)
-            for kind in outcome.kinds:
-                counts[kind] += 1
-            if outcome.mel is None:
-                check_mistake(f"{self.excerpts.name}/{part}", row, outcome, self.build)
-                self.skipped.append(row.skipped(part, outcome.reason))
-                continue
-            yield row.key, row.example(outcome)
+    def _post_download_and_prepare_hook(self) -> None:
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Removes the folders of unfinished builds, once the data set is complete."""
+        for left in pathlib.Path(self.data_path).parent.glob(".unfinished_*"):
+            shutil.rmtree(left)
+
+    def _split(
+        self, part: str, write: shards.ShardWriter, results: Generator[shards.ShardReport]
+    ) -> Iterator[tuple[tfds.core.SplitInfo, list[pathlib.Path]]]:
+        """Waits for the shards of a part; yields what TFDS is told of it and their files.
+
+        Nothing is yielded if no excerpt of an optional part could be decoded.
+        """
+        count, size = len(self.excerpts.parts[part]), self._shard_size(part)
+        found: list[shards.ShardReport] = []
+
+        def finished() -> Iterator[int]:
+            for start in range(0, count, size):
+                found.append(next(results))
+                yield from range(start, min(start + size, count))
+
+        collections.deque(self.progress(finished(), f"build {part}", count), maxlen=0)
+        counts = {kind: sum(report.counts[kind] for report in found) for kind in workers.KINDS}
+        skipped = {row[0]: Skipped(*row[-1]) for report in found for row in report.skipped}
+        self.counts[part] = counts
+        self.skipped += [skipped[index] for index in sorted(skipped)]
         if not counts["written"]:
             self._refuse_empty(part)
+            return
+        written = {i: n for i, report in enumerate(found) if (n := report.counts["written"])}
+        yield (
+            tfds.core.SplitInfo(
+                name=part,
+                shard_lengths=list(written.values()),
+                num_bytes=sum(report.size for report in found),
+                filename_template=self._get_filename_template(part),
+            ),
+            [write.path(part, i) for i in written],
+        )
+
+    def _shard_size(self, part: str) -> int:
+        """Number of excerpts in each shard of a part.
+
+        There are enough shards for many cores, but not so many that a reader opens too many files.
+        A killed worker loses one shard, which is half a minute.
+        """
+        mel, count = self.info.features["mel"], len(self.excerpts.parts[part])
+        least = SMALLEST // (math.prod(mel.shape) * np.dtype(mel.np_dtype).itemsize)
+        return max(1, least, min(count // 128, 512), count // 512)
 
     def _refuse_empty(self, part: str) -> None:
-        """Ends an attempt in which no excerpt of a part could be decoded."""
+        """Warns of an optional part of which no excerpt could be decoded, and refuses another."""
         if part.endswith(("_upsampled", "_downsampled", "overlap")):
-            self.left_out.append(part)
-            raise EmptyPartError(part)
+            warnings.warn(
+                f"nothing of the part {part} can be decoded; it is left out", stacklevel=2
+            )
+            return
         first = next(row for row in self.skipped if row.part == part)
         raise InputError(
             f"{self.excerpts.name}/{part}.csv:2: neither this excerpt nor any other of the part "
             f"could be decoded: {first.path}: {first.reason}"
         )
 
-    def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
-        """Builds, and writes the reports before the folder is renamed to its final name."""
-        usual, shuffle.MAX_MEM_BUFFER_SIZE = shuffle.MAX_MEM_BUFFER_SIZE, _SHUFFLED_IN_MEMORY
-        try:
-            super()._download_and_prepare(dl_manager, download_config)
-        finally:
-            shuffle.MAX_MEM_BUFFER_SIZE = usual
-        folder = pathlib.Path(self.data_path)
-        if self.on_beam:
-            from tagjax.examples import beam
 
-            self.counts, self.skipped = beam.collect(folder, self.excerpts.parts)
-        reports.write(folder, self.excerpts, self.counts, self.skipped)
+def _link(path: pathlib.Path, name: Any) -> None:
+    """Gives a file a second name. Its first one stays, in case the build is killed now."""
+    try:
+        os.link(path, name)
+    except OSError:  # The file system has no hard links.
+        os.replace(path, name)
 
 
 class FolderBuilder(ManifestBuilder, skip_registration=True):

@@ -1,8 +1,11 @@
 """Rows of a manifest as examples without audio: everything but the log-mel."""
 
 import dataclasses
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+
+from tensorflow_datasets.core import hashing
 
 from tagjax.base.errors import InputError
 from tagjax.examples import workers
@@ -26,19 +29,16 @@ class Row:
     Attributes:
       index: index of its row in the part.
       line: line of that row in its file.
+      key: unique in a part; TFDS orders examples by its hash.
       job: path, start and duration of its audio.
       fields: all fields of the example but `mel` and `padded`.
     """
 
     index: int
     line: int
+    key: str
     job: workers.Job
     fields: Mapping[str, Any]
-
-    @property
-    def key(self) -> str:
-        """Unique in a part; TFDS orders examples by its hash."""
-        return f"{self.fields['sng_id']}@{self.fields['seg_start']:.4f}"
 
     def example(self, outcome: workers.Outcome) -> dict[str, Any]:
         """The example of an outcome with a log-mel."""
@@ -49,29 +49,40 @@ class Row:
         return Skipped(part, self.fields["sng_id"], self.fields["seg_start"], self.job[0], reason)
 
 
-def rows_of(source: ExcerptSource, part: str) -> list[Row]:
-    """The rows of a part."""
-    excerpts, jobs = source.parts[part], source.jobs(part)
-    blank = ("",) * len(excerpts)
-    artists, albums = excerpts.artist_id or blank, excerpts.album_id or blank
-    annotations = map("|".join, excerpts.tags) if excerpts.tags else blank
-    return [
-        Row(
-            i,
-            excerpts.line_of(i),
-            jobs[i],
-            {
-                "label": excerpts.label[i],
-                "sng_id": excerpts.sng_id[i],
-                "artist_id": artists[i],
-                "album_id": albums[i],
-                "tags": annotation,
-                "seg_start": float(excerpts.seg_start[i]),
-                "provenance": source.provenance.get(excerpts.sng_id[i], ""),
-            },
-        )
-        for i, annotation in enumerate(annotations)
-    ]
+def rows_of(source: ExcerptSource, part: str, size: int) -> Iterator[tuple[Row, ...]]:
+    """The rows of a part, `size` at a time.
+
+    The order is that in which TFDS shuffles examples, by a hash of their keys.
+
+    Raises:
+      InputError: an excerpt is there twice.
+    """
+    excerpts, jobs, hasher = source.parts[part], source.jobs(part), hashing.Hasher(part)
+    starts = excerpts.seg_start.tolist()
+    keys = [f"{track}@{start:.4f}" for track, start in zip(excerpts.sng_id, starts, strict=True)]
+    hashes = list(map(hasher.hash_key, keys))
+    order = sorted(range(len(keys)), key=hashes.__getitem__)
+    for i, j in itertools.pairwise(order):
+        if hashes[i] == hashes[j]:
+            raise InputError(
+                f"{source.name}/{part}.csv:{excerpts.line_of(j)}: the excerpt of track "
+                f"{excerpts.sng_id[j]} at {starts[j]:g} s is there twice"
+            )
+
+    def row(i: int) -> Row:
+        track = excerpts.sng_id[i]
+        fields = {
+            "label": excerpts.label[i],
+            "sng_id": track,
+            "artist_id": excerpts.artist_id[i] if excerpts.artist_id else "",
+            "album_id": excerpts.album_id[i] if excerpts.album_id else "",
+            "tags": "|".join(excerpts.tags[i]) if excerpts.tags else "",
+            "seg_start": starts[i],
+            "provenance": source.provenance.get(track, ""),
+        }
+        return Row(i, excerpts.line_of(i), keys[i], jobs[i], fields)
+
+    return (tuple(map(row, order[first : first + size])) for first in range(0, len(keys), size))
 
 
 def check_mistake(

@@ -1,5 +1,6 @@
 """Builds that are killed, that fill the disk, whose workers die or hang: nothing is lost."""
 
+import dataclasses
 import functools
 import os
 import pathlib
@@ -20,7 +21,7 @@ import tensorflow_datasets as tfds
 import datasets
 from tagjax.base.errors import InputError
 from tagjax.base.tables import write_table
-from tagjax.examples import build, journal, workers
+from tagjax.examples import build, builder, rows, shards, workers
 from tagjax.examples.workers import BuildConfig
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -28,9 +29,20 @@ PARTS = {"train": range(0, 64), "validation": range(64, 80), "test": range(80, 9
 HEADER = ("sng_id", "label", "seg_start", "seg_duration", "path")
 
 
+LAUNCH = """
+import runpy
+from tagjax.examples import builder
+builder.SMALLEST = 8 * 44 * 96 * 2
+runpy.run_module("launch.build", run_name="__main__", alter_sys=True)
+"""
+
+
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory):
-    """96 tracks, two of them broken; `whole` is the data set that nothing disturbed."""
+    """96 tracks, two of them broken; `whole` is the data set that nothing disturbed.
+
+    It has shards of 8 excerpts, as all data sets of these tests.
+    """
     root = tmp_path_factory.mktemp("catalogue")
     (root / "audio").mkdir()
     for part, tracks in PARTS.items():
@@ -41,8 +53,10 @@ def catalogue(tmp_path_factory):
             soundfile.write(root / "audio" / f"{k}.flac", noise, 22050)
     (root / "audio" / "5.flac").write_text("no audio")
     (root / "audio" / "90.flac").write_bytes((root / "audio" / "91.flac").read_bytes()[:30000])
-    build.prepare(make(root, root / "whole"))
-    return root
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(builder, "SMALLEST", 8 * 44 * 96 * 2)
+        build.prepare(make(root, root / "whole"))
+        yield root
 
 
 def make(root, data, **config):
@@ -57,7 +71,7 @@ def make(root, data, **config):
 
 def command(root, data, *further):
     return [
-        *(sys.executable, "-m", "launch.build", "--dataset=catalogue_split/mine", "--workers=2"),
+        *(sys.executable, "-c", LAUNCH, "--dataset=catalogue_split/mine", "--workers=2"),
         *(f"--manifest_dir={root}/manifest", f"--audio_dir={root}/audio", f"--data_dir={data}"),
         "--max_skipped=0.03",
         *further,
@@ -128,13 +142,13 @@ def test_a_build_killed_at_random_moments_is_the_undisturbed_one(
     assert kills
 
 
-def test_a_build_killed_in_the_journal_or_the_last_rename(catalogue, tmp_path, trials):
-    """Killed by itself at the n-th time it renames a file, which is where a kill could tear."""
+def test_a_build_killed_at_a_rename_or_a_link(catalogue, tmp_path, trials):
+    """Killed by itself at the n-th rename or link of a file, which is where a kill could tear."""
     code = """
 import os, sys
-from tagjax.examples import journal
-journal.ROWS = 8
-left, replace, rename = [int(sys.argv[1])], os.replace, os.rename
+from tagjax.examples import builder
+builder.SMALLEST = 8 * 44 * 96 * 2
+left, replace, rename, link = [int(sys.argv[1])], os.replace, os.rename, os.link
 def dying(function, *args, **kwargs):
     left[0] -= 1
     if left[0] == 0:
@@ -142,6 +156,7 @@ def dying(function, *args, **kwargs):
     return function(*args, **kwargs)
 os.replace = lambda *a, **k: dying(replace, *a, **k)
 os.rename = lambda *a, **k: dying(rename, *a, **k)
+os.link = lambda *a, **k: dying(link, *a, **k)
 import datasets
 from tagjax.examples import build, workers
 build.prepare(datasets.make_builder(
@@ -149,7 +164,7 @@ build.prepare(datasets.make_builder(
     workers.BuildConfig(workers=0)))
 """
     died = 0
-    for nth in random.Random(4).sample(range(1, 19), trials(1, 18)):
+    for nth in random.Random(4).sample(range(1, 46), trials(2, 45)):
         data = tmp_path / f"{nth}"
         arguments = [sys.executable, "-c", code, f"{nth}", str(data), str(catalogue)]
         done = subprocess.run(arguments, cwd=ROOT, capture_output=True, check=False)
@@ -231,9 +246,8 @@ def workers_of(parent):
     return [pid for pid, above in pairs if above in below]
 
 
-def test_workers_that_are_killed_cost_nothing(catalogue, tmp_path, trials, monkeypatch):
+def test_workers_that_are_killed_cost_nothing(catalogue, tmp_path, trials):
     """As by the kernel when memory runs out: what they had is decoded again."""
-    monkeypatch.setattr(workers, "compute", slowly)
     for trial in range(trials(1, 8)):
         rng, killed, done = random.Random(trial), [], threading.Event()
 
@@ -246,9 +260,12 @@ def test_workers_that_are_killed_cost_nothing(catalogue, tmp_path, trials, monke
                     killed.append(pid)
 
         thread = threading.Thread(target=kill)
+        made = make(catalogue, tmp_path / f"{trial}")
+        read = functools.partial(slowly, read=made.excerpts.read)
+        made.excerpts = dataclasses.replace(made.excerpts, read=read)
         thread.start()
         try:
-            build.prepare(make(catalogue, tmp_path / f"{trial}"))
+            build.prepare(made)
         finally:
             done.set()
             thread.join()
@@ -256,9 +273,9 @@ def test_workers_that_are_killed_cost_nothing(catalogue, tmp_path, trials, monke
         check_same(tmp_path / f"{trial}", catalogue)
 
 
-def slowly(jobs, read, config, compute=workers.compute):
-    time.sleep(0.05 * len(jobs))
-    return compute(jobs, read, config)
+def slowly(*job, read):
+    time.sleep(0.05)
+    return read(*job)
 
 
 def treacherous(path, start, duration, rate):
@@ -286,6 +303,32 @@ def test_a_file_that_kills_or_holds_its_worker_is_skipped_with_the_reason(trials
             assert outcome.reason == "not decoded within 1 s"
         else:
             assert outcome.mel is not None, (path, outcome.reason)
+
+
+def betrayed(path, *where, read):
+    """As a decoder that two files of a shard kill and a third one holds for ever."""
+    return treacherous(BAD[path], *where, rate=22050) if path in BAD else read(path, *where)
+
+
+BAD = {"7.flac": "dies", "20.flac": "dies", "70.flac": "hangs"}
+
+
+def test_a_build_loses_only_the_excerpts_that_kill_or_hold_a_worker(catalogue, tmp_path):
+    made = make(catalogue, tmp_path / "data", file_seconds=2.0)
+    read = functools.partial(betrayed, read=made.excerpts.read)
+    made.excerpts = dataclasses.replace(made.excerpts, read=read)
+    report = build.prepare(made)
+    assert report.skipped == 5
+    assert report.reasons["the decoder crashed"] == 2
+    assert report.reasons["not decoded within 2 s"] == 1
+    for part in PARTS:
+        kept = tfds.builder_from_directory(folder_of(tmp_path / "data")).as_data_source(part)
+        whole = tfds.builder_from_directory(folder_of(catalogue / "whole")).as_data_source(part)
+        lost = {name.removesuffix(".flac").encode() for name in BAD}
+        wanted = [example for example in whole if example["sng_id"] not in lost]
+        for one, other in zip(kept, wanted, strict=True):
+            assert one["sng_id"] == other["sng_id"]
+            np.testing.assert_array_equal(one["mel"], other["mel"])
 
 
 def test_audio_that_vanishes_while_it_is_read_is_listed_or_stops_a_strict_build(
@@ -328,34 +371,34 @@ def test_audio_that_vanishes_between_the_look_and_the_opening(catalogue, tmp_pat
         audio.read_excerpt(path, 0.0, 1.0)
 
 
-def test_a_journal_that_was_tampered_with_is_not_believed(tmp_path, trials):
-    """Bits flipped, cut, another's arrays: computed again, never an example of them."""
-    config = BuildConfig(workers=0)
-    jobs = [(f"{k}", 0.0, 0.2) for k in range(12)]
+def test_a_shard_that_was_tampered_with_is_not_believed(catalogue, tmp_path, trials):
+    """Bits flipped, cut or zeroed, in the examples or the report: computed again, to the same."""
+    made = make(catalogue, tmp_path / "data", workers=0)
     read = functools.partial(treacherous, rate=22050)
-    wanted = [one.mel for one in workers.log_mels(jobs, read, config)]
-    for seed in range(trials(40, 400)):
-        rng, folder = np.random.default_rng(seed), tmp_path / f"{seed}"
-        list(journal.log_mels(folder, jobs, read, config))
-        (path,) = folder.glob("*.npz")
-        data = bytearray(path.read_bytes())
-        kind = seed % 4
-        if kind == 0:
-            data[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
-        elif kind == 1:
-            del data[int(rng.integers(len(data))) :]
-        elif kind == 2:
+    format = made.info.file_format
+    facts = "x", "", read, made.build, made.info.features, format
+    chosen = next(rows.rows_of(made.excerpts, "train", 16))
+    shard = shards.Shard("train", 0, chosen)
+    write = shards.ShardWriter(tmp_path / "whole", *facts)
+    wanted = write(shard)
+    kept = {path.name: path.read_bytes() for path in write.folder.iterdir()}
+    assert set(kept) == {"train-00000", "train-00000.json"}
+    for seed in range(trials(30, 400)):
+        rng = np.random.default_rng(seed)
+        again = shards.ShardWriter(tmp_path / f"{seed}", *facts)
+        again.folder.mkdir()
+        for k, (name, content) in enumerate(sorted(kept.items())):
+            data = bytearray(content)
             at = int(rng.integers(len(data)))
-            data[at : at + 64] = bytes(64)
-        path.write_bytes(data)
-        if kind == 3:
-            rows = [np.array([0, 99]), np.array([-1]), np.array(["x"]), np.array([0.5])][
-                seed // 4 % 4
-            ]
-            mels = np.zeros((len(rows), 3, 3), np.float32)
-            odd = {name: np.zeros(len(rows), bool) for name in ("padded", "loud")}
-            odd |= {"quiet": np.full(len(rows), ""), "clipped": np.zeros(len(rows), int)}
-            np.savez(path.open("wb"), rows=rows, mels=mels, **odd)
-        found = [one.mel for one in journal.log_mels(folder, jobs, read, config)]
-        for one, other in zip(found, wanted, strict=True):
-            np.testing.assert_array_equal(one, other)
+            if k == seed % 2:
+                kind = seed // 2 % 3
+                if kind == 0:
+                    data[at] ^= 1 << int(rng.integers(8))
+                elif kind == 1:
+                    del data[at:]
+                else:
+                    data[at : at + 64] = bytes(64)
+            (again.folder / name).write_bytes(data)
+        assert again(shard) == wanted
+        assert kept == {path.name: path.read_bytes() for path in again.folder.iterdir()}
+        shutil.rmtree(again.folder)

@@ -3,7 +3,9 @@
 import collections
 import contextlib
 import dataclasses
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -26,8 +28,9 @@ from damage import cut
 from tagjax.base import files
 from tagjax.base.errors import InputError
 from tagjax.base.tables import read_table, write_table
-from tagjax.examples import audio, journal, reports, workers
+from tagjax.examples import audio, reports, rows, workers
 from tagjax.examples import build as building
+from tagjax.examples import builder as examples
 from tagjax.examples.dataset import find
 from tagjax.examples.workers import BuildConfig
 from tagjax.manifest import lists
@@ -129,21 +132,33 @@ def test_by_default_silence_is_skipped_with_the_reason(catalogue):
 
 def test_a_build_that_goes_on_counts_what_was_odd_before(catalogue, monkeypatch):
     odd_catalogue(catalogue)
-    made, config = builder(catalogue, kept("uint8")), kept("uint8")
-    jobs = [job for part in made.excerpts.parts for job in made.excerpts.jobs(part)]
-    first = list(journal.log_mels(catalogue / "left", jobs, made.excerpts.read, config))
-    opened = []
+    whole = building.prepare(builder(catalogue, kept("uint8"), data="whole"))
+    with pytest.raises(KeyboardInterrupt), reads(last="x/15.flac"):
+        building.prepare(builder(catalogue, kept("uint8")))
+    with reads() as opened:
+        again = builder(catalogue, kept("uint8"))
+        report = building.prepare(again)
+    assert sorted(opened) == [f"x/{k}.flac" for k in (15, 16, 17)]
+    assert (report.counts, report.reasons) == (whole.counts, whole.reasons)
+    assert {"quiet", "clipped"} <= {kind for kind, n in report.counts["train"].items() if n}
+    assert [row.sng_id for row in again.skipped] == ["3", "16"]
 
-    def read_again(*job):
-        opened.append(job[0])
-        return made.excerpts.read(*job)
 
-    again = list(journal.log_mels(catalogue / "left", jobs, read_again, config))
-    assert sorted(opened) == ["x/16.flac", "x/3.flac"]  # What failed is tried again.
-    kinds = [outcome.kinds for outcome in first]
-    assert [outcome.kinds for outcome in again] == kinds
-    assert {"quiet", "loud", "clipped"} <= {kind for each in kinds for kind in each}
-    assert [outcome.quiet for outcome in again] == [outcome.quiet for outcome in first]
+def test_a_build_that_goes_on_tries_files_again_that_were_mended(stopped):
+    """Of the shards that are finished, only that of the file is written again."""
+    path = stopped / "audio" / "x" / "3.flac"
+    soundfile.write(path, sound(3), 44100)
+    with reads() as read_again:
+        again = builder(stopped)
+        building.prepare(again)
+    order = list(read(again, "train"))
+    first = order.index("3") // 4 * 4
+    mended = {f"x/{k}.flac" for k in order[first : first + 4]}
+    assert mended <= set(read_again)
+    assert not set(read_again) & ({f"x/{k}.flac" for k in range(12)} - mended)
+    whole = builder(stopped, data="whole")
+    building.prepare(whole)
+    same(content(again), content(whole))
 
 
 def test_a_data_set_that_recorded_less_of_its_configuration_is_the_same(catalogue):
@@ -255,14 +270,10 @@ def test_nothing_is_left_where_a_part_cannot_be_decoded(catalogue):
     assert not (catalogue / "data" / "catalogue_split" / "mine" / "1.0.0").exists()
 
 
-def test_an_unfinished_build_is_done_again(catalogue, monkeypatch):
-    def stop(*args):
-        raise KeyboardInterrupt
-
-    first = builder(catalogue)
-    monkeypatch.setattr(first, "_generate_examples", stop)
-    with pytest.raises(KeyboardInterrupt):
-        building.prepare(first)
+def test_an_unfinished_build_is_done_again(catalogue):
+    with pytest.raises(KeyboardInterrupt), reads(last="x/14.flac"):
+        building.prepare(builder(catalogue))
+    shutil.rmtree(*(catalogue / "data" / "catalogue_split" / "mine").glob(".unfinished_*"))
     assert [path for path in (catalogue / "data").rglob("*") if path.is_file()] == []
     # One that was killed leaves its temporary folder; it must not count as built.
     killed = catalogue / "data" / "catalogue_split" / "mine" / "incomplete.ABC_1.0.0"
@@ -318,34 +329,56 @@ building.prepare(datasets.make_builder(
 
 def test_a_killed_build_goes_on_and_is_the_one_never_stopped(catalogue, monkeypatch):
     """Killed while it computes; what is computed is not computed again."""
-    monkeypatch.setattr(journal, "ROWS", 4)
-    code = f"from tagjax.examples import journal; journal.ROWS = 4\n{KILLED}".replace(
-        "{root!r}", repr(str(catalogue))
-    )
+    monkeypatch.setattr(examples, "SMALLEST", 4 * 44 * 96 * 2)
+    smaller = f"from tagjax.examples import builder; builder.SMALLEST = {examples.SMALLEST}"
+    code = f"{smaller}\n{KILLED}".replace("{root!r}", repr(str(catalogue)))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == -9, done.stderr
     (left,) = (catalogue / "data" / "catalogue_split" / "mine").glob(".unfinished_*")
-    assert len(list(left.glob("0*.npz"))) == 3  # Workers are handed 4 at once.
-    cut(left / "000000004.npz")
+    assert sorted(path.name for path in left.glob("*.json")) == [
+        f"train-0000{k}.json" for k in range(3)
+    ]
+    assert len(list(left.glob(".*.tmp"))) == 1
+    cut(left / "train-00001")
     with reads() as read_again:
         again = builder(catalogue)
         building.prepare(again)
-    # Row 3 is broken and tried again; rows 4 to 7 were lost; 12 to 17 never came.
-    assert read_again == [f"x/{k}.flac" for k in (*range(3, 8), *range(12, 18))]
     whole = builder(catalogue, BuildConfig(workers=2), data="whole")
     building.prepare(whole)
     same(content(again), content(whole))
+    listed = [row for shard in rows.rows_of(whole.excerpts, "train", 4) for row in shard]
+    assert read_again[:4] == [row.job[0] for row in listed[4:8]]
+    assert sorted(read_again[4:]) == [f"x/{k}.flac" for k in range(12, 18)]
     assert [path.name for path in pathlib.Path(again.data_dir).parent.iterdir()] == ["1.0.0"]
+
+
+def test_a_build_killed_at_its_very_end_leaves_nothing_for_ever(catalogue):
+    folder = building.prepare(builder(catalogue)).folder
+    (folder.parent / ".unfinished_0").mkdir()
+    assert building.prepare(builder(catalogue)).built_already
+    assert [path.name for path in folder.parent.iterdir()] == ["1.0.0"]
 
 
 @pytest.fixture
 def stopped(catalogue, monkeypatch):
-    """A catalogue whose build was stopped by Ctrl-C at track 14; files of 4 excerpts."""
-    monkeypatch.setattr(journal, "ROWS", 4)
+    """A catalogue whose build was stopped by Ctrl-C at track 14; shards of 4 excerpts."""
+    monkeypatch.setattr(examples, "SMALLEST", 4 * 44 * 96 * 2)
     with pytest.raises(KeyboardInterrupt), reads(last="x/14.flac"):
         building.prepare(builder(catalogue))
-    assert len(list((catalogue / "data").rglob("*.npz"))) == 3
+    assert len(list((catalogue / "data").rglob("train-0000?.json"))) == 3
     return catalogue
+
+
+def test_a_file_system_without_hard_links_will_do(catalogue, monkeypatch):
+    def refused(*args):
+        raise PermissionError(1, "Operation not permitted")
+
+    whole = builder(catalogue, data="whole")
+    building.prepare(whole)
+    monkeypatch.setattr(os, "link", refused)
+    made = builder(catalogue)
+    building.prepare(made)
+    same(content(made), content(whole))
 
 
 def other_folder(root):
@@ -363,7 +396,13 @@ def other_start(root):
     return {}
 
 
-@pytest.mark.parametrize("change", [other_folder, other_start])
+def other_shards(root):
+    """A later version makes shards of another size."""
+    examples.SMALLEST //= 2  # The fixture `stopped` puts it back.
+    return {}
+
+
+@pytest.mark.parametrize("change", [other_folder, other_start, other_shards])
 def test_a_stopped_build_goes_on_with_no_example_of_other_audio(stopped, change):
     folders = change(stopped)
     again, whole = builder(stopped, **folders), builder(stopped, data="whole", **folders)
@@ -379,8 +418,7 @@ def test_a_stopped_build_goes_on_however_its_folders_are_spelt(stopped, spelt, m
     monkeypatch.chdir(stopped)
     with reads() as read_again:
         building.prepare(builder(stopped, manifest_dir="manifest", audio_dir=spelt))
-    # Row 3 is broken and tried again; 12 to 17 never came.
-    assert read_again == [f"x/{k}.flac" for k in (3, *range(12, 18))]
+    assert sorted(read_again) == [f"x/{k}.flac" for k in range(12, 18)]
 
 
 UNGUARDED = """

@@ -1,5 +1,7 @@
 """What an example holds, however it was built."""
 
+import dataclasses
+import pathlib
 import subprocess
 import sys
 
@@ -9,6 +11,7 @@ import pytest
 import soundfile
 import tensorflow_datasets as tfds
 from catalogues import PARTS, STRICT, builder, content, read, same, sound, write_parts
+from tensorflow_datasets.core import shuffle
 
 from tagjax.base.errors import InputError
 from tagjax.examples import audio, frontend, loader, workers
@@ -177,12 +180,37 @@ def test_where_it_is_to_be_strict_a_start_past_the_end_stops_the_build(catalogue
     assert not [file for file in (catalogue / "data").rglob("*") if file.is_file()]
 
 
-def test_shuffled_on_disk_or_in_memory_the_order_is_the_same(catalogue, monkeypatch):
-    made = [builder(catalogue, data=data) for data in ("memory", "disk")]
+def test_the_order_is_that_of_tfds_whatever_the_shards(catalogue, monkeypatch):
+    """Data sets of before were written by TFDS' own shuffling."""
+    made = [builder(catalogue, data=data) for data in ("one", "many")]
     building.prepare(made[0])
-    monkeypatch.setattr(examples, "_SHUFFLED_IN_MEMORY", 0)
+    monkeypatch.setattr(examples, "SMALLEST", 2 * 44 * 96 * 2)
     building.prepare(made[1])
     same(*map(content, made))
+    assert [made[k].info.splits["train"].num_shards for k in (0, 1)] == [1, 6]
+    shuffler = shuffle.Shuffler(catalogue, "train")
+    for k in set(PARTS["train"]) - {3}:
+        shuffler.add(f"{k}@0.5000", f"{k}".encode())
+    assert list(read(made[1], "train")) == [track.decode() for _, track in shuffler]
+
+
+def test_a_shard_of_which_nothing_can_be_decoded_is_no_file(catalogue, monkeypatch):
+    monkeypatch.setattr(examples, "SMALLEST", 1 * 44 * 96 * 2)
+    made = builder(catalogue)
+    building.prepare(made)
+    assert made.info.splits["train"].shard_lengths == [1] * 11
+    files = pathlib.Path(made.data_dir).glob("*-train.array_record-*-of-00011")
+    assert len(list(files)) == 11
+    assert set(read(made, "train")) == {str(k) for k in range(12)} - {"3"}
+
+
+def test_an_excerpt_that_is_there_twice_is_refused_before_anything_is_decoded(catalogue):
+    listed = lists.read_manifest(catalogue / "manifest")
+    test = dataclasses.replace(listed.parts["test"], sng_id=("15", "16", "15"))
+    twice = dataclasses.replace(listed, parts={**listed.parts, "test": test})
+    with pytest.raises(InputError, match=r"test\.csv:4: .* track 15 at 0\.5 s is there twice"):
+        building.build(twice, catalogue / "audio", catalogue / "data")
+    assert not [file for file in (catalogue / "data").rglob("*") if file.is_file()]
 
 
 def test_beam_gives_the_same_examples_in_the_same_order(catalogue):

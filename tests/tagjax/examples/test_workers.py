@@ -129,7 +129,7 @@ def failing(path, start, duration):
 
 def test_whatever_reading_one_file_raises_is_its_outcome():
     jobs = [(path, 0.0, 0.3) for path in (*ERRORS, "good", *ERRORS)]
-    outcomes = workers.compute(jobs, failing, BuildConfig())
+    outcomes = list(workers.compute(jobs, failing, BuildConfig()))
     assert [outcome.reason for outcome in outcomes[:5]] == [
         "no such file",
         "start 9 s is past the end at 3.0 s",

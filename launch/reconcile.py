@@ -279,7 +279,7 @@ def _plan(given: _Given, config: listen.ListenConfig) -> tuple[listen.Training |
         "(1 to 3 min)"
     )
     lines.append(
-        f"disk: {_size(size)} in {folders['examples']} (twice that while it is built), and "
+        f"disk: {_size(size)} in {folders['examples']}; and "
         f"{folders['run']}"
     )
     return way, lines

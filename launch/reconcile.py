@@ -278,10 +278,7 @@ def _plan(given: _Given, config: listen.ListenConfig) -> tuple[listen.Training |
         f"preset {way.preset} to train ({_time(training)} without an accelerator), evidence "
         "(1 to 3 min)"
     )
-    lines.append(
-        f"disk: {_size(size)} in {folders['examples']}; and "
-        f"{folders['run']}"
-    )
+    lines.append(f"disk: {_size(size)} in {folders['examples']}, and {folders['run']}")
     return way, lines
 
 

@@ -22,7 +22,7 @@ def evidence(surprise, kind, vocabulary=("a", "b")):
     return types.SimpleNamespace(
         vocabulary=tags,
         observed=types.SimpleNamespace(artist=np.arange(5), track_id=NAMES[1:]),
-        senses=(Senses(0, surprise, groups, (other, 0), -9.0, kind),),
+        senses=(Senses(0, surprise, groups, (other, 0), -9.0, surprise, kind),),
         rows=lambda: [("a", tags.tags[other], 1, *[None] * (len(COLUMNS) - 3))],
         notes=("heard",),
     )

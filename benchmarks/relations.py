@@ -7,20 +7,25 @@ Of a run: relations on its table of translations, closed over its taxonomies (a 
 to one below g is narrower than g); which of two tags is the broader one, by the spread of their
 tracks, by the same with the broader side thinned to as many tracks as the other, and by numbers of
 tracks; and a style's genre by containment: what its tracks are taken for, beside predictions that
-are dealt out at random.
+are dealt out at random; and senses: two styles of one catalogue merged, half of the artists of
+each, against styles left alone.
 
 Of occurrences (tracks by tags, as the authors released): a style's genre by P(genre | style), and
 how well styles of two genres are told from those of one.
 """
 
 import argparse
+import dataclasses
 
 import numpy as np
+import scipy.sparse
 import sklearn.metrics
 
 from tagjax.evidence import same
 from tagjax.evidence.inputs import of_run
+from tagjax.evidence.senses import find_senses
 from tagjax.evidence.sources import gather
+from tagjax.similarity.observations import artists_of
 from tagjax.similarity.run import load_run
 from tagjax.similarity.tables import read_embedding
 from tagjax.vocabulary.taxonomy import place, read_taxonomy
@@ -29,6 +34,8 @@ from tagjax.vocabulary.vocabulary import Vocabulary
 KINDS = ("same", "broad", "narrow", "related")
 KIND = {"exact": "same", "close": "same"}
 THINNINGS = 50
+PAIRS = 1
+"""Pairs of a tag system that are merged at once: many would change how much any tag varies."""
 
 
 def closed(run, vocabulary):
@@ -108,6 +115,52 @@ def of_containment(run, seed=0):
         yield f"genre of a style by containment, {name}: {', '.join(cells)}"
 
 
+def of_senses(run, rounds=30, least=6, seed=0):
+    """Lines on senses: how well merged styles are told from single ones."""
+    observed, _ = of_run(run)
+    vocabulary, rng = observed.vocabulary, np.random.default_rng(seed)
+    placement, index = place(run.truth.taxonomy, vocabulary), vocabulary.index
+    genres = {index[genre] for genre in placement.genres}
+    parents = {index[style]: {*names} for style, names in placement.parents.items()}
+    enough = artists_of(observed.tags, observed.artist) >= least
+    styles = [tag for tag in np.flatnonzero(enough).tolist() if tag not in genres]
+    kinds = {"single": [], "merged": [], "siblings": []}
+    for _ in range(rounds):
+        merged = {}
+        for system in vocabulary.systems:
+            own = rng.permutation([tag for tag in styles if vocabulary.system[tag] == system])
+            own = own[: 2 * PAIRS].tolist()
+            merged |= dict(zip(own[::2], own[1::2], strict=True))
+        tags = observed.tags.tolil()
+        for tag, other in merged.items():
+            sides = [half_of_artists(observed, part, rng) for part in (tag, other)]
+            tags[:, [tag]] = np.maximum(*sides)[:, None]
+            tags[:, [other]] = 0
+        changed = dataclasses.replace(observed, tags=scipy.sparse.csr_array(tags))
+        for found in find_senses(changed):
+            if found.tag in merged:
+                related = parents.get(found.tag, set()) & parents.get(merged[found.tag], set())
+                kinds["siblings" if related else "merged"].append(found)
+            elif found.tag in styles:
+                kinds["single"].append(found)
+    truth = np.repeat([0, 1], [len(kinds[kind]) for kind in ("single", "merged")])
+    both = [*kinds["single"], *kinds["merged"]]
+    for name, sign in (("mixture", 1), ("surprise", 1), ("same", -1)):
+        auc = sklearn.metrics.roc_auc_score(truth, [sign * getattr(one, name, 0) for one in both])
+        yield f"senses: {truth.sum()} merged against {(1 - truth).sum()} by {name}: AUC {auc:.3f}"
+    for kind, found in kinds.items():
+        share = np.mean([one.kind == "two senses" for one in found])
+        size = np.median([sum(map(len, one.artists)) for one in found])
+        yield f"called two senses, {kind}: {100 * share:.0f} % of {len(found)}, {size:.0f} artists"
+
+
+def half_of_artists(observed, tag, rng):
+    """{0, 1} [tracks]: tracks with a tag, of half of its artists."""
+    has = observed.tags[:, [tag]].toarray()[:, 0]
+    artists = rng.permutation(np.unique(observed.artist[has > 0]))
+    return has * np.isin(observed.artist, artists[: (len(artists) + 1) // 2])
+
+
 def of_occurrences(path, taxonomy_path):
     """Lines on the authors' form of occurrences: parents, and styles of two genres."""
     tags, rows = read_embedding(path)
@@ -135,7 +188,7 @@ def main(argv=None):
     flags = parser.parse_args(argv)
     if flags.run_dir:
         run = load_run(flags.run_dir)
-        for line in (*of_relations(run), *of_containment(run)):
+        for line in (*of_relations(run), *of_containment(run), *of_senses(run)):
             print(line)
     if flags.occurrences and flags.taxonomy:
         for line in of_occurrences(flags.occurrences, flags.taxonomy):

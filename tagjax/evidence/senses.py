@@ -3,8 +3,10 @@
 The artists of such a tag fall into two groups, each with a mean of its own. The evidence for it is
 a Bayes factor: two means against one, in the dimensions in which tags differ. Chance finds two
 groups in any cloud of artists, so the factor is compared with that of as many draws from a single
-normal cloud. A broad tag falls into groups as well. What tells them apart is the company: the
-groups of a broad tag lie nearest to one tag, to tags below it, or to siblings.
+normal cloud. Artists of a single tag fall into groups too, as some are mislabelled. But the senses
+of a tag have other names elsewhere: two other tags together tell its artists better than its own
+mean does, or any one other tag. A broad tag falls into groups as well. What tells it apart is the
+company: the groups of a broad tag lie nearest to one tag, to tags below it, or to siblings.
 """
 
 import dataclasses
@@ -20,6 +22,8 @@ from tagjax.similarity.observations import Observations
 
 Array = npt.NDArray[np.float64]
 
+_RIDGE = 1e9
+"""So large that other tags explain nothing: genres would explain in what two senses differ."""
 _MANY, _DRAWS, _FEW_DRAWS = 100, 12, 3
 """Draws of a single cloud; few do for many artists, as theirs hardly differ."""
 _STARTS = 3
@@ -30,6 +34,13 @@ _LEAST_SHARE = 0.25
 """Smallest share of a tag's artists that make a sense, beside `SENSE_ARTISTS`."""
 _SURE = 3.0
 """Surprise from which on a tag is no longer taken for one: e^3 to 1."""
+_KINDS = ("two senses", "broad", "one")
+_MISLABELLED = 0.05
+"""Share of artists that sound like any tag."""
+_CANDIDATES = 20
+"""Other tags among which two are looked for; forty find no better ones."""
+_TWO_TAGS = 25.0
+"""Mixture from which on a tag is two; of single styles a tenth are above 21."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,8 +53,10 @@ class Senses:
       artists: two arrays, int64: the artists of each group.
       nearest: the tag that each group sounds most like, of any system.
       same: score that both groups are the same; below 0 speaks against it.
-      kind: "two senses"; "broad" if, in some tag system, both groups lie nearest to one tag, to a
-        tag and its parent, to siblings, or to tags below this one; or "one".
+      mixture: logarithm of how much better two other tags tell the artists than one does.
+      kind: "two senses" if all of this says so; "broad" if the groups differ but, in some tag
+        system, both lie nearest to one tag, to a tag and its parent, to siblings, or to tags below
+        this one; or "one".
     """
 
     tag: int
@@ -51,6 +64,7 @@ class Senses:
     artists: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
     nearest: tuple[int, int]
     same: float
+    mixture: float
     kind: str
 
 
@@ -59,15 +73,14 @@ def find_senses(
     config: EvidenceConfig = EvidenceConfig(),  # noqa: B008 (frozen)
     progress: Progress = silently,
 ) -> list[Senses]:
-    """Looks at every tag with enough artists; those whose groups differ most come first.
+    """Looks at every tag with enough artists; two senses come first, then broad tags.
 
     Args:
       observed: the tracks.
       config: see there.
       progress: gets the tags.
     """
-    ridge = config.score_ridges[0]
-    space = tag_space(observed, observed.tags, ridge, config.score)
+    space = tag_space(observed, observed.tags, _RIDGE, config.score)
     if space is None:
         return []
     rng, known = np.random.default_rng(config.seed), containment(observed)
@@ -75,7 +88,7 @@ def find_senses(
     found = []
     for tag in progress(tags, "look for senses", len(tags)):
         found.append(_look(observed, tag, space, known, rng))
-    return sorted(found, key=lambda senses: (senses.kind == "one", senses.same))
+    return sorted(found, key=lambda senses: (_KINDS.index(senses.kind), -senses.mixture))
 
 
 def _look(
@@ -211,6 +224,47 @@ def _described(
         first == second or known[first, second] or (known[tag, [first, second]] == -1).all()
         for first, second in pairs
     )
-    kind = "one" if surprise < _SURE or not same < 0 else "broad" if company else "two senses"
+    mixture = _mixture(space, tag)
+    kind = "two senses" if mixture >= _TWO_TAGS else "one"
+    kind = "one" if surprise < _SURE or not same < 0 else "broad" if company else kind
     first, second = others[near.argmax(axis=1)].tolist() if len(others) else (tag, tag)
-    return Senses(tag, surprise, (groups[0], groups[1]), (first, second), same, kind)
+    return Senses(tag, surprise, (groups[0], groups[1]), (first, second), same, mixture, kind)
+
+
+def _mixture(space: TagSpace, tag: int) -> float:
+    """Log-likelihood of a tag's artists if each is of one of two other tags, less that of one tag.
+
+    Density of an artist x of a tag with n others and mean m, with w = tau / (1 + n tau):
+    N(x; n w m, 1 + w). The one tag is any other, or this one without the artist. An artist may be
+    mislabelled, and then has the density N(x; 0, 1 + tau) of any tag.
+    """
+    vectors, spread = space.means.vectors[space.means.tag == tag], space.spread
+    others = np.flatnonzero(space.count)
+    others = others[others != tag]
+    if len(others) < 2:
+        return 0.0
+    sums = space.centre[others] * space.count[others, None]
+    precise, shift = _predicted(sums, space.count[others], spread)
+    logs = np.empty((len(vectors), len(others) + 2))
+    logs[:, :-2] = vectors @ (precise * shift).T - vectors**2 @ precise.T / 2
+    logs[:, :-2] -= (precise * shift**2 - np.log(precise)).sum(axis=1) / 2
+    rest = vectors.sum(axis=0) - vectors, np.zeros_like(vectors)
+    for column, sums, number in ((-2, rest[0], len(vectors) - 1), (-1, rest[1], 0)):
+        scale, mean = _predicted(sums, np.array([number]), spread)
+        logs[:, column] = (np.log(scale) - scale * (vectors - mean) ** 2).sum(axis=1) / 2
+    density = np.exp(logs - logs.max(axis=1, keepdims=True))
+    density[:, :-1] *= 1 - _MISLABELLED
+    wrong = np.maximum(_MISLABELLED * density[:, -1:], 1e-300)
+    every, each = density[:, :-1], density[:, :-2]
+    one = np.log(every + wrong).sum(axis=0).max()
+    share = (each / (each.sum(axis=1, keepdims=True) + wrong)).sum(axis=0)
+    near = each[:, np.argsort(-share, kind="stable")[:_CANDIDATES]]
+    first, second = np.triu_indices(near.shape[1], 1)
+    two = np.log((near[:, first] + near[:, second]) / 2 + wrong).sum(axis=0).max()
+    return float(two - one)
+
+
+def _predicted(total: Array, count: npt.NDArray[np.int64], spread: Array) -> tuple[Array, Array]:
+    """(1 / variance, mean) [N, D] of the next artist of tags, from sums over their artists."""
+    weight = spread / (1 + count[:, None] * spread)
+    return 1 / (1 + weight), weight * total

@@ -12,8 +12,8 @@ from tagjax.base.tables import write_table
 from tagjax.evidence.weigh import COLUMNS, Evidence
 
 SENSES = (
-    "tag", "kind", "surprise", "same", "first_artists", "second_artists", "first_nearest",
-    "second_nearest",
+    "tag", "kind", "mixture", "surprise", "same", "first_artists", "second_artists",
+    "first_nearest", "second_nearest",
 )  # fmt: skip
 """Columns of senses.csv; see `senses.Senses`."""
 
@@ -38,6 +38,7 @@ def write_evidence(folder: PathLike, evidence: Evidence) -> list[pathlib.Path]:
         (
             tags[found.tag],
             found.kind,
+            found.mixture,
             found.surprise,
             found.same,
             *(len(group) for group in found.artists),

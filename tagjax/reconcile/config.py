@@ -27,8 +27,6 @@ class ReconcileConfig:
       objection: score of their sound below which tags of one spelling are not merged.
       shared: share of a tag's tracks; if more have the other tag too, the two are not duplicates
         for the sound alone, as somebody told them apart.
-      two_senses: logarithm of the Bayes factor (`Senses.surprise`) from which a tag is said to be
-        of two senses, unless it surely is the same as a tag of another system.
 
     >>> ReconcileConfig(contained=0.8).contained
     0.8
@@ -49,7 +47,6 @@ class ReconcileConfig:
     heard_artists: int = 4
     objection: float = -10.0
     shared: float = 0.3
-    two_senses: float = 15.0
 
     def __post_init__(self) -> None:
         for name in (
@@ -68,6 +65,5 @@ class ReconcileConfig:
                 raise InputError(f"{name}={getattr(self, name)}: must be at least 1")
         if self.contained <= 0.5:
             raise InputError(f"contained={self.contained}: must be above .5")
-        for name in ("objection", "two_senses"):
-            if not math.isfinite(getattr(self, name)):
-                raise InputError(f"{name}={getattr(self, name)}: must be a number")
+        if not math.isfinite(self.objection):
+            raise InputError(f"objection={self.objection}: must be a number")

@@ -12,7 +12,6 @@ import scipy.sparse
 from tagjax.base.text import clean
 from tagjax.catalogue.annotations import Catalogue
 from tagjax.evidence.weigh import COLUMNS, Evidence
-from tagjax.reconcile.config import ReconcileConfig
 from tagjax.reconcile.decisions import TwoSenses
 from tagjax.reconcile.people import People
 from tagjax.similarity.observations import artists_of, tracks_of
@@ -65,7 +64,6 @@ def gather_facts(
     evidence: Evidence | None = None,
     people: People = People(),  # noqa: B008 (frozen)
     taxonomy: Taxonomy | None = None,
-    config: ReconcileConfig = ReconcileConfig(),  # noqa: B008 (frozen)
 ) -> Facts:
     """The facts of annotated tracks.
 
@@ -74,7 +72,6 @@ def gather_facts(
       evidence: on the same tags, or some of them.
       people: what people decided.
       taxonomy: of tags with their prefixes.
-      config: see there.
 
     >>> catalogue = Catalogue("", ("t1", "t2"), ("r1", "r2"), ("", ""), (("Dub",), ("dub", "Ska")))
     >>> facts = gather_facts([catalogue])
@@ -106,7 +103,7 @@ def gather_facts(
         tags,
         artists.astype(np.int64),
         [row for row in named_rows(evidence) if known >= {row["source"], row["target"]} - {None}],
-        [sense for sense in _two_senses(evidence, artist_of, config) if sense.tag in known],
+        [sense for sense in _two_senses(evidence, artist_of) if sense.tag in known],
         people,
         taxonomy,
         names,
@@ -120,15 +117,12 @@ def named_rows(evidence: Evidence | None) -> list[dict[str, Any]]:
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
-def _two_senses(
-    evidence: Evidence | None, artist_of: Mapping[str, str], config: ReconcileConfig
-) -> list[TwoSenses]:
+def _two_senses(evidence: Evidence | None, artist_of: Mapping[str, str]) -> list[TwoSenses]:
     """The tags that evidence takes for two things, the most divided first.
 
     Args:
       evidence: see there.
       artist_of: {track id: artist id}.
-      config: see there.
     """
     if evidence is None or evidence.observed is None:
         return []
@@ -137,7 +131,7 @@ def _two_senses(
     named = {code: artist_of.get(track, track) for code, track in names.items()}
     found = []
     for senses in evidence.senses:
-        if senses.kind == "two senses" and senses.surprise >= config.two_senses:
+        if senses.kind == "two senses":
             first, second = (tuple(named[code] for code in group) for group in senses.artists)
             nearest = (tags[senses.nearest[0]], tags[senses.nearest[1]])
             found.append(TwoSenses(tags[senses.tag], (first, second), nearest))

@@ -100,7 +100,7 @@ def load_reconciliation(folder: PathLike) -> Reconciliation:
             f"{folder / RECORD}: of another version of tagjax ({error}); run launch.reconcile again"
         ) from None
     facts = gather_facts(catalogues, taxonomy=taxonomy)
-    return Reconciliation(folder, origin, catalogues, _with_evidence(facts, folder, config), config)
+    return Reconciliation(folder, origin, catalogues, _with_evidence(facts, folder), config)
 
 
 def observations_of(
@@ -163,7 +163,7 @@ def _annotations(
     return catalogues, Taxonomy.of(pairs) if pairs else named
 
 
-def _with_evidence(facts: Facts, folder: pathlib.Path, config: ReconcileConfig) -> Facts:
+def _with_evidence(facts: Facts, folder: pathlib.Path) -> Facts:
     path = folder / "evidence" / "evidence.csv"
     if not path.is_file():
         return facts
@@ -178,7 +178,7 @@ def _with_evidence(facts: Facts, folder: pathlib.Path, config: ReconcileConfig) 
     return dataclasses.replace(
         facts,
         rows=kept,
-        senses=[s for s in _two_senses(senses, folder, config.two_senses) if s.tag in known],
+        senses=[s for s in _two_senses(senses, folder) if s.tag in known],
         notes=tuple(notes),
     )
 
@@ -206,9 +206,7 @@ def _plain(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and cell[1:2] in {*"=+-@\t\r"} else cell
 
 
-def _two_senses(
-    rows: Sequence[Mapping[str, str]], folder: pathlib.Path, least: float
-) -> list[TwoSenses]:
+def _two_senses(rows: Sequence[Mapping[str, str]], folder: pathlib.Path) -> list[TwoSenses]:
     """The tags of two senses; their artists are known if they were not taken for one after all."""
     artists: dict[str, dict[str, list[str]]] = collections.defaultdict(dict)
     path = folder / "senses.csv"
@@ -218,7 +216,7 @@ def _two_senses(
             artists[tag].setdefault(sense, []).append(artist)
     found = []
     for row in rows:
-        if row["kind"] == "two senses" and float(row["surprise"]) >= least:
+        if row["kind"] == "two senses":
             tag = _plain(row["tag"])
             groups = [tuple(group) for group in artists.get(tag, {}).values()] + [(), ()]
             nearest = (_plain(row["first_nearest"]), _plain(row["second_nearest"]))

@@ -100,7 +100,7 @@ def reconcile(
     if weighed is not None:
         said = decided_by(people, weighed.vocabulary)
         evidence = weigh(observed, common, weighing, share, progress, said)
-    facts = gather_facts(catalogues, evidence, people, taxonomy, deciding)
+    facts = gather_facts(catalogues, evidence, people, taxonomy)
     return Reconciled(decide(facts, deciding), facts, evidence, deciding)
 
 

@@ -116,9 +116,7 @@ def main(folder: str) -> None:
                 found.origin.get("share_without"),
                 decisions=decided_by(people, heard.vocabulary),
             )
-            facts = gather_facts(
-                found.catalogues, evidence, people, found.facts.taxonomy, found.config
-            )
+            facts = gather_facts(found.catalogues, evidence, people, found.facts.taxonomy)
             answer = answer_of(facts)
         except InputError as error:
             answer = {"error": str(error)}

@@ -12,6 +12,7 @@ from tagjax.catalogue.annotations import Catalogue
 from tagjax.evidence import senses
 from tagjax.evidence.config import EvidenceConfig
 from tagjax.evidence.inputs import of_catalogues
+from tagjax.evidence.score import tag_space
 
 CONFIG = EvidenceConfig()
 MANY = (*NAMES, *(f"{name} {k}" for name in NAMES for k in (2, 3)))
@@ -49,6 +50,8 @@ def test_a_tag_that_is_two_things_comes_first_and_its_groups_are_right():
     assert first.kind == "two senses"
     assert first.same < 0
     assert first.surprise > 10
+    assert first.mixture > 25
+    assert max(senses.mixture for tag, senses in found.items() if tag != "core") < 10
     assert {heard.vocabulary.tags[tag] for tag in first.nearest} == {"bop", "ska"}
     names = np.array(sorted({f"ar{k}" for k in range(40)}))
     for group in first.artists:
@@ -67,6 +70,62 @@ def test_a_genre_over_its_styles_is_broad():
     found = found_in(with_tags(placed, artists=60))["genre"]
     assert found.kind == "broad"
     assert found.same < 0
+
+
+def test_genres_do_not_explain_the_two_senses_away():
+    """As above, and each sense has a genre of its own, which other tags have too."""
+    genres = {"bop": "jazz", "dub": "jazz", "ska": "rock", "emo": "rock"}
+
+    def renamed(artist, tag):
+        core = (tag == "bop" and artist % 2 == 0) or (tag == "ska" and artist % 2)
+        genre = (genres[tag],) if tag in genres else ()
+        return ("core" if core else tag, *genre)
+
+    found = found_in(with_tags(renamed, artists=60, tracks=1000))
+    assert found["core"].kind == "two senses"
+    assert {senses.kind for tag, senses in found.items() if tag in genres} == {"one"}
+
+
+def test_a_tag_partly_mislabelled_is_not_two_things():
+    """A quarter of bop's artists have no sound in common: no two tags tell them better."""
+
+    def renamed(artist, tag):
+        wrong = artist % 4 == 0 and tag in ("ska", "dub", "emo")
+        return ("bop",) if tag == "bop" or (wrong and artist % 3 == MANY.index(tag) % 3) else (tag,)
+
+    found = found_in(with_tags(renamed))["bop"]
+    assert found.kind != "two senses"
+
+
+def test_two_other_tags_or_one():
+    """Densities as SciPy has them, for artists of two tags and for those of one."""
+    heard = with_tags(lambda artist, tag: (tag,))
+    space = tag_space(heard, heard.tags, 1e9, CONFIG.score)
+    rows, tau = space.means, space.spread
+    for own in ((2,), (2, 3)):
+        tag = np.where(np.isin(rows.tag, own), 2, rows.tag)
+        vectors = rows.vectors[tag == 2]
+        means = dataclasses.replace(rows, tag=tag)
+        changed = dataclasses.replace(space)
+        changed.__dict__["means"] = means
+        others = [k for k in np.flatnonzero(space.count).tolist() if k != 2]
+        columns = []
+        for k in others:
+            n = space.count[k]
+            weight = tau / (1 + n * tau)
+            normal = multivariate_normal(n * space.centre[k] * weight, np.diag(1 + weight))
+            columns.append(normal.pdf(vectors))
+        wrong = 0.05 * multivariate_normal(np.zeros(len(tau)), np.diag(1 + tau)).pdf(vectors)
+        alone = []
+        for k, vector in enumerate(vectors):
+            rest, weight = np.delete(vectors, k, axis=0), tau / (1 + (len(vectors) - 1) * tau)
+            normal = multivariate_normal(rest.sum(axis=0) * weight, np.diag(1 + weight))
+            alone.append(normal.pdf(vector))
+        one = max(np.log(0.95 * p + wrong).sum() for p in (*columns, np.array(alone)))
+        two = max(
+            np.log(0.95 * (p + q) / 2 + wrong).sum() for p, q in itertools.combinations(columns, 2)
+        )
+        assert senses._mixture(changed, 2) == pytest.approx(two - one)
 
 
 def test_noise_is_one():

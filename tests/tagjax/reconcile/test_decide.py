@@ -489,7 +489,6 @@ def test_annotations_alone_are_enough_and_order_does_not_matter():
     "wrong",
     [
         {"sure": 0},
-        {"two_senses": np.inf},
         {"review": 0},
         {"none": 1.1},
         {"contained": 0.5},

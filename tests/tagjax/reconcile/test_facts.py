@@ -7,16 +7,14 @@ import numpy as np
 from tagjax import Catalogue, Vocabulary
 from tagjax.evidence.senses import Senses
 from tagjax.evidence.weigh import COLUMNS
-from tagjax.reconcile.config import ReconcileConfig
 from tagjax.reconcile.decisions import TwoSenses
 from tagjax.reconcile.facts import gather_facts
 
 NAMES = tuple(f"t{k}" for k in range(6))
-SURPRISE = ReconcileConfig().two_senses
 CATALOGUE = Catalogue("", NAMES, tuple(f"artist {k}" for k in range(6)), NAMES, (("a", "b"),) * 6)
 
 
-def evidence(surprise, kind, vocabulary=("a", "b")):
+def evidence(kind, vocabulary=("a", "b")):
     """What gathering looks at of evidence in which tag a falls in two."""
     groups = (np.array([0, 1, 2]), np.array([3, 4]))
     tags = Vocabulary.of(vocabulary)
@@ -24,29 +22,23 @@ def evidence(surprise, kind, vocabulary=("a", "b")):
     return types.SimpleNamespace(
         vocabulary=tags,
         observed=types.SimpleNamespace(artist=np.arange(5), track_id=NAMES[1:]),
-        senses=(Senses(0, surprise, groups, (other, 0), -9.0, kind),),
+        senses=(Senses(0, 30.0, groups, (other, 0), -9.0, 30.0, kind),),
         rows=lambda: [("a", tags.tags[other], 1, *[None] * (len(COLUMNS) - 3))],
         notes=("heard",),
     )
 
 
-def test_senses_are_named_by_artists_if_they_are_clear():
-    facts = gather_facts([CATALOGUE], evidence(SURPRISE, "two senses"))
+def test_two_senses_are_named_by_artists():
+    facts = gather_facts([CATALOGUE], evidence("two senses"))
     artists = (("artist 1", "artist 2", "artist 3"), ("artist 4", "artist 5"))
     assert facts.senses == [TwoSenses("a", artists, ("b", "a"))]
     assert facts.rows[0]["target"] == "b"
     assert facts.notes == ("heard",)
-    assert gather_facts([CATALOGUE], evidence(SURPRISE - 1, "two senses")).senses == []
-    assert gather_facts([CATALOGUE], evidence(99, "one")).senses == []
-
-
-def test_how_clear_senses_have_to_be_is_a_choice():
-    config = ReconcileConfig(two_senses=60.0)
-    assert gather_facts([CATALOGUE], evidence(59, "two senses"), config=config).senses == []
-    assert len(gather_facts([CATALOGUE], evidence(60, "two senses"), config=config).senses) == 1
+    assert gather_facts([CATALOGUE], evidence("broad")).senses == []
+    assert gather_facts([CATALOGUE], evidence("one")).senses == []
 
 
 def test_evidence_on_tags_that_are_gone_is_left_out():
-    facts = gather_facts([CATALOGUE], evidence(99, "two senses", ("a", "gone")))
+    facts = gather_facts([CATALOGUE], evidence("two senses", ("a", "gone")))
     assert facts.rows == []
     assert facts.vocabulary.tags == ("a", "b")

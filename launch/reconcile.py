@@ -42,6 +42,7 @@ from tagjax.base.files import locked
 from tagjax.catalogue import annotations, sources
 from tagjax.catalogue.annotations import Catalogue, Tracks
 from tagjax.catalogue.sources import library
+from tagjax.evidence import inputs
 from tagjax.evidence.config import EvidenceConfig
 from tagjax.reconcile import exports, listen, reconciling
 from tagjax.reconcile.config import ReconcileConfig
@@ -130,6 +131,9 @@ def main() -> None:
                 run = runs.load_run(listen.train(way, stop, excerpts_bar, on_progress))
         elif _FEATURES.value:
             features = read_features(_FEATURES.value, bar)
+            known = {track for catalogue in given.catalogues for track in catalogue.track_id}
+            heard = len(known & {*features[0]})
+            print(f"vectors: of {heard} of {len(known)} annotated tracks", flush=True)
         found = reconciling.reconcile(
             given.catalogues, out, run, features, given.taxonomy, weighing, deciding,
             _SHARE.value, bar,
@@ -140,7 +144,8 @@ def main() -> None:
         origin = _origin(given) | {"heard": run and os.path.abspath(run.path)}
         lines = write_reconciliation(out, found, origin, run, by_name)
     print("\n".join(map(one_line, lines)))
-    _say_where(out, time.time() - started)
+    drop = ["--drop_blocked"] if found.decisions.blocked else []
+    _say_where(out, time.time() - started, drop)
 
 
 def _check_flags() -> None:
@@ -161,6 +166,11 @@ def _check_flags() -> None:
     for flag in (_LIBRARY, _AUDIO_DIR):
         if flag.value and not os.path.isdir(flag.value):
             raise InputError(f"--{flag.name}={flag.value}: no such folder")
+    inputs.check_prefixes(_PREFIX.value)
+    if _FEATURES.value and not os.path.exists(_FEATURES.value):
+        raise InputError(f"--features={_FEATURES.value}: no such file")
+    if _OUT.value and os.path.lexists(_OUT.value) and not os.path.isdir(_OUT.value):
+        raise InputError(f"--out={_OUT.value}: not a folder; choose another")
     if bool(_TRACKS.value) != bool(_AUDIO_DIR.value):
         raise InputError("--tracks and --audio_dir belong together: name both, or neither")
 
@@ -212,7 +222,14 @@ def _taxonomy(catalogues: list[Catalogue]) -> Taxonomy | None:
         )
     pairs: list[tuple[str, str]] = []
     for path, catalogue in zip(_TAXONOMY.value, catalogues, strict=True):
-        pairs += read_taxonomy(path, catalogue.prefix).pairs() if path else ()
+        own = read_taxonomy(path, catalogue.prefix).pairs() if path else []
+        tags = {catalogue.prefix + tag for tags in catalogue.tags for tag in tags}
+        if own and not any({*pair} & tags for pair in own):
+            raise InputError(
+                f"{path}: none of its names, such as {own[0][0]!r}, is a tag of the catalogue; see "
+                "the order of the tables and --prefix"
+            )
+        pairs += own
     return Taxonomy.of(pairs)
 
 
@@ -260,6 +277,8 @@ def _plan(given: _Given, config: listen.ListenConfig) -> tuple[listen.Training |
         for c in given.catalogues
     )
     lines = [f"tags: {counts}"]
+    if _LIBRARY.value and not _DRY_RUN.value:
+        lines.append(f"tables: {pathlib.Path('data/annotations', given.name)}")
     if given.run is not None:
         return "run", [*lines, f"sound: predictions of {given.run.path}; some minutes at most"]
     if _FEATURES.value:
@@ -292,11 +311,13 @@ def _size(size: float) -> str:
     return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"
 
 
-def _say_where(out: pathlib.Path, seconds: float) -> None:
+def _say_where(out: pathlib.Path, seconds: float, drop: list[str]) -> None:
     print(f"see: {out / 'report.html'}")
-    print(f"decide by ear: python -m launch.review {shlex.quote(f'--reconciliation={out}')}")
+    audio = "" if _LIBRARY.value or _AUDIO_DIR.value else " --tracks=tracks.csv --audio_dir=FOLDER"
+    words = shlex.quote(f"--reconciliation={out}") + audio
+    print(f"decide by ear: python -m launch.review {words}")
     if _LIBRARY.value:
-        words = [f"--decisions={out}", f"--library={_LIBRARY.value}"]
+        words = [f"--decisions={out}", f"--library={_LIBRARY.value}", *drop]
         print(f"next: python -m launch.apply {shlex.join(words)}")
     took = datetime.timedelta(seconds=round(seconds))
     print(f"everything took {took}")

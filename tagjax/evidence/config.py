@@ -57,7 +57,7 @@ class EvidenceConfig:
     merged: float = 0.05
     duplicates: float = 0.2
     common_weight: float = 0.35
-    decision_weight: int = 10
+    decision_weight: int = 1
     penalty: float = 0.3
     names: float = 0.0
     accept_fdr: float = 0.05

@@ -75,15 +75,7 @@ def of_catalogues(
     https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
     prefixes = [catalogue.prefix for catalogue in catalogues]
-    if len({*prefixes}) < len(prefixes):
-        raise InputError(f"the catalogues' prefixes are alike: {','.join(prefixes)}; see --prefix")
-    for prefix in prefixes:
-        longer = [other for other in prefixes if other != prefix and other.startswith(prefix)]
-        if prefix and longer:
-            raise InputError(
-                f"prefix {longer[0]!r} begins with {prefix!r}, so tags cannot be told apart; give "
-                "others, such as --prefix=a:,b:"
-            )
+    check_prefixes(prefixes)
     tagged: dict[str, set[str]] = {}
     artist: dict[str, str] = {}
     for catalogue in catalogues:
@@ -117,6 +109,19 @@ def of_catalogues(
     occurrences = _matrix(tagged, heard, vocabulary)
     artists = [artist[track] for track in heard]
     return observe(Rows(vectors, np.array(known)), occurrences, vocabulary, heard, artists), found
+
+
+def check_prefixes(prefixes: Sequence[str]) -> None:
+    """Refuses prefixes by which tags cannot be told apart."""
+    if len({*prefixes}) < len(prefixes):
+        raise InputError(f"the catalogues' prefixes are alike: {','.join(prefixes)}; see --prefix")
+    for prefix in prefixes:
+        longer = [other for other in prefixes if other != prefix and other.startswith(prefix)]
+        if prefix and longer:
+            raise InputError(
+                f"prefix {longer[0]!r} begins with {prefix!r}, so tags cannot be told apart; give "
+                "others, such as --prefix=a:,b:"
+            )
 
 
 def common(

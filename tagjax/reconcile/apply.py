@@ -96,6 +96,8 @@ def read_edits(
         table = read_table(pathlib.Path(folder, "senses.csv"), SENSES)
         columns = (text.cleaned(table[name]) for name in SENSES)
         for row, (tag, sense, artist) in enumerate(zip(*columns, strict=True)):
+            if not tag.startswith(prefix):
+                continue
             if not sense.startswith(prefix) or sense == prefix:
                 raise InputError(f"{table.at(row)}: sense={sense!r} lacks the prefix or a name")
             senses.setdefault(tag, {})[artist.casefold()] = sense[len(prefix) :]

@@ -10,7 +10,7 @@
 
 import collections
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from tagjax.reconcile import spelling
 from tagjax.reconcile.blocked import find_blocked
@@ -63,7 +63,7 @@ def decide(
     blocked = choices.blocked(find_blocked(facts.vocabulary, facts.artist_names))
     tree = find_tree(facts, canonical, blocked, config)
     above = {tag: ancestors(tree.links, tag) for tag in canonical.values()}
-    counterparts = _translate(known, board, canonical, above)
+    counterparts = _translate(known, board, canonical, above, blocked)
     _tell_tree(known, board, tree, canonical)
     _tell_candidates(known, board, above, canonical, counterparts)
     _tell_names(known, board, canonical, counterparts)
@@ -107,8 +107,9 @@ def _translate(
     board: Board,
     canonical: Mapping[str, str],
     above: Mapping[str, set[str]],
+    blocked: Collection[str],
 ) -> dict[tuple[str, str], str]:
-    """What is the same in another system, one to one.
+    """What is the same in another system, one to one; nothing is the same as what is no genre.
 
     Returns:
       {(canonical tag, other tag system): canonical tag there}.
@@ -124,6 +125,7 @@ def _translate(
             pair
             for pair, row in known.row.items()
             if pair[0] < pair[1]
+            and not {*pair} & {*blocked}
             and known.likely(row)
             and known.system(pair[0]) != known.system(pair[1])
         ),
@@ -287,7 +289,7 @@ def _tell_candidates(
     several = len(known.vocabulary.systems) > 1
     for (source, target), row in known.row.items():
         system, ends = known.system(target), (canonical[source], canonical[target])
-        within, first = known.system(source) == system, row["rank"] == 1
+        within, first = known.system(source) == system, known.is_first(row)
         if within and _kin(above, *ends):
             continue
         relation, confidence = _likeliest(row)
@@ -321,7 +323,9 @@ def _tell_alone(known: Known, board: Board) -> None:
     for source in known.vocabulary.tags:
         if source in known.untold:
             artists = known.untold[source]
-            note = f"cannot be told from its sound: {artists} artist{'s' * (artists != 1)}"
+            note = "cannot be told: too few tracks of both catalogues"
+            if known.has_sound:
+                note = f"cannot be told from its sound: {artists} artist{'s' * (artists != 1)}"
             board.put(Match(source, None, "none", 0.0, "candidate", note=note))
             continue
         others = [other for other in known.vocabulary.systems if other != known.system(source)]
@@ -363,7 +367,8 @@ def _tell_names(
             if told:
                 confidence = mutual
                 if mutual < 0.05:
-                    note, state = "the same name, but another sound", "review"
+                    unlike = "another sound" if known.has_sound else "other tracks"
+                    note, state = f"the same name, but {unlike}", "review"
             if rival := _rival(known, counterparts, canonical, first, second):
                 note, state = f"the same name, but {rival} has another counterpart", "candidate"
                 confidence = mutual

@@ -100,6 +100,7 @@ def _worth_a_row(
         return [m for m in merged if {m.source, m.target} <= {*group} and m.state == "accepted"][:1]
     system_of = decisions.vocabulary.system_of
     found: dict[str | None, Match] = {}
+    matches = [match for match in matches if match.state != "rejected"]
     for match in matches:  # The accepted ones are first, and the surest of each state.
         target = match.target
         if target is None or system_of(target) != system_of(tag):
@@ -162,7 +163,7 @@ def lines(decisions: Decisions) -> list[str]:
     review = _pairs(decisions, ("review",))
     people = {match.source for match in matches if match.by != MACHINE}
     found += [_line(len(divided), "perhaps of two senses", divided)] * bool(divided)
-    found += [_line(len(untold), "cannot be told from their sound", untold)] * bool(untold)
+    found += [_line(len(untold), "cannot be told", untold)] * bool(untold)
     found += [_line(len(blocked), "no genre, proposed to be dropped", blocked)] * bool(blocked)
     found.append(_line(len(review), "to be reviewed", review))
     found += [f"{len(people)} decided by people."] * bool(people)

@@ -26,6 +26,8 @@ class Known:
         """{tag: rows of other systems whose first candidate it is}."""
         self.untold: dict[str, int] = {}
         """{tag of which nothing can be told: its artists}."""
+        self.pairs = facts.people.on_pairs()
+        self.has_sound = any(row["fr"] is not None for row in facts.rows)
         told = set()
         for row in facts.rows:
             if row["target"] is None:
@@ -33,11 +35,13 @@ class Known:
                 continue
             told.add(row["source"])
             self.row[row["source"], row["target"]] = row
-            if row["rank"] == 1:
-                self.first[row["source"], self.system(row["target"])] = row
-                self.takers[row["target"]].append(row)
+            place_of = row["source"], self.system(row["target"])
+            best = self.first.get(place_of)
+            if not self._refused(row) and (best is None or row["rank"] < best["rank"]):
+                self.first[place_of] = row
+        for row in self.first.values():
+            self.takers[row["target"]].append(row)
         self.untold = {tag: count for tag, count in self.untold.items() if tag not in told}
-        self.pairs = facts.people.on_pairs()
         paired = {tag for pair in self.surest() for tag in pair}
         genres = place(facts.taxonomy, facts.vocabulary).genres if facts.taxonomy else ()
         whole, split = paired.union(genres), facts.people.choices.split
@@ -46,6 +50,16 @@ class Known:
         )
         self.divided = {sense.tag for sense in self.senses}
         self.divided |= {tag for tag, is_split in split.items() if is_split}
+
+    def _refused(self, row: Row) -> bool:
+        """Whether a person says that the tags of a row are not the same."""
+        said = self.pairs.get(frozenset((row["source"], row["target"])))
+        alike = said is not None and said.relation in ("exact", "close")
+        return said is not None and said.verdict == "negative" and alike
+
+    def is_first(self, row: Row) -> bool:
+        """Whether a target is its source's first candidate, after those that people refused."""
+        return self.first.get((row["source"], self.system(row["target"]))) is row
 
     def system(self, tag: str) -> str:
         """The tag system of a tag."""
@@ -80,7 +94,7 @@ class Known:
     def both_first(self, row: Row) -> bool:
         """Whether each tag of a pair is the other's first candidate in its system."""
         back = self.first.get((row["target"], self.system(row["source"])))
-        return back is not None and back["target"] == row["source"] and row["rank"] == 1
+        return back is not None and back["target"] == row["source"] and self.is_first(row)
 
     def likely(self, row: Row) -> bool:
         """Whether that is so, and in both directions "the same" is likelier than all else."""

@@ -30,9 +30,9 @@ from tagjax.similarity.embeddings import Rows
 from tagjax.similarity.observations import sparse_rows, whole
 from tagjax.similarity.run import Run
 
-_DECODED, _TRAINED = 13.0, 140.0
+_DECODED, _TRAINED, _COMPILED = 13.0, 140.0, 10.0
 """Excerpts that one core decodes, and examples of 10 s that it trains on with the preset
-`catalogue`, in a second; measured on two cores of a server of 2023."""
+`catalogue`, in a second; seconds to compile a model. Measured on two cores of a server of 2023."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Training:
         slower = 1.0 if self.preset == "catalogue" else 20.0
         return (
             self.excerpts / _DECODED / cores,
-            shown * slower / _TRAINED / cores,
+            shown * slower / _TRAINED / cores + _COMPILED * max(self.manifest.folds, 1),
             2.0 * self.excerpts * frontend.frames(seconds) * frontend.n_mels,
         )
 

@@ -137,6 +137,10 @@ def genres(decisions: Decisions, system: str | None = None) -> Genres:
                 f"{' and '.join(map(repr, alike))} differ in case alone and stand for different "
                 "genres: neither is replaced"
             )
+        apart = [tag for tag in alike if decisions.canonical[tag] == tag]
+        if len(targets) == 1 and len(apart) > 1:
+            both = " and ".join(map(repr, apart))
+            notes.append(f"{both} are apart by the decisions, but one where case does not count")
         target[name] = name if len(targets) > 1 or name in blocked else targets.pop()
     chosen = {name: max(groups[name], key=_rank(decisions)) for name in {*target.values()}}
     parent = _parents(decisions, chosen, lower, blocked, notes)
@@ -171,7 +175,9 @@ def _parents(
             continue
         if len(names) > 1:
             rest = ", ".join(map(repr, names[1:]))
-            notes.append(f"{name!r} is below {names[0]!r} and {rest}; only the first is written")
+            notes.append(
+                f"{name!r} is below {names[0]!r} and {rest}; beets' tree has only the first"
+            )
         above: str | None = names[0]
         while above is not None and above != name:
             above = parent.get(above)

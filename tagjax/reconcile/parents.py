@@ -78,6 +78,7 @@ def find_tree(
             links[child] = above
     _heed(facts, canonical, links)
     notes: list[str] = []
+    _refuse_circles(facts, canonical)
     _break_circles(links, notes)
     return Tree(_likeliest(_reduced(links), config.parents), tuple(notes))
 
@@ -163,19 +164,40 @@ def _heed(facts: Facts, canonical: Mapping[str, str], links: Links) -> None:
             links.get(child, {}).pop(parent, None)
 
 
+def _refuse_circles(facts: Facts, canonical: Mapping[str, str]) -> None:
+    """Refuses circles in what people say, across catalogues too."""
+    right = [s for s in facts.people.said if s.verdict == "positive" and s.target is not None]
+    leader = dict(canonical)
+    for said in right:
+        if said.relation == "exact":
+            old, new = leader[said.source], leader[str(said.target)]
+            leader = {tag: new if its == old else its for tag, its in leader.items()}
+    links: Links = collections.defaultdict(dict)
+    places: dict[tuple[str, str], str] = {}
+    for said in right:
+        if said.relation in ("broad", "narrow"):
+            pair = leader[said.source], leader[str(said.target)]
+            child, parent = pair if said.relation == "broad" else pair[::-1]
+            links[child][parent] = PERSON
+            places[child, parent] = said.place
+    if circle := _circle(links):
+        rows = ", ".join(
+            places[pair] for pair in zip(circle, [*circle[1:], circle[0]], strict=True)
+        )
+        raise InputError(
+            f"{rows}: put tags below each other in a circle, {' < '.join([*circle, circle[0]])}; "
+            "drop one of these rows"
+        )
+
+
 def _break_circles(links: Links, notes: list[str]) -> None:
     """Drops the weakest link of each circle."""
     while circle := _circle(links):
-        weight, child, parent = min(
+        _, child, parent = min(
             (links[child][parent], child, parent)
             for child, parent in zip(circle, [*circle[1:], circle[0]], strict=True)
         )
         shown = " < ".join([*circle, circle[0]])
-        if weight >= PERSON:
-            raise InputError(
-                f"people put tags below each other in a circle: {shown}; drop one of these rows "
-                "from positive.sssom.tsv"
-            )
         del links[child][parent]
         notes.append(f"{child!r} is not put below {parent!r}, as that makes a circle: {shown}.")
 

@@ -162,6 +162,7 @@ def read_people(folder: PathLike, vocabulary: Vocabulary) -> People:
                 f"{each.place}: {gone!r} is no tag any more; the row stays, but does nothing."
             )
     _check_pairs(known)
+    _check_alone(known, vocabulary)
     _check_doubts(known, notes)
     choices = read_choices(folder, vocabulary)
     return People(tuple(dict.fromkeys(known)), (*notes, *choices.notes), choices)
@@ -178,8 +179,13 @@ def _said(file: MappingFile, row: MappingRow, verdict: str, vocabulary: Vocabula
     negated = row.cell("predicate_modifier").lower() == NOT.lower()
     if negated and verdict == "positive":
         raise InputError(
-            f"{row.place}: {NOT} among what is right; move the row to "
+            f"{row.place}: predicate_modifier={NOT} has no place in this file; move the row to "
             f"{path_of('', 'negative')}, or empty its predicate_modifier"
+        )
+    if row.cell("confidence") and not _is_share(row.cell("confidence")):
+        raise InputError(
+            f"{row.place}: confidence={row.cell('confidence')!r} is no number from 0 to 1; correct "
+            "it, or leave it empty"
         )
     source = file.tag(row, "subject", vocabulary)
     target = None
@@ -191,6 +197,13 @@ def _said(file: MappingFile, row: MappingRow, verdict: str, vocabulary: Vocabula
         raise InputError(f"{row.place}: {source!r} is paired with itself; drop the row")
     who = next((row.cell(column) for column in _WHO if row.cell(column)), SOMEBODY)
     return Said(source, target, relation, verdict, who, row.place)
+
+
+def _is_share(cell: str) -> bool:
+    try:
+        return 0 <= float(cell) <= 1
+    except ValueError:
+        return False
 
 
 def _gone(said: Said, vocabulary: Vocabulary) -> str:
@@ -215,6 +228,21 @@ def _check_pairs(known: list[Said]) -> None:
             raise InputError(
                 f"{said.place}: says that {said.target} is not {said.relation} to {said.source}, "
                 f"but {found.place} says it is; drop one of the rows"
+            )
+
+
+def _check_alone(known: list[Said], vocabulary: Vocabulary) -> None:
+    """Refuses a tag without counterpart that has one."""
+    alone = {said.source: said for said in known if said.target is None}
+    for said in _both_ways(known, "positive"):
+        other = alone.get(said.source)
+        if said.target is None or other is None or other.verdict != "positive":
+            continue
+        apart = vocabulary.system_of(said.source) != vocabulary.system_of(said.target)
+        if apart and said.relation in ("exact", "close"):
+            raise InputError(
+                f"{said.place}: {said.source} is {said.relation} to {said.target} here, but has no "
+                f"counterpart by {other.place}; drop one of the rows"
             )
 
 

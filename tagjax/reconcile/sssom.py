@@ -286,7 +286,7 @@ def read_mappings(path: PathLike) -> MappingFile:
     known, filled = _header(path)
     found = []
     with open_rows(path, comment="#", delimiter="\t") as rows:
-        line, columns = next(rows, (0, []))
+        line, columns = next(rows, (1, []))
         for name in ("subject_id", "predicate_id", "object_id"):
             if name not in columns:
                 raise InputError(

@@ -44,6 +44,7 @@ def write_reconciliation(
     """
     folder = pathlib.Path(folder)
     notes = reconciling.write(folder, found, origin, artists)
+    notes.sort(key=lambda note: "beets' tree" in note)  # There may be many of these.
     drawn = {} if run is None else {name: run.similarity(name) for name in _DRAWN}
     links = {path.name: path.name for path in sorted(folder.iterdir()) if path.name != REPORT}
     page = folder / REPORT

@@ -455,6 +455,7 @@ class Verdicts:
             match
             for match in within
             if match.relation == "broad"
+            and {reason.source for reason in match.reasons} != {"spelling"}
             and (above := parents.get(canonical[match.source]))
             and canonical[str(match.target)] not in above
         ]

@@ -71,7 +71,7 @@ class Audio:
         path = self.path.get(track)
         if path is None:
             return "no file of this track is known"
-        return "" if path.is_file() else "the file is gone"
+        return "" if path.is_file() else "no such file"
 
     def start(self, track: str) -> float:
         """From where to hear a track, in seconds: its middle."""
@@ -106,7 +106,7 @@ def find_audio(
         found = Audio({track: path[track] for track in tracks if track in path}, seconds)
     else:
         found = Audio(_by_name({*tracks}, root))
-    if not found.path:
+    if not any(path.is_file() for path in found.path.values()):
         note = f"none of the {len(tracks)} tracks is in {root}; see --audio_dir and --tracks"
         return Audio({}, note=note)
     return found

@@ -22,8 +22,8 @@ Form = dict[str, Any]
 _RELATIONS = {
     "exact": "the same",
     "close": "nearly the same",
-    "broad": "broader",
-    "narrow": "narrower",
+    "broad": "a kind of",
+    "narrow": "including",
     "related": "related",
     "none": "without a counterpart",
 }

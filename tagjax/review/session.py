@@ -250,7 +250,9 @@ class Session:
         """A tag's page."""
         with self._lock:
             self._look()
-            return self.forms.whole_tag(self._view, self.forms.tag_of(text))
+            tag = self.forms.tag_of(text)
+            form = self.forms.whole_tag(self._view, tag)
+            return form | {"split": self._seen.choices.split.get(tag, form["split"])}
 
     def choose(self, text: str, body: Mapping[str, Any]) -> Form:
         """Writes a choice for a tag."""
@@ -311,7 +313,8 @@ class Session:
             raise BadRequestError("pair, verdict and relation are needed")
         source, target = self.forms.pair_of(pair)
         if target is None:
-            relation = "none"
+            if relation != "none":
+                raise BadRequestError("there is no other tag; the relation is none")
         elif relation == "none":  # Of a pair it says that the two are not the same.
             if verdict == "negative":
                 raise BadRequestError("say what the two are to each other instead")

@@ -202,3 +202,57 @@ def test_nonsense_of_people_names_its_line(tables):
     line = mistake("reconcile", *BOTH, "--out=nonsense", folder=tables)
     assert "positive.sssom.tsv:" in line
     assert path.read_bytes() == before
+
+
+def test_senses_are_split_by_the_tables_that_were_written(tables):
+    out = tables / "split"
+    succeed("reconcile", *BOTH, "--out=split", folder=tables)
+    rows = [(f"{s}:dub", f"{s}:dub (ska)", f"{s}r{k}") for s in "ab" for k in range(9)]
+    write_table(out / "senses.csv", ("tag", "sense", "artist"), rows)
+    words = ("--decisions=split", "--annotations=a.csv", "--prefix=a:", "--out=senses_a.csv")
+    succeed("apply", *words, "--split_senses", folder=tables)
+    tags = {tag for row in table(tables / "senses_a.csv") for tag in row["tags"].split("|")}
+    assert tags == {*NAMES, "dub (ska)"}
+
+
+def test_a_rejected_candidate_makes_way_for_the_next(tables):
+    words = (*BOTH, "--features=vectors.npz", *QUICK, "--out=next")
+    succeed("reconcile", *words, folder=tables)
+    out = tables / "next"
+    lines = (out / "predictions.sssom.tsv").read_text().splitlines(keepends=True)
+    head = [line for line in lines if line.startswith("#") or line.startswith("subject_id")]
+    moved = [line for line in lines if "\ta:emo\t" in line and "\tb:emo\t" in line]
+    path_of(out, "negative").write_text("".join([*head, moved[0]]))
+    succeed("reconcile", *words, folder=tables)
+    found = {row["tag"]: row["counterpart"] for row in table(out / "vocabulary.csv")}
+    assert found["a:emo"] not in ("b:emo", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--annotations=a.csv,b.csv", "--prefix=a:,a:"), "prefixes are alike"),
+        ((*BOTH, "--features=gone.npz"), "--features=gone.npz: no such file"),
+        ((*BOTH, "--taxonomy=strange.csv,"), "none of its names, such as 'a:nope', is a tag"),
+    ],
+)
+def test_a_mistake_is_found_before_the_plan(tables, words, said):
+    (tables / "strange.csv").write_text("style,genre\nnope,nada\n")
+    assert said in mistake("reconcile", *words, folder=tables)
+
+
+def test_people_cannot_make_a_circle_across_catalogues(tables):
+    succeed("reconcile", *BOTH, "--out=circle", folder=tables)
+    path = path_of(tables / "circle", "positive")
+    below = (("a:dub", "b:ska"), ("b:ska", "a:emo"), ("a:emo", "a:dub"))
+    columns = (
+        "subject_id\tsubject_label\tpredicate_id\tobject_id\tobject_label\tmapping_justification\n"
+    )
+    rows = "".join(
+        f"x:{k}\t{child}\tskos:broadMatch\tx:{k + 9}\t{parent}\tsemapv:ManualMappingCuration\n"
+        for k, (child, parent) in enumerate(below)
+    )
+    path.write_text(columns + rows)
+    line = mistake("reconcile", *BOTH, "--out=circle", folder=tables)
+    assert "positive.sssom.tsv:2" in line
+    assert "in a circle" in line

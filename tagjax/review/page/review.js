@@ -299,9 +299,11 @@ player.addEventListener("error", clipFailed);
 /** Another pair, by that of its tags which is not on screen already. */
 const briefLine = (brief, here) => {
   const other = here.includes(brief.target?.id) ? brief.source : brief.target;
+  const toSource = other && other.id === brief.source.id && brief.target;
+  const said = {broad: toSource ? "narrower" : "broader", narrow: toSource ? "broader" : "narrower"};
   const sure = brief.by === MACHINE ? percent(brief.confidence) : STATES[brief.state];
   return el("li", {}, el("a", {class: "tag", href: `#/decide/${brief.id}`}, other ? named(other) : "no counterpart"),
-    el("span", {class: "n"}, `${RELATIONS[brief.relation].chart}, ${sure}`));
+    el("span", {class: "n"}, `${said[brief.relation] || RELATIONS[brief.relation].chart}, ${sure}`));
 };
 
 function chartRow(relation, share, proposed) {

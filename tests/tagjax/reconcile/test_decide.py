@@ -454,7 +454,7 @@ APART = said("a:dub", "a:rap", verdict="negative")
     [
         (
             [said(f"a:{first}", f"a:{other}", "broad") for first, other in CIRCLE],
-            "circle: a:",
+            "circle, a:",
         ),
         ([said("a:rap", "a:dub"), said("a:rap", "a:dub", "broad", line=6)], "5|6"),
         (

@@ -113,7 +113,7 @@ def test_the_lines_tell_what_to_do():
         "4 with the same tag in another catalogue: a:Dub = b:riddim, a:reggae = b:dubs.",
         "3 without a sure counterpart: a:dub, a:1999, a:lone.",
         "1 perhaps of two senses: b:riddim (a:Dub, a:reggae).",
-        "1 cannot be told from their sound: a:lone.",
+        "1 cannot be told: a:lone.",
         "1 no genre, proposed to be dropped: a:1999 (a year).",
         "1 to be reviewed: b:dubs - a:reggae (0.20).",
         "1 decided by people.",

@@ -65,7 +65,7 @@ def test_what_cannot_be_heard_says_why(tmp_path):
     (tmp_path / "noise.mp3").write_bytes(b"no sound" * 99)
     audio = Audio({"gone": tmp_path / "gone.wav", "noise": tmp_path / "noise.mp3"})
     clips = Clips(audio)
-    for track, why in (("gone", "the file is gone"), ("x", "no file"), ("noise", "not decodable")):
+    for track, why in (("gone", "no such file"), ("x", "no file"), ("noise", "not decodable")):
         with pytest.raises(AudioError, match=why):
             clips.clip(track, 0.0)
 
@@ -125,8 +125,8 @@ def test_a_file_that_vanishes_is_a_reason_and_no_error(review, window):
     moved = path.rename(path.with_suffix(".gone"))
     try:
         answer = window.get(f"/clip/{clip['track']}?start=7")
-        assert (answer.status_code, answer.json()["error"]) == (404, "the file is gone")
-        assert any(c["reason"] == "the file is gone" for c in heard(window))
+        assert (answer.status_code, answer.json()["error"]) == (404, "no such file")
+        assert any(c["reason"] == "no such file" for c in heard(window))
         assert window.get("/api/next").status_code == 200
     finally:
         moved.rename(path)

@@ -179,6 +179,8 @@ class Forms:
         canonical = decisions.canonical[tag]
         near = sorted((view.pairs[key] for key in view.of_tag.get(tag, ()) if key in view.pairs),
                       key=lambda match: -match.confidence)  # fmt: skip
+        kin = {*decisions.parents.get(canonical, ()), *view.children.get(canonical, ())}
+        near = [m for m in near if m.target and not kin & {m.source, m.target}]
         senses = [sense for sense in decisions.senses if sense.tag == tag]
         return {
             "tag": self.tag(tag),
@@ -186,7 +188,7 @@ class Forms:
             "spellings": [self.tag(t) for t in view.spellings.get(canonical, ())],
             "parents": [self.tag(t) for t in decisions.parents.get(canonical, ())],
             "children": [self.tag(t) for t in view.children.get(canonical, ())],
-            "nearest": [self.brief(match) for match in near if match.target][:_NEAREST],
+            "nearest": [self.brief(match) for match in near[:_NEAREST]],
             "senses": [form for sense in senses for form in self._senses(sense)],
             "split": bool(senses),
             "blocked": decisions.blocked.get(tag, ""),

@@ -2,6 +2,8 @@
 
 import collections
 import dataclasses
+import os
+import pathlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +15,7 @@ from tagjax.reconcile.decide import decide
 from tagjax.reconcile.decisions import RELATIONS, STATES, Decisions, Match
 from tagjax.reconcile.loading import Reconciliation
 from tagjax.reconcile.people import VERDICTS, People
+from tagjax.reconcile.reconciling import RECORD
 from tagjax.review.clips import Clips
 from tagjax.review.forms import Form, Forms, NoSuchError
 from tagjax.review.map import lay_out
@@ -35,6 +38,17 @@ class ConflictError(Exception):
     """A decision that cannot be taken as things are; the message says why."""
 
 
+_STALE = "launch.reconcile has run meanwhile. Start launch.review again to see what it found."
+
+
+def _changed_at(path: pathlib.Path) -> int:
+    """When a file was changed; 0 if it is gone."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
+
+
 class Session:
     """A review of a reconciliation; all methods may be called by several threads."""
 
@@ -50,6 +64,8 @@ class Session:
         self.forms = Forms(found, clips)
         self.clips = clips
         self._facts, self._config = found.facts, found.config
+        self._record = found.folder / RECORD
+        self._made = _changed_at(self._record)
         self._store, self._lock = store, threading.RLock()
         self._seen, self._said = store.people, store.said()
         self._problem = ""
@@ -97,7 +113,7 @@ class Session:
                 "clips": not audio.note,
                 "clips_note": audio.note,
                 "busy": self._busy,
-                "changed": self._changed,
+                "changed": self._changed if _changed_at(self._record) == self._made else [_STALE],
                 "version": self._version,
                 "error": self._store.error or self._problem,
                 "can_undo": bool(self._undo),

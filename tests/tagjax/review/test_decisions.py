@@ -1,6 +1,7 @@
 """Decisions over the page's own talk: on disk first, never lost, never over somebody else's."""
 
 import csv
+import os
 import threading
 
 import pytest
@@ -312,3 +313,20 @@ def test_what_is_dropped_is_not_asked_about(review, window):
         seen |= {*tags_of(found)}
     assert pair["source"]["name"] not in seen
     assert window.state()["left"] == len(skip)
+
+
+def test_a_run_of_launch_reconcile_meanwhile_is_told(review, window):
+    assert not any("launch.reconcile" in line for line in window.state()["changed"])
+    record = review.store.folder / "reconciliation.json"
+    record.write_bytes(record.read_bytes())
+    os.utime(record, ns=(1, 1))
+    assert "launch.reconcile has run meanwhile" in window.state()["changed"][0]
+
+
+def test_a_tag_without_counterpart_cannot_be_the_same_as_another(window):
+    pairs = window.get("/api/pairs?limit=99").json()["pairs"]
+    pair = next(p for p in pairs if p["target"] and p["source"]["system"] != p["target"]["system"])
+    assert window.decide(pair["id"], "positive", "exact").status_code == 200
+    alone = f"{pair['source']['id']}-none"
+    assert window.decide(alone, "positive", "none").status_code == 409
+    assert window.decide(alone, "positive", "exact").status_code == 400

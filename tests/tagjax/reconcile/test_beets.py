@@ -97,7 +97,7 @@ def test_every_tag_of_a_library_in_the_real_plugin(asked, tmp_path):
     assert listed["genres"] == [*([] if genre == ["#hash"] else genre for genre in known), [], []]
     assert (len(answer["together"]), len(listed["together"])) == (16, 13)
     assert "'#hash' begins with #" in "".join(made.notes)
-    assert "'black metal' is below 'metal' and 'rock'; only the first" in "".join(made.notes)
+    assert "'black metal' is below 'metal' and 'rock'; beets' tree" in "".join(made.notes)
 
 
 def test_the_tree_in_the_real_plugin(asked, tmp_path):

@@ -295,7 +295,7 @@ def _plan(given: _Given, config: listen.ListenConfig) -> tuple[listen.Training |
     lines.append(
         f"to do: {way.excerpts} excerpts to decode ({_time(building)}), a classifier with the "
         f"preset {way.preset} to train ({_time(training)} without an accelerator), evidence "
-        "(1 to 3 min)"
+        "(1 min)"
     )
     lines.append(f"disk: {_size(size)} in {folders['examples']}, and {folders['run']}")
     return way, lines

@@ -7,8 +7,8 @@ from typing import Any
 from tagjax.reconcile.config import ReconcileConfig
 from tagjax.reconcile.decisions import MACHINE, STATES, Match, Reason, TwoSenses
 from tagjax.reconcile.facts import Facts
+from tagjax.reconcile.parents import find_tree
 from tagjax.vocabulary.tags import GENRE
-from tagjax.vocabulary.taxonomy import place
 
 Row = Mapping[str, Any]
 """A row of EVIDENCE, as {column: cell}."""
@@ -43,8 +43,8 @@ class Known:
             self.takers[row["target"]].append(row)
         self.untold = {tag: count for tag, count in self.untold.items() if tag not in told}
         paired = {tag for pair in self.surest() for tag in pair}
-        genres = place(facts.taxonomy, facts.vocabulary).genres if facts.taxonomy else ()
-        whole, split = paired.union(genres), facts.people.choices.split
+        links = find_tree(facts, {tag: tag for tag in facts.vocabulary.tags}, (), config).links
+        whole, split = paired.union(*links.values()), facts.people.choices.split
         self.senses: tuple[TwoSenses, ...] = tuple(
             sense for sense in facts.senses if split.get(sense.tag, sense.tag not in whole)
         )

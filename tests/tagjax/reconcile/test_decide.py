@@ -510,3 +510,12 @@ def test_a_tag_has_a_few_parents_that_are_clearly_wider():
     assert decide(facts, ReconcileConfig(wider=1.0, parents=1)).parents == {
         "x": ("a",), "y": ("z",),
     }  # fmt: skip
+
+
+def test_a_tag_with_others_below_it_is_broad_and_not_of_two_senses():
+    tags = [("x", "wide")] * 4 + [("wide",)] * 4 + [("apart",)] * 4
+    ids = tuple(f"t{k}" for k in range(len(tags)))
+    facts = gather_facts([Catalogue("", ids, ids, ids, tuple(tags))])
+    senses = [TwoSenses(tag, (("t0",), ("t4",)), ("x", "apart")) for tag in ("wide", "apart")]
+    found = decide(dataclasses.replace(facts, senses=senses))
+    assert [sense.tag for sense in found.senses] == ["apart"]

@@ -129,7 +129,7 @@ class Page:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
-    def until(self, condition: str, seconds: float = 10):
+    def until(self, condition: str, seconds: float = 30):
         """Waits for an expression to be true, and returns its value."""
         end = time.monotonic() + seconds
         while True:

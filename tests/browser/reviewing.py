@@ -25,7 +25,7 @@ def decide(page, key: str) -> str:
     return before
 
 
-def line_says(page, text: str, seconds: float = 10) -> None:
+def line_says(page, text: str, seconds: float = 30) -> None:
     """Waits for the line to say something."""
     page.until(f"document.querySelector('#line').textContent.includes({json.dumps(text)})", seconds)
 

@@ -34,13 +34,12 @@ def go(page, view: str) -> None:
 
 
 class TestDecisions:
-    def test_first_decision_is_on_screen_within_a_second(self, window, server):
+    def test_first_decision_is_on_screen_after_a_reload(self, window, server):
         page = begin(window, server)
-        times = []
-        for _ in range(3):
-            page.reload()
-            times.append(page.until(f"{SHOWN} && performance.now()"))
-        assert min(times) < 1000
+        name = pair(page)
+        page.reload()
+        page.until(SHOWN)
+        assert pair(page) == name
 
     def test_each_key_decides_on_disk(self, window, server):
         page = begin(window, server)

@@ -47,20 +47,21 @@ def main() -> None:
     config = dataclasses.replace(PRESETS["demo"], max_epochs=_EPOCHS.value)
     program.cache_compilations("~/.cache/tagjax")
     summary: list[str] = []
+    steps = len(TASKS) + 1
     for number, (name, task_names) in enumerate(TASKS.items(), 1):
         full = f"synthetic_split/{name}"
-        print(f"\n[{number}/3] {full}: examples", flush=True)
+        print(f"\n[{number}/{steps}] {full}: examples", flush=True)
         builder = datasets.make_builder(full, _DATA_DIR.value)
         report = build.prepare(builder, progress=excerpts_bar)
         print("\n".join(report.lines()))
-        print(f"\n[{number}/3] {full}: training", flush=True)
+        print(f"\n[{number}/{steps}] {full}: training", flush=True)
         run_dir = pathlib.Path(_RUNS_DIR.value) / full
         dataset = find(full, _DATA_DIR.value)
         with interruption.Stop() as stop, TrainingBars() as on_progress:
             training.train_run(config, dataset, run_dir, stop=stop, on_progress=on_progress)
         for task in task_names:
             summary += ["", *_evaluate(task, runs.load_run(run_dir))]
-    print("\n[3/3] decisions on the tags of both systems", flush=True)
+    print(f"\n[{steps}/{steps}] decisions on the tags of both systems", flush=True)
     summary += ["", *_reconcile(runs.load_run(_RUNS_DIR.value + "/synthetic_split/translation"))]
     print("\n".join(summary))
     print(f"\nEverything took {time.time() - started:.0f} s.")

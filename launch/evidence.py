@@ -14,7 +14,6 @@ trust them) into RUN_DIR/evidence, or results/NAME/evidence.
 """
 
 import pathlib
-import tempfile
 
 from absl import flags
 
@@ -86,24 +85,12 @@ def _from_run() -> Found:
     return *inputs.of_run(run), run.path / "evidence"
 
 
-def _checked(out: pathlib.Path) -> pathlib.Path:
-    """The folder for the results, if it can be made and written."""
-    there = next(folder for folder in (out, *out.parents) if folder.exists())
-    if not there.is_dir():
-        raise InputError(f"--out={out}: {there} is not a folder; name another place")
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            return out
-    except OSError as error:
-        raise InputError(f"--out={out}: {there} cannot be written ({error.strerror})") from None
-
-
 def main() -> None:
     """Flags to evidence on disk."""
-    given_out = _checked(pathlib.Path(_OUT.value)) if _OUT.value else None
+    given_out = program.writable(pathlib.Path(_OUT.value)) if _OUT.value else None
     config = replaced(EvidenceConfig(), program.given(_CONFIG))
     observed, common, out = _from_annotations() if _ANNOTATIONS.value else _from_run()
-    out = given_out or _checked(out)
+    out = given_out or program.writable(out)
     decisions: tuple[Decided, ...] = ()
     if _DECISIONS.value and (given := observed or common):
         decisions = read_decisions(_DECISIONS.value, given.vocabulary)

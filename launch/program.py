@@ -3,7 +3,9 @@
 import dataclasses
 import errno
 import os
+import pathlib
 import sys
+import tempfile
 import types
 import typing
 import warnings
@@ -195,6 +197,18 @@ def given(fields: dict[str, flags.FlagHolder]) -> dict[str, Any]:
     """The fields of `config_flags` that the command line gives; lists become tuples."""
     values = {name: flag.value for name, flag in fields.items() if flag.value is not None}
     return {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+
+
+def writable(out: pathlib.Path) -> pathlib.Path:
+    """The folder for the results, if it can be made and written."""
+    there = next(folder for folder in (out, *out.parents) if folder.exists())
+    if not there.is_dir():
+        raise InputError(f"--out={out}: {there} is not a folder; name another place")
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return out
+    except OSError as error:
+        raise InputError(f"--out={out}: {there} cannot be written ({error.strerror})") from None
 
 
 def code_of_skipped(skipped: int, of: str, most: float, left: str) -> int:

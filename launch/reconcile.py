@@ -65,7 +65,9 @@ _TAXONOMY = flags.DEFINE_list(
     "taxonomy", [], "Tables style,genre, one for each catalogue; nothing between commas for none."
 )
 _OUT = flags.DEFINE_string("out", None, "Folder for the decisions.")
-_NAME = flags.DEFINE_string("name", None, "Name of manifest, data set, run; of --out by default.")
+_NAME = flags.DEFINE_string(
+    "name", None, "Name of manifest, data set and run; by default that of the folder or the tables."
+)
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Say what would be done, and stop.")
 _SHARE = flags.DEFINE_float(
     "share_without", None, "As of launch.evidence.", lower_bound=0, upper_bound=1
@@ -116,7 +118,7 @@ def main() -> None:
     deciding = ReconcileConfig(**program.given(_DECIDE))
     with contextlib.ExitStack() as stack:
         given = _given(stack)
-        out = pathlib.Path(_OUT.value or _default_out(given))
+        out = program.writable(pathlib.Path(_OUT.value or _default_out(given)))
         way, lines = _plan(given, listening)
         print("\n".join([*map(one_line, lines), f"results: {out}"]), flush=True)
         if _DRY_RUN.value:
@@ -169,8 +171,6 @@ def _check_flags() -> None:
     inputs.check_prefixes(_PREFIX.value)
     if _FEATURES.value and not os.path.exists(_FEATURES.value):
         raise InputError(f"--features={_FEATURES.value}: no such file")
-    if _OUT.value and os.path.lexists(_OUT.value) and not os.path.isdir(_OUT.value):
-        raise InputError(f"--out={_OUT.value}: not a folder; choose another")
     if bool(_TRACKS.value) != bool(_AUDIO_DIR.value):
         raise InputError("--tracks and --audio_dir belong together: name both, or neither")
 

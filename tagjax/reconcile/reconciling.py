@@ -120,11 +120,9 @@ def check_place(folder: PathLike, origin: Mapping[str, Any]) -> None:
     """Refuses a folder with decisions on another library or other tables that still exist.
 
     Raises:
-      InputError: the folder holds decisions on other tags, or cannot be written to.
+      InputError: the folder holds decisions on other tags.
     """
     folder = pathlib.Path(folder)
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"{folder}: cannot be written to; choose another --out")
     if not (folder / RECORD).is_file():
         return
     before = read_json(folder / RECORD).get("origin", {})

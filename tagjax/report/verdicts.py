@@ -8,6 +8,7 @@ from typing import Any
 from tagjax.base.text import short
 from tagjax.reconcile.decisions import MACHINE, STATES, Decisions, Match, TwoSenses
 from tagjax.reconcile.people import INVERSE
+from tagjax.reconcile.usefulness import usefulness
 
 KINDS = {
     "people": "Decided by people",
@@ -142,21 +143,6 @@ class Tally:
     untold: int
     blocked: int
     people: int
-
-
-def usefulness(match: Match, tracks: Mapping[str, int]) -> float:
-    """How useful a person's word on a match is: how unsure it is, times the tracks of both tags.
-
-    Args:
-      match: of two tags.
-      tracks: {tag: number of its tracks}.
-
-    >>> unsure, sure = (Match("a", "b", "exact", p, "review") for p in (0.5, 0.9))
-    >>> [round(usefulness(match, {"a": 10, "b": 30}), 1) for match in (unsure, sure)]
-    [40.0, 14.4]
-    """
-    affected = sum(tracks.get(tag or "", 0) for tag in (match.source, match.target))
-    return 4 * match.confidence * (1 - match.confidence) * max(affected, 1)
 
 
 class Verdicts:

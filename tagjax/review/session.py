@@ -16,10 +16,11 @@ from tagjax.reconcile.decisions import RELATIONS, STATES, Decisions, Match
 from tagjax.reconcile.loading import Reconciliation
 from tagjax.reconcile.people import VERDICTS, People
 from tagjax.reconcile.reconciling import RECORD
+from tagjax.reconcile.usefulness import usefulness
 from tagjax.review.clips import Clips
 from tagjax.review.forms import Form, Forms, NoSuchError
 from tagjax.review.map import lay_out
-from tagjax.review.order import is_open, usefulness
+from tagjax.review.order import is_open
 from tagjax.review.people_store import Change, ChangedError, Key, PeopleStore, Verdict, key_of
 from tagjax.review.recalibrating import MOST_TRACKS, Recalibrator
 from tagjax.review.views import WORDS, View, changes, contradiction, shortened

@@ -13,9 +13,10 @@ from tagjax.reconcile.decisions import Decisions, Match, Reason, TwoSenses
 from tagjax.reconcile.facts import gather_facts
 from tagjax.reconcile.files import lines
 from tagjax.reconcile.people import People, Said
+from tagjax.reconcile.usefulness import usefulness
 from tagjax.report.decisions import DecisionsConfig, render_decisions, write_decisions_report
 from tagjax.report.page import ReportConfig
-from tagjax.report.verdicts import Verdicts, usefulness
+from tagjax.report.verdicts import Verdicts
 from tagjax.similarity.matrix import Similarity
 from tagjax.vocabulary.vocabulary import Vocabulary
 
@@ -203,7 +204,7 @@ def test_the_most_useful_review_comes_first(tmp_path):
     page, _ = shown(tmp_path, decisions)
     order = [each[0].split()[0] for each in page.cells("review")]
     assert order == ["a:ska", "a:rave", "a:dub"]
-    many = dataclasses.replace(decisions, tracks={**decisions.tracks, "a:dub": 1000})
+    many = dataclasses.replace(decisions, tracks={**decisions.tracks, "a:dub": 1000, "b:dub": 900})
     page, _ = shown(tmp_path, many)
     assert page.cells("review")[0][0].startswith("a:dub")
     assert usefulness(matches[0], many.tracks) > usefulness(matches[1], many.tracks)

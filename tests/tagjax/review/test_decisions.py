@@ -9,7 +9,7 @@ from reviewed import Review
 
 from tagjax.reconcile.decide import decide
 from tagjax.reconcile.people import VERDICTS, path_of, read_people
-from tagjax.review.order import unsureness
+from tagjax.reconcile.usefulness import unsureness
 
 
 def texts(folder):

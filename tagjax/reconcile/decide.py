@@ -24,6 +24,9 @@ from tagjax.reconcile.parents import PERSON, TAXONOMY, Tree, ancestors, find_tre
 from tagjax.reconcile.people import SOMEBODY
 from tagjax.vocabulary.taxonomy import place
 
+OBJECTS = "with the taxonomy"
+"""In the note of a match that the taxonomy does not have."""
+
 _VERDICTS = {
     "positive": ("accepted", 1.0),
     "negative": ("rejected", 0.0),
@@ -59,7 +62,8 @@ def decide(
     _hear_people(known, board)
     groups = merge(known, board)
     choices = facts.people.choices
-    canonical = choices.rename(groups.canonical())
+    renamed = choices.rename(groups.canonical())
+    canonical = renamed.canonical
     blocked = choices.blocked(find_blocked(facts.vocabulary, facts.artist_names))
     tree = find_tree(facts, canonical, blocked, config)
     above = {tag: ancestors(tree.links, tag) for tag in canonical.values()}
@@ -77,7 +81,8 @@ def decide(
         tree.parents(),
         known.senses,
         {t: why for t, why in blocked.items() if why == WHY or not _kept_by_people(facts, t)},
-        (*facts.notes, *facts.people.notes, *groups.notes, *tree.notes),
+        (*facts.notes, *facts.people.notes, *groups.notes, *tree.notes, *renamed.notes),
+        renamed.called,
     )
 
 
@@ -244,7 +249,7 @@ def _rival(
 
 
 def _tell_tree(known: Known, board: Board, tree: Tree, canonical: Mapping[str, str]) -> None:
-    """The tree as matches; what the sound says against the taxonomy."""
+    """The tree as matches; what the evidence says against the taxonomy."""
     for child, above in tree.links.items():
         for parent, weight in above.items():
             if weight < TAXONOMY:
@@ -268,7 +273,8 @@ def _tell_tree(known: Known, board: Board, tree: Tree, canonical: Mapping[str, s
         clear = best and said[best] >= known.config.relation and theirs < said[best] / 2
         if clear and known.heard(style, best, *named):
             reasons = known.reasons(style, best, "broad")
-            note = f"the sound disagrees with the taxonomy, which says {' and '.join(named)}"
+            who = "the sound disagrees" if known.has_sound else "common tracks disagree"
+            note = f"{who} {OBJECTS}, which says {' and '.join(named)}"
             board.put(Match(style, best, "broad", said[best], "review", reasons, note=note))
 
 

@@ -240,10 +240,12 @@ class MappingFile:
     Attributes:
       prefixes: {prefix of CURIEs: what it stands for}.
       rows: in the order of the file.
+      filled: {slot: value} that the header says of all rows.
     """
 
     prefixes: Mapping[str, str]
     rows: tuple[MappingRow, ...]
+    filled: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def tag(self, row: MappingRow, side: str, vocabulary: Vocabulary, base: str = BASE) -> str:
         """The tag that a row names.
@@ -298,7 +300,7 @@ def read_mappings(path: PathLike) -> MappingFile:
         for begin, row in rows:
             cells = filled | dict(zip(columns, row, strict=True))
             found.append(MappingRow(cells, f"{path}:{begin}"))
-    return MappingFile(known, tuple(found))
+    return MappingFile(known, tuple(found), filled)
 
 
 def _header(path: PathLike) -> tuple[dict[str, str], dict[str, str]]:

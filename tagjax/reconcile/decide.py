@@ -16,22 +16,15 @@ from tagjax.reconcile import spelling
 from tagjax.reconcile.blocked import find_blocked
 from tagjax.reconcile.choices import WHY
 from tagjax.reconcile.config import ReconcileConfig
-from tagjax.reconcile.decisions import MACHINE, Decisions, Match, Reason
+from tagjax.reconcile.decisions import Decisions, Match, Reason
 from tagjax.reconcile.facts import Facts
 from tagjax.reconcile.known import Board, Known, Row
 from tagjax.reconcile.merging import merge
 from tagjax.reconcile.parents import PERSON, TAXONOMY, Tree, ancestors, find_tree
-from tagjax.reconcile.people import SOMEBODY
 from tagjax.vocabulary.taxonomy import place
 
 OBJECTS = "with the taxonomy"
 """In the note of a match that the taxonomy does not have."""
-
-_VERDICTS = {
-    "positive": ("accepted", 1.0),
-    "negative": ("rejected", 0.0),
-    "unsure": ("unsure", 0.5),
-}
 
 
 def decide(
@@ -97,14 +90,9 @@ def _kept_by_people(facts: Facts, tag: str) -> bool:
 def _hear_people(known: Known, board: Board) -> None:
     """Puts down what people decided."""
     for said in known.facts.people.said:
-        state, confidence = _VERDICTS[said.verdict]
         settled = known.pairs.get(frozenset((said.source, str(said.target))), said) != said
-        if settled and said.verdict == "unsure":
-            continue
-        reason = (Reason("person", said.verdict),)
-        by = said.by if said.by != MACHINE else SOMEBODY
-        match = Match(said.source, said.target, said.relation, confidence, state, reason, by)
-        board.put(match)
+        if not settled or said.verdict != "unsure":
+            board.put(said.match())
 
 
 def _translate(

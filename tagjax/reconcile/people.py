@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike, write_json
 from tagjax.reconcile.choices import Choices, read_choices
-from tagjax.reconcile.skos import BASE
+from tagjax.reconcile.decisions import MACHINE, Match, Reason
+from tagjax.reconcile.skos import BASE, PREDICATES
 from tagjax.reconcile.sssom import (
     NO_TERM,
     NOT,
-    PREDICATES,
     MappingFile,
     MappingRow,
     read_mappings,
@@ -35,6 +35,7 @@ SOMEBODY = "a person"
 INVERSE = {"broad": "narrow", "narrow": "broad"}
 """What a relation is from the other side; others are the same from there."""
 
+_STATES = {"positive": ("accepted", 1.0), "negative": ("rejected", 0.0), "unsure": ("unsure", 0.5)}
 _RELATIONS = {predicate: relation for relation, predicate in PREDICATES.items()}
 _WHO = ("author_label", "reviewer_label", "creator_label", "author_id", "reviewer_id", "creator_id")
 
@@ -62,6 +63,13 @@ class Said:
     def of(self, first: str) -> str:
         """The relation as seen from one of the tags."""
         return self.relation if first == self.source else INVERSE.get(self.relation, self.relation)
+
+    def match(self) -> Match:
+        """What was said, as a match."""
+        state, confidence = _STATES[self.verdict]
+        by = self.by if self.by != MACHINE else SOMEBODY
+        reasons = (Reason("person", self.verdict),)
+        return Match(self.source, self.target, self.relation, confidence, state, reasons, by)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,13 +25,15 @@ from tagjax.vocabulary.vocabulary import Vocabulary
 BASE = "https://tagjax.invalid/"
 """Begins all URIs. `.invalid` promises that nothing is to be found there; give your own."""
 
-_PREDICATES = {
+PREDICATES = {
     "exact": "skos:exactMatch",
     "close": "skos:closeMatch",
     "broad": "skos:broadMatch",
     "narrow": "skos:narrowMatch",
     "related": "skos:relatedMatch",
 }
+"""{relation: predicate}. The object of a broadMatch is the broader one."""
+
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -194,7 +196,7 @@ class _Links:
         elif match.relation == "related":
             self._related[one].add(other)
             self._related[other].add(one)
-        link = (_PREDICATES[match.relation], other)
+        link = (PREDICATES[match.relation], other)
         if link not in self.concepts[one].matches:
             self.concepts[one].matches.append(link)
 

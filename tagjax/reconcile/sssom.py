@@ -18,17 +18,8 @@ from tagjax.base.tables import lines, open_rows
 from tagjax.base.text import clean
 from tagjax.reconcile import names
 from tagjax.reconcile.decisions import MACHINE, Match, Reason
-from tagjax.reconcile.skos import BASE, scheme_uri
+from tagjax.reconcile.skos import BASE, PREDICATES, scheme_uri
 from tagjax.vocabulary.vocabulary import Vocabulary
-
-PREDICATES = {
-    "exact": "skos:exactMatch",
-    "close": "skos:closeMatch",
-    "broad": "skos:broadMatch",
-    "narrow": "skos:narrowMatch",
-    "related": "skos:relatedMatch",
-}
-"""{relation: predicate}. The object of a broadMatch is the broader one."""
 
 NO_TERM = "sssom:NoTermFound"
 """The object of a tag that has no counterpart."""

@@ -17,15 +17,15 @@ from urllib.parse import quote
 
 from tagjax.base.errors import InputError
 from tagjax.base.tables import Table, read_table
+from tagjax.base.text import clean
 from tagjax.reconcile.choices import COLUMNS as CHOICES
 from tagjax.reconcile.decisions import MACHINE
 from tagjax.reconcile.people import Said, said_of
-from tagjax.reconcile.skos import BASE, scheme_uri
+from tagjax.reconcile.skos import BASE, PREDICATES, scheme_uri
 from tagjax.reconcile.sssom import (
     COLUMNS,
     NO_TERM,
     NOT,
-    PREDICATES,
     MappingFile,
     MappingRow,
     prefixes,
@@ -409,7 +409,6 @@ class Chosen(Document):
         if not self.columns:
             self.columns, self.head = [*CHOICES], [",".join(CHOICES) + self._end]
         place = {name: self.columns.index(name) for name in CHOICES}
-        self.take(
-            lambda row: row.cells[place["action"]] == action and row.cells[place["tag"]] in tags
-        )
+        tag, does = place["tag"], place["action"]
+        self.take(lambda row: clean(row.cells[does]) == action and clean(row.cells[tag]) in tags)
         self.put({"tag": tags[0], "action": action, "value": value})

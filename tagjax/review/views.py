@@ -7,19 +7,14 @@ import numpy as np
 import scipy.sparse
 
 from tagjax.reconcile.decide import decide
-from tagjax.reconcile.decisions import MACHINE, Decisions, Match, Reason
+from tagjax.reconcile.decisions import MACHINE, Decisions, Match
 from tagjax.reconcile.facts import Facts
 from tagjax.reconcile.known import Row
-from tagjax.reconcile.people import SOMEBODY, VERDICTS, People, Said
+from tagjax.reconcile.people import VERDICTS, People, Said
 from tagjax.review.documents import Key
 from tagjax.review.order import is_open, offered, primary
 from tagjax.vocabulary.vocabulary import Vocabulary
 
-_STATES = {
-    "positive": ("accepted", 1.0),
-    "negative": ("rejected", 0.0),
-    "unsure": ("unsure", 0.5),
-}
 _RELATIONS = (("exact", "same"), ("broad", "broad"), ("narrow", "narrow"), ("related", "related"))
 WORDS = {
     "exact": "{} {} the same as {}",
@@ -60,7 +55,7 @@ class View:
                 self.pairs.pop(key, None)
                 self._machine.pop(key, None)
             return
-        self.pairs[key] = match_of(min(said, key=lambda each: VERDICTS.index(each.verdict)))
+        self.pairs[key] = min(said, key=lambda each: VERDICTS.index(each.verdict)).match()
 
     def open(self) -> dict[Key, str]:
         """{pair that is still to be decided: its state}, the most useful first."""
@@ -95,14 +90,6 @@ class View:
             if tag != canonical:
                 found.setdefault(canonical, []).append(tag)
         return found
-
-
-def match_of(said: Said) -> Match:
-    """What a person said, as a match."""
-    state, confidence = _STATES[said.verdict]
-    by = said.by if said.by != MACHINE else SOMEBODY
-    reasons = (Reason("person", said.verdict),)
-    return Match(said.source, said.target, said.relation, confidence, state, reasons, by)
 
 
 def unheard(source: str, target: str | None, row: Row | None) -> Match:

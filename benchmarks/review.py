@@ -6,7 +6,8 @@ FOLDER is of `launch.reconcile --run_dir`, and the run knows the truth: a person
 always tells it. After the decisions, an error
 is a pair of tags of two systems that is accepted as the same and is not, or that is the same and
 is not accepted. Beside their number stands that of the tracks of the rarer tag of each. In random
-order, pairs are drawn from all that are offered, and the mean over seeds is printed last.
+order, pairs are drawn from all that are offered; the mean over seeds is printed last, with the
+half of its 95 % interval (Student's t).
 --weigh lets the evidence learn from the decisions before it is counted.
 """
 
@@ -14,6 +15,7 @@ import argparse
 import dataclasses
 
 import numpy as np
+import scipy.stats
 
 from benchmarks.relations import closed
 from tagjax.evidence.weigh import weigh
@@ -111,7 +113,9 @@ def main(argv=None):
         found_errors[name] = errors(after(found, said, learnt), truth)
         print("{:16} {:7} {:6} {:6}".format(name, len(said), *found_errors[name]))
     drawn = [counts for name, counts in found_errors.items() if name.startswith("random")]
-    print("{:16} {:7} {:6.1f} {:6.1f}".format("random, mean", "", *np.mean(drawn, axis=0)))
+    half = scipy.stats.t.ppf(0.975, len(drawn) - 1) * scipy.stats.sem(drawn, axis=0)
+    for name, counts in (("random, mean", np.mean(drawn, axis=0)), ("+-", half)):
+        print("{:16} {:7} {:6.1f} {:6.1f}".format(name, "", *counts))
 
 
 if __name__ == "__main__":

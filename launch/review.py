@@ -52,7 +52,7 @@ def main() -> None:
         server = Server(server_session, _PORT.value)
         _open_files()
         _answer_soon()
-        for line in (audio.note, store.error):
+        for line in (audio.note, store.note, store.error):
             if line:
                 print(one_line(line))
         print(f"review: {server.url}", flush=True)

@@ -134,7 +134,7 @@ def _canonical(path: pathlib.Path) -> dict[str, str]:
 def sense_rows(decisions: Decisions) -> Iterator[tuple[str, str, str]]:
     """The rows of senses.csv (`SENSES`)."""
     for senses in decisions.senses:
-        made = names.sense_names(decisions.vocabulary, senses)
+        made = names.sense_names(decisions, senses)
         for sense, artists in zip(made, senses.artists, strict=True):
             for artist in artists:
                 yield senses.tag, sense, artist

@@ -202,7 +202,7 @@ def _rules(
     for senses in decisions.senses:
         if decisions.vocabulary.system_of(senses.tag) != system:
             continue
-        made = names.sense_names(decisions.vocabulary, senses)
+        made = names.sense_names(decisions, senses)
         left = 0
         for tag, ids in zip(made, senses.artists, strict=True):
             name = clean(tag[len(system) :])

@@ -17,7 +17,7 @@ _PERIOD = re.compile(
     re.IGNORECASE,
 )
 _LISTED = re.compile(r"\s*(?:[/&,+]|\band\b)\s*")
-_USE = "what the music is for, not how it sounds"
+_USE = "what the music is for, not what it is"
 _USES = """
     game games videogame videogames vgm gaming soundtrack soundtracks ost osts bso score scores
     anime movie movies film films cinema tv television trailer trailers advertising karaoke
@@ -57,7 +57,7 @@ def why_blocked(name: str, artists: Collection[str] = ()) -> str:
     >>> [why_blocked(name) for name in ("1984", "80's", "Techno", "2-step")]
     ['a year', 'a period, not a genre', '', '']
     >>> why_blocked("Soundtrack"), why_blocked("seen live")
-    ('what the music is for, not how it sounds', 'a word for none')
+    ('what the music is for, not what it is', 'a word for none')
     """
     name = clean(name.removeprefix(GENRE))
     if _YEAR.fullmatch(name):

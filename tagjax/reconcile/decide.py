@@ -16,19 +16,15 @@ from tagjax.reconcile import spelling
 from tagjax.reconcile.blocked import find_blocked
 from tagjax.reconcile.choices import WHY
 from tagjax.reconcile.config import ReconcileConfig
-from tagjax.reconcile.decisions import MACHINE, Decisions, Match, Reason
+from tagjax.reconcile.decisions import Decisions, Match, Reason
 from tagjax.reconcile.facts import Facts
 from tagjax.reconcile.known import Board, Known, Row
 from tagjax.reconcile.merging import merge
 from tagjax.reconcile.parents import PERSON, TAXONOMY, Tree, ancestors, find_tree
-from tagjax.reconcile.people import SOMEBODY
 from tagjax.vocabulary.taxonomy import place
 
-_VERDICTS = {
-    "positive": ("accepted", 1.0),
-    "negative": ("rejected", 0.0),
-    "unsure": ("unsure", 0.5),
-}
+OBJECTS = "with the taxonomy"
+"""In the note of a match that the taxonomy does not have."""
 
 
 def decide(
@@ -59,7 +55,8 @@ def decide(
     _hear_people(known, board)
     groups = merge(known, board)
     choices = facts.people.choices
-    canonical = choices.rename(groups.canonical())
+    renamed = choices.rename(groups.canonical())
+    canonical = renamed.canonical
     blocked = choices.blocked(find_blocked(facts.vocabulary, facts.artist_names))
     tree = find_tree(facts, canonical, blocked, config)
     above = {tag: ancestors(tree.links, tag) for tag in canonical.values()}
@@ -77,7 +74,8 @@ def decide(
         tree.parents(),
         known.senses,
         {t: why for t, why in blocked.items() if why == WHY or not _kept_by_people(facts, t)},
-        (*facts.notes, *facts.people.notes, *groups.notes, *tree.notes),
+        (*facts.notes, *facts.people.notes, *groups.notes, *tree.notes, *renamed.notes),
+        renamed.called,
     )
 
 
@@ -92,14 +90,9 @@ def _kept_by_people(facts: Facts, tag: str) -> bool:
 def _hear_people(known: Known, board: Board) -> None:
     """Puts down what people decided."""
     for said in known.facts.people.said:
-        state, confidence = _VERDICTS[said.verdict]
         settled = known.pairs.get(frozenset((said.source, str(said.target))), said) != said
-        if settled and said.verdict == "unsure":
-            continue
-        reason = (Reason("person", said.verdict),)
-        by = said.by if said.by != MACHINE else SOMEBODY
-        match = Match(said.source, said.target, said.relation, confidence, state, reason, by)
-        board.put(match)
+        if not settled or said.verdict != "unsure":
+            board.put(said.match())
 
 
 def _translate(
@@ -244,7 +237,7 @@ def _rival(
 
 
 def _tell_tree(known: Known, board: Board, tree: Tree, canonical: Mapping[str, str]) -> None:
-    """The tree as matches; what the sound says against the taxonomy."""
+    """The tree as matches; what the evidence says against the taxonomy."""
     for child, above in tree.links.items():
         for parent, weight in above.items():
             if weight < TAXONOMY:
@@ -268,7 +261,8 @@ def _tell_tree(known: Known, board: Board, tree: Tree, canonical: Mapping[str, s
         clear = best and said[best] >= known.config.relation and theirs < said[best] / 2
         if clear and known.heard(style, best, *named):
             reasons = known.reasons(style, best, "broad")
-            note = f"the sound disagrees with the taxonomy, which says {' and '.join(named)}"
+            who = "the sound disagrees" if known.has_sound else "common tracks disagree"
+            note = f"{who} {OBJECTS}, which says {' and '.join(named)}"
             board.put(Match(style, best, "broad", said[best], "review", reasons, note=note))
 
 

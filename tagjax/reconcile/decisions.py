@@ -88,6 +88,7 @@ class Decisions:
       senses: tags that are two things; such a tag is merged with no other.
       blocked: {tag: why it is no genre}, proposed to be dropped.
       notes: what a reader has to know, a sentence each.
+      called: {canonical tag: the new name, with prefix, that a person gave it}.
     """
 
     vocabulary: Vocabulary
@@ -99,3 +100,9 @@ class Decisions:
     senses: tuple[TwoSenses, ...] = ()
     blocked: Mapping[str, str] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    called: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def name_of(self, tag: str) -> str:
+        """The name, with prefix, by which a tag goes outside: of the one that stands for it."""
+        canonical = self.canonical[tag]
+        return self.called.get(canonical, canonical)

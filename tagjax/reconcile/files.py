@@ -15,7 +15,8 @@ VOCABULARY = (
     "tag", "canonical", "relation", "counterpart", "confidence", "state", "parents", "tracks",
     "artists", "why", "decided_by", "blocked",
 )  # fmt: skip
-"""Columns of vocabulary.csv. `relation` is what the counterpart is to the tag: the tag it was
+"""Columns of vocabulary.csv. `canonical` is the name by which a tag goes, perhaps a new one that a
+person gave; so are the `parents`. `relation` is what the counterpart is to the tag: the tag it was
 merged into, or else its likeliest counterpart in another system; there is a row for each other
 system."""
 
@@ -68,17 +69,15 @@ def vocabulary_rows(decisions: Decisions) -> Iterator[tuple]:
     for match in decisions.matches:
         by_source[match.source].append(match)
     for tag in decisions.vocabulary.tags:
-        canonical = decisions.canonical[tag]
+        canonical, why_not = decisions.canonical[tag], decisions.blocked.get(tag, "")
         own = (
-            " | ".join(decisions.parents.get(canonical, ())),
+            " | ".join(map(decisions.name_of, decisions.parents.get(canonical, ()))),
             decisions.tracks.get(tag, ""),
             decisions.artists.get(tag, ""),
         )
         worth = _worth_a_row(decisions, tag, canonical, by_source[tag])
         for said in map(_cells, worth) if worth else [("",) * 6]:
-            yield (
-                tag, canonical, *said[:4], *own, *said[4:], decisions.blocked.get(tag, ""),
-            )  # fmt: skip
+            yield tag, decisions.name_of(tag), *said[:4], *own, *said[4:], why_not
 
 
 def _cells(match: Match) -> tuple[str, ...]:
@@ -128,7 +127,8 @@ def why(match: Match) -> str:
 
 def _blocked_rows(decisions: Decisions) -> Iterator[tuple]:
     for tag, reason in decisions.blocked.items():
-        yield tag, reason, decisions.tracks.get(tag, ""), decisions.artists.get(tag, "")
+        for name in dict.fromkeys((tag, decisions.called.get(tag, tag))):
+            yield name, reason, decisions.tracks.get(tag, ""), decisions.artists.get(tag, "")
 
 
 def lines(decisions: Decisions) -> list[str]:
@@ -167,6 +167,8 @@ def lines(decisions: Decisions) -> list[str]:
     found += [_line(len(blocked), "no genre, proposed to be dropped", blocked)] * bool(blocked)
     found.append(_line(len(review), "to be reviewed", review))
     found += [f"{len(people)} decided by people."] * bool(people)
+    called = [f"{tag} is called {name}" for tag, name in decisions.called.items()]
+    found += [_line(len(called), "renamed by people", called)] * bool(called)
     return [*found, *(f"Note: {note}" for note in decisions.notes)]
 
 

@@ -42,9 +42,10 @@ class Known:
         for row in self.first.values():
             self.takers[row["target"]].append(row)
         self.untold = {tag: count for tag, count in self.untold.items() if tag not in told}
-        paired = {tag for pair in self.surest() for tag in pair}
-        links = find_tree(facts, {tag: tag for tag in facts.vocabulary.tags}, (), config).links
-        whole, split = paired.union(*links.values()), facts.people.choices.split
+        whole, split = set[str](), facts.people.choices.split
+        if facts.senses:
+            links = find_tree(facts, {tag: tag for tag in facts.vocabulary.tags}, (), config).links
+            whole = {tag for pair in self.surest() for tag in pair}.union(*links.values())
         self.senses: tuple[TwoSenses, ...] = tuple(
             sense for sense in facts.senses if split.get(sense.tag, sense.tag not in whole)
         )

@@ -27,7 +27,7 @@ from tagjax.similarity.observations import Observations
 from tagjax.similarity.run import load_run
 from tagjax.vocabulary.taxonomy import Taxonomy, read_taxonomy
 
-_TEXTS = ("relation", "for", "against")
+_TEXTS = ("source", "target", "relation", "for", "against")
 _COUNTS = (
     "rank", "common_tracks", "source_tracks", "source_artists", "target_tracks", "target_artists",
 )  # fmt: skip
@@ -192,8 +192,6 @@ def _rows(table: Table) -> list[dict[str, Any]]:
 def _cell(column: str, cell: str) -> Any:
     if not cell:
         return None
-    if column in ("source", "target"):
-        return _plain(cell)
     if column in _TEXTS:
         return _plain(cell)
     if column == "accepted":

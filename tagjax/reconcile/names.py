@@ -91,20 +91,27 @@ def chosen_system(vocabulary: Vocabulary, system: str | None) -> str:
     return system
 
 
-def sense_names(vocabulary: Vocabulary, senses: TwoSenses) -> tuple[str, str]:
+def sense_names(decisions: Decisions, senses: TwoSenses) -> tuple[str, str]:
     """New tags for the two senses of a tag, named after the tag that each sounds most like.
 
     The tag `hardcore` becomes `hardcore (punk)` and `hardcore (techno)`. To call one of them `punk`
     would be a guess: it is near to it, and no more is known.
 
-    >>> vocabulary = Vocabulary.of(["a:hardcore", "a:punk", "a:techno"], ["a:"])
-    >>> sense_names(vocabulary, TwoSenses("a:hardcore", (("x",), ("y",)), ("a:punk", "a:techno")))
+    >>> tags = Vocabulary.of(["a:hardcore", "a:punk", "a:techno"], ["a:"])
+    >>> decisions = Decisions(tags, {}, {}, (), {tag: tag for tag in tags.tags}, {})
+    >>> sense_names(decisions, TwoSenses("a:hardcore", (("x",), ("y",)), ("a:punk", "a:techno")))
     ('a:hardcore (punk)', 'a:hardcore (techno)')
     """
+    vocabulary, name = decisions.vocabulary, decisions.name_of(senses.tag)
     near = [clean(_SEPARATORS.sub(" ", bare(vocabulary, tag))) for tag in senses.nearest]
     if near[0].lower() == near[1].lower() or not all(near):
         near = [f"{near[0]} 1".strip(), f"{near[1]} 2".strip()]
-    return f"{senses.tag} ({near[0]})", f"{senses.tag} ({near[1]})"
+    return f"{name} ({near[0]})", f"{name} ({near[1]})"
+
+
+def called(decisions: Decisions, tag: str) -> str:
+    """The name by which a tag goes outside, clean and without prefix."""
+    return clean(decisions.name_of(tag)[len(decisions.vocabulary.system_of(tag)) :])
 
 
 def genres(decisions: Decisions, system: str | None = None) -> Genres:
@@ -124,14 +131,18 @@ def genres(decisions: Decisions, system: str | None = None) -> Genres:
     groups: dict[str, list[str]] = collections.defaultdict(list)
     for tag, name in lower.items():
         groups[name].append(tag)
+    goal = {tag: called(decisions, tag).lower() for tag in tags}
+    new = {
+        goal[tag]: tag for tag in decisions.called if tag in goal and tag not in decisions.blocked
+    }
     blocked = {
         name: reasons[0]
         for name, alike in groups.items()
-        if all(reasons := [_why_blocked(decisions, tag) for tag in alike])
+        if name not in new and all(reasons := [_why_blocked(decisions, tag) for tag in alike])
     }
     target = {}
     for name, alike in groups.items():
-        targets = {lower[decisions.canonical[tag]] for tag in alike}
+        targets = {goal[tag] for tag in alike}
         if len(targets) > 1:
             notes.append(
                 f"{' and '.join(map(repr, alike))} differ in case alone and stand for different "
@@ -142,9 +153,14 @@ def genres(decisions: Decisions, system: str | None = None) -> Genres:
             both = " and ".join(map(repr, apart))
             notes.append(f"{both} are apart by the decisions, but one where case does not count")
         target[name] = name if len(targets) > 1 or name in blocked else targets.pop()
-    chosen = {name: max(groups[name], key=_rank(decisions)) for name in {*target.values()}}
-    parent = _parents(decisions, chosen, lower, blocked, notes)
-    shown = {name: clean(bare(vocabulary, chosen[name])) for name in sorted(chosen)}
+    chosen = {
+        name: new[name] if name in new else max(groups[name], key=_rank(decisions))
+        for name in {*target.values()}
+    }
+    target |= {name: name for name in chosen}
+    shown = {name: clean(bare(vocabulary, tag)) for name, tag in sorted(chosen.items())}
+    shown |= {name: called(decisions, new[name]) for name in new.keys() & shown.keys()}
+    parent = _parents(decisions, chosen, goal, blocked, notes)
     return Genres(target, shown, parent, blocked, tuple(notes))
 
 
@@ -212,7 +228,7 @@ delimiters; in Navidrome, Tags.Genre.Split=[";"] ends that
     Reference: https://www.navidrome.org/docs/usage/customtags/
     """
     names = [
-        bare(decisions.vocabulary, tag)
+        called(decisions, tag)
         for tag in decisions.vocabulary.tags
         if decisions.canonical[tag] == tag and tag not in decisions.blocked
     ]

@@ -98,6 +98,8 @@ def _contained(
     facts: Facts, canonical: Mapping[str, str], blocked: Collection[str], config: ReconcileConfig
 ) -> Links:
     """Links by the tracks of tags and of what was merged into them."""
+    if not facts.tags.nnz:
+        return {}
     vocabulary = facts.vocabulary
     kept = [tag for tag in vocabulary.tags if canonical[tag] == tag and tag not in blocked]
     column = {tag: number for number, tag in enumerate(kept)}

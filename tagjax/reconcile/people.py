@@ -9,16 +9,16 @@ whatever the evidence says later.
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from tagjax.base.errors import InputError
 from tagjax.base.files import PathLike, write_json
 from tagjax.reconcile.choices import Choices, read_choices
-from tagjax.reconcile.skos import BASE
+from tagjax.reconcile.decisions import MACHINE, Match, Reason
+from tagjax.reconcile.skos import BASE, PREDICATES
 from tagjax.reconcile.sssom import (
     NO_TERM,
     NOT,
-    PREDICATES,
     MappingFile,
     MappingRow,
     read_mappings,
@@ -35,6 +35,7 @@ SOMEBODY = "a person"
 INVERSE = {"broad": "narrow", "narrow": "broad"}
 """What a relation is from the other side; others are the same from there."""
 
+_STATES = {"positive": ("accepted", 1.0), "negative": ("rejected", 0.0), "unsure": ("unsure", 0.5)}
 _RELATIONS = {predicate: relation for relation, predicate in PREDICATES.items()}
 _WHO = ("author_label", "reviewer_label", "creator_label", "author_id", "reviewer_id", "creator_id")
 
@@ -62,6 +63,13 @@ class Said:
     def of(self, first: str) -> str:
         """The relation as seen from one of the tags."""
         return self.relation if first == self.source else INVERSE.get(self.relation, self.relation)
+
+    def match(self) -> Match:
+        """What was said, as a match."""
+        state, confidence = _STATES[self.verdict]
+        by = self.by if self.by != MACHINE else SOMEBODY
+        reasons = (Reason("person", self.verdict),)
+        return Match(self.source, self.target, self.relation, confidence, state, reasons, by)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,27 +157,40 @@ def read_people(folder: PathLike, vocabulary: Vocabulary) -> People:
     >>> read_people("nowhere", Vocabulary.of(["dub"])).said
     ()
     """
-    said, notes = list[Said](), list[str]()
+    said = list[Said]()
     for verdict in VERDICTS:
-        path = path_of(folder, verdict)
-        if path.exists():
-            file = read_mappings(path)
-            said += [_said(file, row, verdict, vocabulary) for row in file.rows]
-    known = [each for each in said if not _gone(each, vocabulary)]
+        if path_of(folder, verdict).exists():
+            file = read_mappings(path_of(folder, verdict))
+            said += [said_of(file, row, verdict, vocabulary) for row in file.rows]
+    return people_of(said, vocabulary, read_choices(folder, vocabulary))
+
+
+def people_of(said: Sequence[Said], vocabulary: Vocabulary, choices: Choices) -> People:
+    """What people decided, of the rows of their files.
+
+    Raises:
+      InputError: two rows contradict each other.
+    """
+    known, notes = list[Said](), list[str]()
     for each in said:
         if gone := _gone(each, vocabulary):
             notes.append(
                 f"{each.place}: {gone!r} is no tag any more; the row stays, but does nothing."
             )
+        else:
+            known.append(each)
     _check_pairs(known)
     _check_alone(known, vocabulary)
     _check_doubts(known, notes)
-    choices = read_choices(folder, vocabulary)
     return People(tuple(dict.fromkeys(known)), (*notes, *choices.notes), choices)
 
 
-def _said(file: MappingFile, row: MappingRow, verdict: str, vocabulary: Vocabulary) -> Said:
-    """What a row says."""
+def said_of(file: MappingFile, row: MappingRow, verdict: str, vocabulary: Vocabulary) -> Said:
+    """What a row of a verdict's file says.
+
+    Raises:
+      InputError: as `read_people`.
+    """
     predicate = row.cell("predicate_id")
     relation = _RELATIONS.get(predicate)
     if relation is None:
@@ -212,41 +233,41 @@ def _gone(said: Said, vocabulary: Vocabulary) -> str:
     return next((tag for tag in tags if tag is not None and tag not in vocabulary.index), "")
 
 
-def _check_pairs(known: list[Said]) -> None:
+def _check_pairs(known: Sequence[Said]) -> None:
     """Refuses two relations of one pair, and the same relation as right and as wrong."""
-    right: dict[tuple[str, str], Said] = {}
-    for said in _both_ways(known, "positive"):
-        other = right.setdefault((said.source, said.target or ""), said)
-        if other.relation != said.relation:
+    right: dict[tuple[str, str | None], tuple[str, Said]] = {}
+    for source, target, relation, said in _both_ways(known, "positive"):
+        theirs, other = right.setdefault((source, target), (relation, said))
+        if theirs != relation:
             raise InputError(
-                f"{said.place}: {said.target} is {said.relation} to {said.source} here, but "
-                f"{other.relation} in {other.place}; drop one of the rows"
+                f"{said.place}: {target} is {relation} to {source} here, but {theirs} in "
+                f"{other.place}; drop one of the rows"
             )
-    for said in _both_ways(known, "negative"):
-        found = right.get((said.source, said.target or ""))
-        if found and found.relation == said.relation:
+    for source, target, relation, said in _both_ways(known, "negative"):
+        found = right.get((source, target))
+        if found and found[0] == relation:
             raise InputError(
-                f"{said.place}: says that {said.target} is not {said.relation} to {said.source}, "
-                f"but {found.place} says it is; drop one of the rows"
+                f"{said.place}: says that {target} is not {relation} to {source}, but "
+                f"{found[1].place} says it is; drop one of the rows"
             )
 
 
-def _check_alone(known: list[Said], vocabulary: Vocabulary) -> None:
+def _check_alone(known: Sequence[Said], vocabulary: Vocabulary) -> None:
     """Refuses a tag without counterpart that has one."""
     alone = {said.source: said for said in known if said.target is None}
-    for said in _both_ways(known, "positive"):
-        other = alone.get(said.source)
-        if said.target is None or other is None or other.verdict != "positive":
+    for source, target, relation, said in _both_ways(known, "positive") if alone else ():
+        other = alone.get(source)
+        if target is None or other is None or other.verdict != "positive":
             continue
-        apart = vocabulary.system_of(said.source) != vocabulary.system_of(said.target)
-        if apart and said.relation in ("exact", "close"):
+        apart = vocabulary.system_of(source) != vocabulary.system_of(target)
+        if apart and relation in ("exact", "close"):
             raise InputError(
-                f"{said.place}: {said.source} is {said.relation} to {said.target} here, but has no "
-                f"counterpart by {other.place}; drop one of the rows"
+                f"{said.place}: {source} is {relation} to {target} here, but has no counterpart by "
+                f"{other.place}; drop one of the rows"
             )
 
 
-def _check_doubts(known: list[Said], notes: list[str]) -> None:
+def _check_doubts(known: Sequence[Said], notes: list[str]) -> None:
     """Notes doubts about pairs that were decided."""
     decided: Mapping[frozenset[str | None], Said] = {
         frozenset((said.source, said.target)): said for said in known if said.verdict != "unsure"
@@ -257,13 +278,10 @@ def _check_doubts(known: list[Said], notes: list[str]) -> None:
             notes.append(f"{said.place}: a doubt that {other.place} has settled; it does nothing.")
 
 
-def _both_ways(known: list[Said], verdict: str) -> Iterator[Said]:
-    """What was said with a verdict, from either side."""
+def _both_ways(known: Sequence[Said], verdict: str) -> Iterator[tuple[str, str | None, str, Said]]:
+    """(source, target, relation, what was said) with a verdict, from either side."""
     for said in known:
         if said.verdict == verdict:
-            yield said
+            yield said.source, said.target, said.relation, said
             if said.target is not None:
-                turned = said.of(said.target)
-                yield dataclasses.replace(
-                    said, source=said.target, target=said.source, relation=turned
-                )
+                yield said.target, said.source, said.of(said.target), said

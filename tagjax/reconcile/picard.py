@@ -99,8 +99,8 @@ def _senses(decisions: Decisions, system: str) -> list[str]:
     for senses in decisions.senses:
         if decisions.vocabulary.system_of(senses.tag) != system:
             continue
-        made = names.sense_names(decisions.vocabulary, senses)
-        tag = _any("%_loop_value%", [clean(senses.tag[len(system) :]).lower()])
+        made = names.sense_names(decisions, senses)
+        tag = _any("%_loop_value%", [names.called(decisions, senses.tag).lower()])
         for name, ids in zip(made, senses.artists, strict=True):
             by = _any("$if2(%albumartist%,%artist%)", sorted(artist.lower() for artist in ids))
             lines.append(_mapped(f"$and({tag},{by})", clean(name[len(system) :])))

@@ -25,13 +25,15 @@ from tagjax.vocabulary.vocabulary import Vocabulary
 BASE = "https://tagjax.invalid/"
 """Begins all URIs. `.invalid` promises that nothing is to be found there; give your own."""
 
-_PREDICATES = {
+PREDICATES = {
     "exact": "skos:exactMatch",
     "close": "skos:closeMatch",
     "broad": "skos:broadMatch",
     "narrow": "skos:narrowMatch",
     "related": "skos:relatedMatch",
 }
+"""{relation: predicate}. The object of a broadMatch is the broader one."""
+
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -119,18 +121,20 @@ class _Links:
                 self._add_concepts(tag, merged[tag], base)
 
     def _add_concepts(self, tag: str, merged: list[str], base: str) -> None:
-        scheme, name = self.vocabulary.system_of(tag), names.bare(self.vocabulary, tag)
+        scheme, name = self.vocabulary.system_of(tag), names.called(self.decisions, tag)
         uri, note = concept_uri(self.vocabulary, tag, base), self.decisions.blocked.get(tag, "")
         note = f"not a genre: {note}" if note else ""
-        if tag not in self.senses:
-            others = [names.bare(self.vocabulary, other) for other in merged]
-            self.concepts[uri] = _Concept(scheme, name, others, note)
-            self._uris[tag] = (uri,)
-            return
-        self._uris[tag] = (f"{uri}#1", f"{uri}#2")
-        labels = names.sense_names(self.vocabulary, self.senses[tag])
-        for sense, label in zip(self._uris[tag], labels, strict=True):
-            self.concepts[sense] = _Concept(scheme, label[len(scheme) :], [name], note)
+        others = [names.bare(self.vocabulary, other) for other in (tag, *merged)]
+        labels: tuple[str, ...] = (scheme + name,)
+        self._uris[tag] = (uri,)
+        if tag in self.senses:
+            labels = names.sense_names(self.decisions, self.senses[tag])
+            self._uris[tag] = (f"{uri}#1", f"{uri}#2")
+            others = [*dict.fromkeys((name, *others))]
+        for concept, whole in zip(self._uris[tag], labels, strict=True):
+            label = whole[len(scheme) :]
+            alternative = [other for other in others if other != label]
+            self.concepts[concept] = _Concept(scheme, label, alternative, note)
 
     def uri(self, tag: str, other: str) -> str | None:
         """The concept of a tag that is linked to another one; None if it may be either sense."""
@@ -192,7 +196,7 @@ class _Links:
         elif match.relation == "related":
             self._related[one].add(other)
             self._related[other].add(one)
-        link = (_PREDICATES[match.relation], other)
+        link = (PREDICATES[match.relation], other)
         if link not in self.concepts[one].matches:
             self.concepts[one].matches.append(link)
 

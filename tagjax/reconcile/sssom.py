@@ -18,17 +18,8 @@ from tagjax.base.tables import lines, open_rows
 from tagjax.base.text import clean
 from tagjax.reconcile import names
 from tagjax.reconcile.decisions import MACHINE, Match, Reason
-from tagjax.reconcile.skos import BASE, scheme_uri
+from tagjax.reconcile.skos import BASE, PREDICATES, scheme_uri
 from tagjax.vocabulary.vocabulary import Vocabulary
-
-PREDICATES = {
-    "exact": "skos:exactMatch",
-    "close": "skos:closeMatch",
-    "broad": "skos:broadMatch",
-    "narrow": "skos:narrowMatch",
-    "related": "skos:relatedMatch",
-}
-"""{relation: predicate}. The object of a broadMatch is the broader one."""
 
 NO_TERM = "sssom:NoTermFound"
 """The object of a tag that has no counterpart."""
@@ -240,10 +231,12 @@ class MappingFile:
     Attributes:
       prefixes: {prefix of CURIEs: what it stands for}.
       rows: in the order of the file.
+      filled: {slot: value} that the header says of all rows.
     """
 
     prefixes: Mapping[str, str]
     rows: tuple[MappingRow, ...]
+    filled: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def tag(self, row: MappingRow, side: str, vocabulary: Vocabulary, base: str = BASE) -> str:
         """The tag that a row names.
@@ -298,7 +291,7 @@ def read_mappings(path: PathLike) -> MappingFile:
         for begin, row in rows:
             cells = filled | dict(zip(columns, row, strict=True))
             found.append(MappingRow(cells, f"{path}:{begin}"))
-    return MappingFile(known, tuple(found))
+    return MappingFile(known, tuple(found), filled)
 
 
 def _header(path: PathLike) -> tuple[dict[str, str], dict[str, str]]:

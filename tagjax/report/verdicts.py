@@ -306,6 +306,8 @@ class Verdicts:
                 became.append((f"no genre: {self.decisions.blocked[tag]}", (), None))
             if canonical != tag:
                 became.append(("merged into", (self.side(canonical),), None))
+            if canonical in self.decisions.called:
+                became.append((f"called {self.decisions.called[canonical]}", (), None))
             if tag in self._counterparts:
                 other, confidence = self._counterparts[tag]
                 became.append(("the same as", (self.side(other),), confidence))

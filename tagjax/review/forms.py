@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from tagjax.reconcile.decisions import Match
+from tagjax.reconcile.decide import OBJECTS
+from tagjax.reconcile.decisions import Decisions, Match, TwoSenses
 from tagjax.reconcile.known import Row
 from tagjax.reconcile.loading import Reconciliation
 from tagjax.reconcile.names import sense_names
 from tagjax.review.clips import Clips
-from tagjax.review.people_store import Key, key_of
+from tagjax.review.documents import Key, key_of
 from tagjax.review.views import View, chart, unheard
 from tagjax.vocabulary.vocabulary import Vocabulary
 
@@ -67,6 +68,8 @@ class Forms:
             for track, artist in zip(catalogue.track_id, catalogue.artist_id, strict=True):
                 self._artist_ids.setdefault(track, artist)
         self._rows: dict[tuple[str, str | None], Row] = {}
+        self._called: dict[str, str] = {}
+        self._known_examples: dict[str, list[str]] = {}
         self.heed(facts.rows)
 
     @functools.cached_property
@@ -76,6 +79,15 @@ class Forms:
     def heed(self, rows: Iterable[Row]) -> None:
         """Takes new evidence."""
         self._rows = {(row["source"], row["target"]): row for row in rows}
+        self.heard = any(row["fr"] is not None for row in self._rows.values())
+
+    def name(self, decisions: Decisions) -> None:
+        """Takes the new names that people gave."""
+        self._called = {
+            tag: decisions.called[head]
+            for tag, head in decisions.canonical.items()
+            if head in decisions.called
+        }
 
     def tag_of(self, text: str) -> str:
         """The tag with an id.
@@ -131,6 +143,7 @@ class Forms:
             "id": self.vocabulary.index[tag],
             "name": tag,
             "system": self.vocabulary.system_of(tag),
+            "called": self._called.get(tag, ""),
             "tracks": self.tracks.get(tag, 0),
             "artists": self._artists.get(tag),
             "examples": self._examples(tag),
@@ -185,11 +198,12 @@ class Forms:
         return {
             "tag": self.tag(tag),
             "canonical": self.tag(canonical),
+            "name": decisions.name_of(tag),
             "spellings": [self.tag(t) for t in view.spellings.get(canonical, ())],
             "parents": [self.tag(t) for t in decisions.parents.get(canonical, ())],
             "children": [self.tag(t) for t in view.children.get(canonical, ())],
             "nearest": [self.brief(match) for match in near[:_NEAREST]],
-            "senses": [form for sense in senses for form in self._senses(sense)],
+            "senses": [form for sense in senses for form in self._senses(decisions, sense)],
             "split": bool(senses),
             "blocked": decisions.blocked.get(tag, ""),
             "clips": [self.clip(track, tag) for track in self._tracks_of(tag)[:_CLIPS]],
@@ -214,10 +228,11 @@ class Forms:
         """The tags that are below no other, each with those below it."""
         decisions = view.decisions
         heads = sorted({*decisions.canonical.values()} - decisions.blocked.keys())
+        near = "sounds more like" if self.heard else "shares more tracks with"
         doubts = {
-            match.source: f"sounds more like {match.target}"
+            match.source: f"{near} {match.target}"
             for match in decisions.matches
-            if match.relation == "broad" and match.note.startswith("the sound disagrees")
+            if match.relation == "broad" and OBJECTS in match.note
         }
 
         def node(tag: str, parent: str) -> Form:
@@ -228,8 +243,8 @@ class Forms:
 
         return [node(tag, "") for tag in heads if not decisions.parents.get(tag)]
 
-    def _senses(self, sense: Any) -> Iterable[Form]:
-        names = sense_names(self.vocabulary, sense)
+    def _senses(self, decisions: Decisions, sense: TwoSenses) -> Iterable[Form]:
+        names = sense_names(decisions, sense)
         tracks = self._tracks_of(sense.tag, every=True)
         for name, artists, nearest in zip(names, sense.artists, sense.nearest, strict=True):
             own = [track for track in tracks if self._artist_ids[track] in {*artists}]
@@ -251,10 +266,6 @@ class Forms:
         audio = self.clips.audio
         heard = [track for track in ids[:64] if not audio.reason(track)]
         return ids if every else heard or ids
-
-    @functools.cached_property
-    def _known_examples(self) -> dict[str, list[str]]:
-        return {}
 
     def _examples(self, tag: str) -> list[str]:
         """Names of the artists with the most tracks of a tag."""

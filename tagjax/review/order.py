@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from tagjax.reconcile.decisions import MACHINE, Match
 from tagjax.reconcile.usefulness import usefulness
-from tagjax.review.people_store import Key, key_of
+from tagjax.review.documents import Key, key_of
 
 _LEAST = 0.05
 """Likelier or less likely than so, or 1 less so, a pair is sure enough not to be asked."""

@@ -1,29 +1,32 @@
 """A review: what is decided so far, what comes next, and what a decision does."""
 
-import collections
+import contextlib
 import dataclasses
 import os
 import pathlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tagjax.base.errors import InputError
-from tagjax.reconcile.choices import ACTIONS
+from tagjax.reconcile.choices import ACTIONS, checked_name
 from tagjax.reconcile.decide import decide
 from tagjax.reconcile.decisions import RELATIONS, STATES, Decisions, Match
+from tagjax.reconcile.facts import Facts
 from tagjax.reconcile.loading import Reconciliation
-from tagjax.reconcile.people import VERDICTS, People
+from tagjax.reconcile.people import VERDICTS, People, Said
 from tagjax.reconcile.reconciling import RECORD
 from tagjax.reconcile.usefulness import usefulness
+from tagjax.review.changes import Reference, shortened, what_changed
 from tagjax.review.clips import Clips
+from tagjax.review.documents import ChangedError, Key, Verdict, key_of
 from tagjax.review.forms import Form, Forms, NoSuchError
 from tagjax.review.map import lay_out
 from tagjax.review.order import is_open
-from tagjax.review.people_store import Change, ChangedError, Key, PeopleStore, Verdict, key_of
+from tagjax.review.people_store import PeopleStore, after, by_pair
 from tagjax.review.recalibrating import MOST_TRACKS, Recalibrator
-from tagjax.review.views import WORDS, View, changes, contradiction, shortened
+from tagjax.review.views import WORDS, View, contradiction
 
 DEBOUNCE = 0.3
 """Seconds without a decision after which all is decided again."""
@@ -39,6 +42,7 @@ class ConflictError(Exception):
     """A decision that cannot be taken as things are; the message says why."""
 
 
+_DONE = {"block": "dropped", "split": "two things"}
 _STALE = "launch.reconcile has run meanwhile. Start launch.review again to see what it found."
 
 
@@ -67,17 +71,19 @@ class Session:
         self._facts, self._config = found.facts, found.config
         self._record = found.folder / RECORD
         self._made = _changed_at(self._record)
-        self._store, self._lock = store, threading.RLock()
-        self._seen, self._said = store.people, store.said()
-        self._problem = ""
+        self._store, self._lock, self._deciding = store, threading.RLock(), threading.Lock()
+        self._seen, self._said = store.people, store.said
+        self._problem, self._made_of = "", store.people
         self._view = View(self._first())
-        self._undo: list[Change] = []
+        self.forms.name(self._view.decisions)
         self._since: dict[Key, int] = {}
         self._version, self._changed = 1, list[str]()
+        self._events, self._event, self._served = list[str](), "", True
+        self._reference = self._now()
         self._wake, self._closed, self._busy = threading.Event(), threading.Event(), False
         small = learn and found.heard() and found.facts.tags.shape[0] <= MOST_TRACKS
         self._recalibrator = Recalibrator(found.folder) if small else None
-        self._map: Any = None
+        self._map: Form | None = None
         self._map_lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
@@ -104,20 +110,26 @@ class Session:
         """How far the review is."""
         with self._lock:
             self._look()
-            left = self._view.left()
+            self._served = True
+            states = [*self._view.open().values()]
             audio = self.clips.audio
             return {
                 "systems": [*self.forms.vocabulary.systems],
-                "total": len(self._said) + left,
+                "total": len(self._said) + len(states),
                 "decided": len(self._said),
-                "left": left,
+                "left": len(states),
+                "to_review": states.count("review"),
+                "accepted_unsure": states.count("accepted"),
+                "candidates_unsure": states.count("candidate"),
+                "heard": self.forms.heard,
                 "clips": not audio.note,
                 "clips_note": audio.note,
                 "busy": self._busy,
                 "changed": self._changed if _changed_at(self._record) == self._made else [_STALE],
                 "version": self._version,
                 "error": self._store.error or self._problem,
-                "can_undo": bool(self._undo),
+                "can_undo": bool(self._store.last),
+                "undo": self._store.last,
             }
 
     def next(self, skip: Sequence[str] = ()) -> Form | None:
@@ -130,11 +142,8 @@ class Session:
                     skipped.add(key_of(*self.forms.pair_of(text)))
                 except NoSuchError:
                     continue
-            for key in self._view.order:
-                match = self._view.pairs.get(key)
-                if match and is_open(match) and key not in skipped:
-                    return self.forms.pair(self._view, match)
-            return None
+            key = next((key for key in self._view.open() if key not in skipped), None)
+            return key and self.forms.pair(self._view, self._view.pairs[key])
 
     def pairs(self, query: Mapping[str, str]) -> Form:
         """A part of the list of pairs."""
@@ -192,31 +201,32 @@ class Session:
             key = key_of(verdict.source, verdict.target)
             if self._since.get(key, 0) > version:
                 raise ConflictError("this pair was decided elsewhere meanwhile; look at it again")
-            self._contradicts([verdict])
-            self._write(lambda: self._store.decide([verdict]))
+            self._contradicts(self._store.people, [verdict])
+            with self._writing(f"your decision on {_pair(verdict.source, verdict.target)}"):
+                self._store.decide([verdict], _sentence(verdict))
             return {"state": self.state(), "next": self.next()}
 
     def undo(self) -> Form:
-        """Takes the last decision back."""
+        """Takes the last step back; the answer shows it."""
         with self._lock:
             self._look()
-            if not self._undo:
-                raise ConflictError("nothing is left to undo")
             if self._store.error:
                 raise ConflictError(self._store.error)
-            change = self._undo[-1]
-            try:
-                self._store.undo(change)
-            except InputError as error:
-                raise ConflictError(str(error)) from None
-            except ChangedError as error:
-                self._undo.pop()
-                raise ConflictError(str(error)) from None
-            self._undo.pop()
-            self._look()
-            first, second = change.keys[-1]
-            match = self.forms.match(self._view, first, second or None)
-            return {"state": self.state(), "pair": self.forms.pair(self._view, match)}
+            with self._writing(f"taking back: {self._store.last}"):
+                step = self._store.undo()
+            known = self.forms.vocabulary.index
+            pairs = [pair for pair in step["pairs"] if {*pair} - {None} <= known.keys()]
+            unknown = any(key_of(*pair) not in self._view.pairs for pair in pairs)
+        if unknown or step["tag"]:
+            self._again()
+        with self._lock:
+            form: Form = {"state": self.state(), "pair": None, "tag": None, "said": step["said"]}
+            if pairs:
+                match = self.forms.match(self._view, *pairs[-1])
+                form["pair"] = self.forms.pair(self._view, match)
+            elif step["tag"] in known:
+                form["tag"] = self._tag(step["tag"])
+            return form
 
     def many(self, body: Mapping[str, Any]) -> Form:
         """Decides many pairs alike, or says what that would do."""
@@ -224,32 +234,47 @@ class Session:
             self._look()
             self._check()
             named = body.get("pairs")
-            if not isinstance(named, list) or len(named) > _MANY:
-                raise BadRequestError(f"pairs: a list of at most {_MANY} is needed")
-            kept, refused = list[Verdict](), list[str]()
-            for text in dict.fromkeys(map(str, named)):
-                verdict = self._verdict(body, text)
-                try:
-                    self._contradicts([*kept, verdict])
-                except ConflictError as error:
-                    refused.append(f"{verdict.source} and {verdict.target}: {error}")
-                else:
-                    kept.append(verdict)
+            if not isinstance(named, dict) or len(named) > _MANY:
+                raise BadRequestError(f"pairs: at most {_MANY} with their relations are needed")
+            verdicts = [
+                self._verdict({**body, "relation": relation}, pair)
+                for pair, relation in named.items()
+            ]
+            kept, refused = self._fitting(verdicts)
             would = list[str]()
             if kept and body.get("preview", True):
                 would = self._would(kept)
             elif kept:
-                self._write(lambda: self._store.decide(kept))
+                said = _sentence(kept[0]) if len(kept) == 1 else f"{len(kept)} decisions"
+                with self._writing(f"your {said}" if len(kept) > 1 else f"your decision: {said}"):
+                    self._store.decide(kept, said)
             return {"would": would, "refused": refused, "state": self.state()}
+
+    def _fitting(self, verdicts: Sequence[Verdict]) -> tuple[Sequence[Verdict], list[str]]:
+        """The decisions that may be taken together, and why others may not."""
+        people, refused = self._store.people, list[str]()
+        with contextlib.suppress(ConflictError):
+            self._contradicts(people, verdicts)
+            return verdicts, refused
+        kept = list[Verdict]()
+        for verdict in verdicts:
+            try:
+                people = self._contradicts(people, [verdict])
+            except ConflictError as error:
+                refused.append(f"{_pair(verdict.source, verdict.target)}: {error}")
+            else:
+                kept.append(verdict)
+        return kept, refused
 
     def _would(self, verdicts: Sequence[Verdict]) -> list[str]:
         try:
-            after = self._decide(self._store.after(verdicts))
+            found = self._decide(after(self._store.people, verdicts))
         except InputError as error:
             raise ConflictError(str(error)) from None
+        named = [key_of(verdict.source, verdict.target) for verdict in verdicts]
         return [
             *(_sentence(verdict) for verdict in verdicts),
-            *changes(self._view.decisions, after, [key_of(v.source, v.target) for v in verdicts]),
+            *what_changed(self._view.decisions, found, named),
         ]
 
     def tags(self, text: str) -> Form:
@@ -267,49 +292,61 @@ class Session:
         """A tag's page."""
         with self._lock:
             self._look()
-            tag = self.forms.tag_of(text)
-            form = self.forms.whole_tag(self._view, tag)
-            return form | {"split": self._seen.choices.split.get(tag, form["split"])}
+            return self._tag(self.forms.tag_of(text))
+
+    def _tag(self, tag: str) -> Form:
+        form = self.forms.whole_tag(self._view, tag)
+        return form | {"split": self._seen.choices.split.get(tag, form["split"])}
 
     def choose(self, text: str, body: Mapping[str, Any]) -> Form:
-        """Writes a choice for a tag."""
+        """Writes a choice for a tag; the answer shows it."""
         with self._lock:
             self._look()
             self._check()
-            tag = self.forms.tag_of(text)
+            tag, canonical = self.forms.tag_of(text), self._view.decisions.canonical
             if len(body) != 1 or (action := next(iter(body))) not in ACTIONS:
                 raise BadRequestError(f"one of {', '.join(ACTIONS)} is needed")
-            value = body[action]
+            value, tags = body[action], [tag]
             if action == "canonical":
-                value = self._canonical(tag, value)
+                value = self._name(tag, value)
+                tags += [t for t, head in canonical.items() if head == canonical[tag] and t != tag]
+                said = f"{tag} is called {value}"
             elif not isinstance(value, bool):
                 raise BadRequestError(f"{action}: true or false is needed")
             else:
+                said = f"{tag} is {'' if value else 'not '}{_DONE[action]}"
                 value = str(value).lower()
-            self._store.choose(tag, action, value)
-            self._changed_now(())
-            return {"state": self.state()}
+            with self._writing(f"your choice that {said}"):
+                self._store.choose(tags, action, value, said)
+        self._again()
+        with self._lock:
+            return {"state": self.state(), "tag": self._tag(tag)}
 
-    def _canonical(self, tag: str, value: Any) -> str:
-        """The tag that shall stand for a group, by its name or with its prefix."""
+    def _name(self, tag: str, value: Any) -> str:
+        """The name, with prefix, by which a tag and what is merged with it shall go."""
         if not isinstance(value, str):
             raise BadRequestError("canonical: a name is needed")
-        system = self.forms.vocabulary.system_of(tag)
-        canonical = self._view.decisions.canonical
-        name = value if value in canonical else system + value
-        if canonical.get(name) != canonical[tag]:
-            group = [other for other, to in canonical.items() if to == canonical[tag]]
-            raise ConflictError(
-                f"{value[:60]!r} is no spelling of {tag!r}; one of {', '.join(group[:9])}"
-            )
+        try:
+            name = checked_name(value, self.forms.vocabulary.system_of(tag))
+        except InputError as error:
+            raise BadRequestError(str(error)) from None
+        decisions = self._view.decisions
+        head, wanted = decisions.canonical[tag], name.casefold()
+        for other, its in decisions.canonical.items():
+            if its != head and wanted in (other.casefold(), decisions.name_of(other).casefold()):
+                raise ConflictError(
+                    f"{name!r} is the name of another tag; if {tag!r} and {other!r} are the same, "
+                    "say so of the pair"
+                )
         return name
 
     def map(self) -> Form:
         """The map of the tags, as in Figure 1."""
         with self._map_lock:
             if self._map is None:
-                self._map = self.forms.map_tags(lay_out(self._facts))
-            return {"points": self._map}
+                places, note = lay_out(self._facts)
+                self._map = {"points": self.forms.map_tags(places), "note": note}
+            return self._map
 
     def tree(self) -> Form:
         """The tree of the tags."""
@@ -343,45 +380,55 @@ class Session:
         if error := self._store.error or self._problem:
             raise ConflictError(error)
 
-    def _contradicts(self, verdicts: Sequence[Verdict]) -> None:
-        last = verdicts[-1]
-        people = self._store.after(verdicts)
+    def _contradicts(self, people: People, verdicts: Sequence[Verdict]) -> People:
+        """What people say with some decisions; refuses those that contradict the others."""
+        found = after(people, verdicts)
+        tags = [tag for each in verdicts for tag in (each.source, each.target) if tag]
         try:
-            contradiction(
-                people, self.forms.vocabulary, [t for t in (last.source, last.target) if t]
-            )
+            contradiction(found, self.forms.vocabulary, tags)
         except InputError as error:
             raise ConflictError(str(error)) from None
+        return found
 
-    def _write(self, write: Callable[[], Change]) -> None:
+    @contextlib.contextmanager
+    def _writing(self, event: str) -> Iterator[None]:
+        """Takes over what is written meanwhile, and why it was."""
         try:
-            change = write()
-        except InputError as error:
+            yield
+        except (InputError, ChangedError) as error:
             self._look()
             raise ConflictError(str(error)) from None
-        self._undo.append(change)
+        self._event = event
         self._look()
+        self._event = ""
 
     def _look(self) -> None:
         """Takes over what changed in the files of people, whoever wrote them."""
         self._store.refresh()
-        people = self._store.people
+        people, said = self._store.people, self._store.said
         if self._store.error or people is self._seen:
             return
-        said = self._store.said()
-        plain = {key: [_plain(s) for s in each] for key, each in said.items()}
-        before = {key: [_plain(s) for s in each] for key, each in self._said.items()}
-        keys = [k for k in {*plain, *before} if plain.get(k) != before.get(k)]
+        keys = [
+            key for key in {*said, *self._said} if not _alike(said.get(key), self._said.get(key))
+        ]
         chosen = people.choices != self._seen.choices
+        if (keys or chosen) and self._served:
+            self._reference, self._served = self._now(), False
         self._seen, self._said = people, said
         for key in keys:
             self._view.hear(key, said.get(key, ()))
         if keys or chosen or self._problem:
+            self._events.append(self._event or "a change in the files of people")
             self._changed_now(keys)
+
+    def _now(self) -> Reference:
+        return Reference(self._view.decisions, {*self._view.open()}, {*self._said})
 
     def _changed_now(self, keys: Sequence[Key]) -> None:
         self._version += 1
         self._since |= dict.fromkeys(keys, self._version)
+        if grown := self._reference.grown(self._view, self._events):
+            self._changed = grown
         self._busy = True
         self._wake.set()
 
@@ -397,49 +444,58 @@ class Session:
                 self._closed.wait(DEBOUNCE)
             if self._closed.is_set():
                 return
-            with self._lock:
-                before = self._view.decisions
-            self._again(before)
+            heeded = len(self._events)
+            if self._made_of is not self._store.people or self._problem:
+                self._again()
             if self._recalibrator is not None and not self._wake.is_set():
-                try:
-                    facts = self._recalibrator.weigh(self._facts)
-                except InputError:
-                    pass  # The evidence stays as it is.
-                else:
-                    if not self._closed.is_set():
-                        self._facts = facts
-                        self._again(before)
+                with contextlib.suppress(InputError):  # The evidence stays as it is.
+                    self._facts = self._recalibrator.weigh(self._facts)
+                    self._again()
             with self._lock:
+                del self._events[:heeded]
                 self._busy = self._wake.is_set()
 
-    def _again(self, before: Decisions) -> None:
-        people = self._store.people
-        problem, view, lines = "", None, self._changed
-        try:
-            after = self._decide(people)
-        except InputError as error:
-            problem = str(error)
-        else:
-            view, lines = View(after), shortened(changes(before, after, self._said))
-        with self._lock:
-            self._problem = problem
-            self._version += 1
-            if view is None:
-                return
-            self.forms.heed(self._facts.rows)
-            self._view, self._changed = view, lines
-            if self._seen is not people:
-                known = collections.defaultdict(list)
-                for said in people.said:
-                    known[key_of(said.source, said.target)].append(said)
-                for key in {*self._said, *known}:
-                    if [*self._said.get(key, ())] != known.get(key, []):
-                        view.hear(key, self._said.get(key, ()))
+    def _again(self) -> None:
+        """Decides all again."""
+        with self._deciding:
+            people, facts = self._store.people, self._facts
+            problem, view = "", None
+            try:
+                view = View(self._decide(people))
+            except InputError as error:
+                problem = str(error)
+            with self._lock:
+                self._problem, self._made_of = problem, people
+                self._version += 1
+                if view is not None:
+                    self._show(view, people, facts)
+
+    def _show(self, view: View, people: People, facts: Facts) -> None:
+        """Takes over decisions, and what people said since they were made."""
+        self.forms.heed(facts.rows)
+        self.forms.name(view.decisions)
+        made = view.decisions
+        self._view = view
+        if self._seen is not people:
+            known = by_pair(people)
+            for key in {*self._said, *known}:
+                if not _alike(self._said.get(key), known.get(key)):
+                    view.hear(key, self._said.get(key, ()))
+        lines = what_changed(self._reference.decisions, made, self._said)
+        self._changed = shortened([*self._reference.grown(view, self._events), *lines])
 
 
-def _plain(said: Any) -> Any:
-    """What is said, wherever it stands."""
-    return dataclasses.replace(said, place="")
+def _alike(one: Sequence[Said] | None, other: Sequence[Said] | None) -> bool:
+    """Whether the same is said, wherever it stands."""
+    plain = [
+        [(s.source, s.target, s.relation, s.verdict, s.by) for s in each or ()]
+        for each in (one, other)
+    ]
+    return one is other or plain[0] == plain[1]
+
+
+def _pair(source: str, target: str | None) -> str:
+    return f"{source} and {target}" if target else source
 
 
 def _sentence(verdict: Verdict) -> str:

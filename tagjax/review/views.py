@@ -7,21 +7,15 @@ import numpy as np
 import scipy.sparse
 
 from tagjax.reconcile.decide import decide
-from tagjax.reconcile.decisions import MACHINE, Decisions, Match, Reason
+from tagjax.reconcile.decisions import MACHINE, Decisions, Match
 from tagjax.reconcile.facts import Facts
 from tagjax.reconcile.known import Row
-from tagjax.reconcile.people import SOMEBODY, VERDICTS, People, Said
+from tagjax.reconcile.people import VERDICTS, People, Said
+from tagjax.review.documents import Key
 from tagjax.review.order import is_open, offered, primary
-from tagjax.review.people_store import Key
 from tagjax.vocabulary.vocabulary import Vocabulary
 
-_STATES = {
-    "positive": ("accepted", 1.0),
-    "negative": ("rejected", 0.0),
-    "unsure": ("unsure", 0.5),
-}
 _RELATIONS = (("exact", "same"), ("broad", "broad"), ("narrow", "narrow"), ("related", "related"))
-_SHOWN = 12
 WORDS = {
     "exact": "{} {} the same as {}",
     "close": "{} {} nearly the same as {}",
@@ -48,9 +42,11 @@ class View:
         kept = {key: match for key, match in self.pairs.items() if not blocked & {*key}}
         self.order = offered(kept, decisions.tracks)
         self._machine = dict(self.pairs)
+        self._open: dict[Key, str] | None = None
 
     def hear(self, key: Key, said: Sequence[Said]) -> None:
         """Puts down what people say of a pair now; nothing gives back what the machine said."""
+        self._open = None
         if not said:
             old = self._machine.get(key)
             if old is not None and old.by == MACHINE:
@@ -59,11 +55,14 @@ class View:
                 self.pairs.pop(key, None)
                 self._machine.pop(key, None)
             return
-        self.pairs[key] = match_of(min(said, key=lambda each: VERDICTS.index(each.verdict)))
+        self.pairs[key] = min(said, key=lambda each: VERDICTS.index(each.verdict)).match()
 
-    def left(self) -> int:
-        """Number of pairs that are still to be decided."""
-        return sum(key in self.pairs and is_open(self.pairs[key]) for key in self.order)
+    def open(self) -> dict[Key, str]:
+        """{pair that is still to be decided: its state}, the most useful first."""
+        if self._open is None:
+            found = {key: self.pairs[key] for key in self.order if key in self.pairs}
+            self._open = {key: match.state for key, match in found.items() if is_open(match)}
+        return self._open
 
     @functools.cached_property
     def of_tag(self) -> Mapping[str, list[Key]]:
@@ -91,14 +90,6 @@ class View:
             if tag != canonical:
                 found.setdefault(canonical, []).append(tag)
         return found
-
-
-def match_of(said: Said) -> Match:
-    """What a person said, as a match."""
-    state, confidence = _STATES[said.verdict]
-    by = said.by if said.by != MACHINE else SOMEBODY
-    reasons = (Reason("person", said.verdict),)
-    return Match(said.source, said.target, said.relation, confidence, state, reasons, by)
 
 
 def unheard(source: str, target: str | None, row: Row | None) -> Match:
@@ -142,42 +133,3 @@ def contradiction(people: People, vocabulary: Vocabulary, tags: Iterable[str]) -
     tied_said = tuple(each for each in people.said if {each.source, each.target} & tied)
     nothing = scipy.sparse.csr_array(np.zeros((1, len(some))))
     decide(Facts(some, nothing, people=People(tied_said)))
-
-
-def changes(before: Decisions, after: Decisions, keys: Iterable[Key] = ()) -> list[str]:
-    """What differs between two decisions, a line each, less some pairs that a person named."""
-    named, found = {*keys}, list[str]()
-    for tag, to in after.canonical.items():
-        old = before.canonical.get(tag, tag)
-        if to != old and to != tag:
-            found.append(f"{tag} is merged into {to}")
-        elif to != old:
-            found.append(f"{tag} stands for itself again")
-    one, two = primary(before.matches), primary(after.matches)
-    settled = 0
-    for key in sorted({*one, *two} - named):
-        old_match, new_match = one.get(key), two.get(key)
-        was = old_match.state if old_match else ""
-        now = new_match.state if new_match else ""
-        if now == "accepted" != was and new_match and new_match.target:
-            words = WORDS.get(new_match.relation, WORDS["exact"])
-            found.append(words.format(new_match.source, "is", new_match.target))
-        elif was == "accepted" != now and old_match and old_match.target:
-            found.append(f"{old_match.source} and {old_match.target} are not sure any more")
-        settled += was == "review" != now
-        if now == "review" != was and new_match and new_match.target:
-            found.append(f"{new_match.source} and {new_match.target} are up for review")
-    for tag in sorted(after.blocked.keys() ^ before.blocked.keys()):
-        found.append(f"{tag} is {'dropped' if tag in after.blocked else 'kept'}")
-    found += [f"{settled} more need no review"] * bool(settled)
-    return list(dict.fromkeys(found))
-
-
-def shortened(lines: Sequence[str], most: int = _SHOWN) -> list[str]:
-    """The first lines, and how many more there are.
-
-    >>> shortened(["a", "b", "c"], 1)
-    ['a', '2 more changes']
-    """
-    left = len(lines) - most
-    return [*lines[:most], *([f"{left} more change{'s' * (left > 1)}"] if left > 0 else [])]

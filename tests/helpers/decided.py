@@ -49,6 +49,7 @@ def library(prefix=""):
         parents={prefix + t: tuple(prefix + p for p in above) for t, above in PARENTS.items()},
         senses=(senses,),
         blocked={f"{prefix}1980": "a number", f"{prefix}Game: *": "a use"},
+        called={f"{prefix}Hip Hop": f"{prefix}Rap, $Hip% (\\1)", f"{prefix}no": f"{prefix}NO"},
     )
 
 
@@ -62,7 +63,7 @@ NAMES = _WORDS.map(clean).filter(bool)
 @st.composite
 def decisions(draw, systems=("",)):
     """Any decisions that keep the promises of `Decisions`, and matches that keep none."""
-    tags, canonical, parents = [], {}, {}
+    tags, canonical, parents, called = [], {}, {}, {}
     for system in systems:
         own = [system + name for name in draw(st.lists(NAMES, max_size=9, unique=True))]
         heads = []
@@ -74,6 +75,8 @@ def decisions(draw, systems=("",)):
                 parents[tag] = tuple(dict.fromkeys(above))
                 heads.append(tag)
         tags += own
+        heads = [head for head in heads if draw(st.booleans())]
+        called |= _new_names(canonical, heads, [system + name for name in draw(st.lists(NAMES))])
     lone = [tag for tag in tags if [*canonical.values()].count(tag) == 1 == (canonical[tag] == tag)]
     senses = []
     for tag in draw(st.lists(st.sampled_from(lone), max_size=2, unique=True)) if lone else ():
@@ -92,7 +95,19 @@ def decisions(draw, systems=("",)):
         parents=parents,
         senses=tuple(senses),
         blocked=dict.fromkeys(draw(st.lists(some, max_size=2)), "a number") if tags else {},
+        called=called,
     )
+
+
+def _new_names(canonical, heads, names):
+    """New names for some tags, none of which is another tag's."""
+    taken, called = {tag.casefold(): head for tag, head in canonical.items()}, {}
+    for head, name in zip(heads, names, strict=False):
+        free = taken.setdefault(name.casefold(), head) == head
+        owners = {canonical[tag] for tag in canonical if tag.casefold() == name.casefold()}
+        if free and owners <= {head} and name not in canonical:
+            called[head] = name
+    return called
 
 
 def python_of(variable, packages):

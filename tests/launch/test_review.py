@@ -92,11 +92,20 @@ def test_what_was_decided_survives_a_kill_and_launch_reconcile_heeds_it(folder, 
         assert client.ask(f"/api/pair/{pair['id']}")[2]["state"] == "rejected"
         tag = f"/api/tag/{pair['source']['id']}"
         assert client.ask(tag, {"block": True})[0] == 200
+        assert client.ask(tag, {"canonical": "Renamed"})[0] == 200
     words = (f"--annotations={written}/a.csv,{written}/b.csv", "--prefix=a:,b:", f"--out={folder}")
     succeed("reconcile", *words, folder=folder.parent)
     assert path_of(folder, "negative").read_text() == text
     blocked = (folder / "blocked.csv").read_text()
     assert f"{pair['source']['name']},a person says so" in blocked
+    assert f"{pair['source']['name']},a:Renamed," in (folder / "vocabulary.csv").read_text()
+    with serving(folder) as (_, _, address):
+        client = Client(*address)
+        undone = [client.ask("/api/undo", {})[2] for _ in range(3)]
+        assert [each["tag"] is None for each in undone] == [False, False, True]
+        assert undone[-1]["pair"]["id"] == pair["id"]
+        assert client.ask("/api/undo", {})[0] == 409
+    assert (folder / "tags.csv").exists() is False
 
 
 def test_a_thousand_open_connections_do_not_stop_the_page(folder):

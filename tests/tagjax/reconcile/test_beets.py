@@ -81,8 +81,8 @@ def expected(tag, decisions):
 
     Merged ones become the canonical one, others stay, blocked ones go.
     """
-    to = decisions.canonical[tag]
-    return [] if to in decisions.blocked else [to.lower()]
+    blocked = decisions.canonical[tag] in decisions.blocked
+    return [] if blocked else [decisions.name_of(tag).lower()]
 
 
 def test_every_tag_of_a_library_in_the_real_plugin(asked, tmp_path):
@@ -132,7 +132,7 @@ def test_any_decisions_in_the_real_plugin(asked, tmp_path):
         jobs.append(job(folder, list(decisions.canonical), whitelist=str(folder / "genres.txt")))
         lower = {}
         for tag in decisions.canonical:
-            lower.setdefault(tag.lower(), set()).add(decisions.canonical[tag].lower())
+            lower.setdefault(tag.lower(), set()).add(decisions.name_of(tag).lower())
         blocked = names.genres(decisions).blocked
         genres = []
         for tag in decisions.canonical:
@@ -197,7 +197,7 @@ def test_yaml_reads_back_what_was_decided(decisions):
     paths = yaml.safe_load(made.files["config.yaml"].replace("  # canonical", "  canonical"))
     assert paths["lastgenre"]["canonical"] == "/music; it's # odd/genres-tree.yaml"
     keys = {key.replace("\\\\", "\\") for key in config["aliases"]}
-    senses = (names.sense_names(decisions.vocabulary, one) for one in decisions.senses)
+    senses = (names.sense_names(decisions, one) for one in decisions.senses)
     assert keys == {*genres.shown, *(name.lower() for pair in senses for name in pair)}
 
     found = {}

@@ -5,10 +5,12 @@ from evident import catalogues
 
 from tagjax.base.errors import InputError
 from tagjax.evidence.weigh import COLUMNS
-from tagjax.reconcile.choices import FILE, WHY, Choices, read_choices, write_choice
+from tagjax.reconcile.apply import read_edits
+from tagjax.reconcile.choices import FILE, LONGEST, WHY, Choices, read_choices
 from tagjax.reconcile.decide import decide
 from tagjax.reconcile.decisions import TwoSenses
 from tagjax.reconcile.facts import Facts, gather_facts
+from tagjax.reconcile.files import vocabulary_rows, write_decisions
 from tagjax.reconcile.people import People, Said
 from tagjax.vocabulary.vocabulary import Vocabulary
 
@@ -50,18 +52,39 @@ def test_a_split_tag_is_merged_with_no_other(is_split):
     assert (alone.canonical["dub"] == "dub") == (is_split is True)
 
 
-def test_a_choice_takes_the_place_of_the_one_before_and_keeps_other_cells(tmp_path):
-    path = tmp_path / FILE
-    path.write_text("tag,action,value,why\nDub,block,true,loud\ngone,block,true,\n")
-    write_choice(tmp_path, "Dub", "split", "true")
-    write_choice(tmp_path, "Dub", "block", "false")
-    assert path.read_text() == (
-        "tag,action,value,why\nDub,block,false,\ngone,block,true,\nDub,split,true,\n"
-    )
-    found = read_choices(tmp_path, TAGS)
-    assert (found.block, found.split) == ({"Dub": False}, {"Dub": True})
-    (note,) = found.notes
+def test_a_new_name_is_cleaned_and_is_that_of_all_that_is_merged(tmp_path):
+    name = "Dub \u200b  Cafe\u0301"
+    (tmp_path / FILE).write_text(f"tag,action,value\ndub,canonical,{name}\ngone,block,true\n")
+    choices = read_choices(tmp_path, TAGS)
+    (note,) = choices.notes
     assert "tags.csv:3: 'gone' is no tag any more" in note
+    found = decide(facts(people=People(choices=choices)))
+    assert {tag: found.name_of(tag) for tag in found.canonical} == {
+        **dict.fromkeys(("Dub", "dub"), "Dub Café"), "ska": "ska", "2012": "2012",
+    }  # fmt: skip
+    rows = {row[0]: row for row in vocabulary_rows(found)}
+    assert rows["dub"][1] == rows["Dub"][1] == "Dub Café"
+
+
+@pytest.mark.parametrize("name", ["ska", "SKA", "2012"])
+def test_the_name_of_another_tag_is_no_new_name(name):
+    found = decide(facts(people=of_people(canonical={"dub": name})))
+    assert (found.called, found.canonical["dub"]) == ({}, "Dub")
+    assert any(f"'dub' cannot be called '{name}'" in note for note in found.notes)
+
+
+def test_two_groups_have_no_one_new_name_and_the_last_choice_for_a_group_holds():
+    chosen = {"dub": "Music", "ska": "music", "Dub": "Sound"}
+    found = decide(facts(people=of_people(canonical=chosen)))
+    assert found.called == {"Dub": "Sound"}
+
+
+def test_a_dropped_tag_with_a_new_name_is_dropped_with_all_that_is_merged(tmp_path):
+    people = of_people(canonical={"dub": "Sound"}, block={"Dub": True})
+    write_decisions(tmp_path, decide(facts(people=people)))
+    edits = read_edits(tmp_path, drop_blocked=True)
+    assert edits.new_tag("dub", "") is edits.new_tag("Dub", "") is None
+    assert read_edits(tmp_path).new_tag("dub", "") == "Sound"
 
 
 @pytest.mark.parametrize(
@@ -71,18 +94,18 @@ def test_a_choice_takes_the_place_of_the_one_before_and_keeps_other_cells(tmp_pa
         ("Dub,block,yes", "value='yes': say true or false"),
         ("Dub,block,true\nDub,block,false", "'Dub' has that action already"),
         ("Dub,block", "2 cells, but the header has 3"),
+        ("Dub,canonical, ", "'' is no name"),
+        ("Dub,canonical,Unknown", "'Unknown' is no name; give another, or drop the tag"),
+        ("Dub,canonical,a|b", "'a|b' holds '|', which stands between tags"),
+        (f"Dub,canonical,{'a' * (LONGEST + 1)}", "longer than 100 letters"),
+        ("Caf\xe9,block,true", "tags.csv:2: not UTF-8 (byte 20); convert it, such as with iconv"),
     ],
 )
 def test_nonsense_names_its_line(tmp_path, row, said):
-    (tmp_path / FILE).write_text(f"tag,action,value\n{row}\n")
+    (tmp_path / FILE).write_text(f"tag,action,value\n{row}\n", encoding="latin1")
     with pytest.raises(InputError, match=r"tags.csv:\d") as caught:
         read_choices(tmp_path, TAGS)
     assert said in str(caught.value)
-    before = (tmp_path / FILE).read_bytes()
-    if "cells" in said:
-        with pytest.raises(InputError):
-            write_choice(tmp_path, "ska", "block", "true")
-        assert (tmp_path / FILE).read_bytes() == before
 
 
 def test_catalogues_keep_their_choices_apart():

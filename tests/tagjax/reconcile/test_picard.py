@@ -167,7 +167,10 @@ LIBRARY = job(
 
 def expected_of_library():
     decisions = decided.library()
-    kept = [[] if to in decisions.blocked else [to] for to in decisions.canonical.values()]
+    kept = [
+        [] if to in decisions.blocked else [decisions.name_of(tag)]
+        for tag, to in decisions.canonical.items()
+    ]
     return [*kept, ["Drum & Bass", "New Genre", "Rock"]]
 
 

@@ -69,6 +69,7 @@ def test_the_conditions_hold_whatever_was_decided(decisions):
     labels |= {str(label) for label in graph.objects(None, SKOS.altLabel)}
     system = decisions.vocabulary.system_of
     assert labels >= {tag[len(system(tag)) :] for tag in decisions.canonical}
+    assert labels >= {name[len(system(tag)) :] for tag, name in decisions.called.items()}
 
 
 SYSTEMS = Vocabulary.of(["a:x", "a:y", "b:x", "b:y", "c:x"], ["a:", "b:", "c:"])
@@ -154,6 +155,11 @@ def test_a_library():
     merged = rdflib.URIRef(f"{base}/Drum%20%26%20Bass")
     assert {str(name) for name in graph.objects(merged, SKOS.altLabel)} == {
         *("drum and bass", "DnB", "Drum'n'Bass"),
+    }
+    renamed = rdflib.URIRef(f"{base}/Hip%20Hop")
+    assert [str(name) for name in graph.objects(renamed, SKOS.prefLabel)] == ["Rap, $Hip% (\\1)"]
+    assert {str(name) for name in graph.objects(renamed, SKOS.altLabel)} == {
+        *("Hip Hop", "Hip-Hop", "hiphop"),
     }
     above = rdflib.URIRef(f"{base}/Black%20Metal")
     assert {str(uri) for uri in graph.objects(above, SKOS.broader)} == {

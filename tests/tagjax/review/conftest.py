@@ -26,3 +26,12 @@ def review(folder, written):
 @pytest.fixture
 def window(review):
     return review.window()
+
+
+@pytest.fixture
+def unheard(tmp_path):
+    """A review of annotations alone."""
+    write_reconciliation(tmp_path, features=False)
+    found = Review(tmp_path / "out")
+    yield found
+    found.session.close()

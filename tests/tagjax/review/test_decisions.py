@@ -1,7 +1,10 @@
 """Decisions over the page's own talk: on disk first, never lost, never over somebody else's."""
 
 import csv
+import json
 import os
+import random
+import re
 import threading
 
 import pytest
@@ -10,6 +13,9 @@ from reviewed import Review
 from tagjax.reconcile.decide import decide
 from tagjax.reconcile.people import VERDICTS, path_of, read_people
 from tagjax.reconcile.usefulness import unsureness
+from tagjax.review import journal
+from tagjax.review.journal import FILE
+from tagjax.review.people_store import PeopleStore
 
 
 def texts(folder):
@@ -230,45 +236,77 @@ def test_evidence_learns_from_decisions_in_the_background(folder, written):
         review.session.close()
 
 
-def test_many_are_shown_before_they_are_written(review, window):
+def test_many_are_shown_before_they_are_written_and_are_one_step(review, window):
     index = review.found.facts.vocabulary.index
-    pairs = [f"{index[f'a:{name}']}-{index[f'b:{name}']}" for name in ("ska", "rai")]
+    same, below = (f"{index[f'a:{name}']}-{index[f'b:{name}']}" for name in ("ska", "rai"))
     cross = f"{index['a:ska']}-{index['b:rai']}"
     window.decide(cross, "negative")
-    body = {"pairs": [*pairs, cross], "verdict": "positive", "relation": "exact"}
+    body = {"pairs": {same: "exact", below: "broad", cross: "exact"}, "verdict": "positive"}
     before = texts(review.store.folder)
     shown = window.post("/api/many", body | {"preview": True}).json()
-    assert "a:ska is the same as b:ska" in shown["would"]
+    assert {"a:ska is the same as b:ska", "a:rai is below b:rai"} <= {*shown["would"]}
     assert texts(review.store.folder) == before
-    done = window.post("/api/many", {**body, "pairs": pairs, "preview": False}).json()
+    done = window.post("/api/many", body | {"preview": False}).json()
     assert done["refused"] == []
-    assert said(review)["a:ska", "b:ska"][1] == said(review)["a:rai", "b:rai"][1] == "positive"
-    window.post("/api/undo", {})
+    assert done["state"]["undo"] == "3 decisions"
+    assert said(review)["a:ska", "b:ska"][:2] == ("exact", "positive")
+    assert said(review)["a:rai", "b:rai"][:2] == ("broad", "positive")
+    assert window.post("/api/undo", {}).json()["said"] == "3 decisions"
     assert texts(review.store.folder) == before
 
 
-def test_what_is_chosen_for_a_tag_holds_and_stays(review, window):
+def test_of_many_those_that_contradict_others_are_refused(review, window):
+    index = review.found.facts.vocabulary.index
+    window.decide(f"{index['a:ska']}-{index['a:rai']}", "negative")
+    pairs = [f"{index[first]}-{index['b:ska']}" for first in ("a:ska", "a:rai")]
+    body = {"pairs": dict.fromkeys(pairs, "exact"), "verdict": "positive", "preview": False}
+    (refused,) = window.post("/api/many", body).json()["refused"]
+    assert refused.startswith("a:rai and b:ska: ")
+    assert len(said(review)) == 2
+    for odd in ([], {pairs[0]: "same"}, dict.fromkeys(map(str, range(2001)), "exact")):
+        assert window.post("/api/many", body | {"pairs": odd}).status_code == 400
+
+
+def test_what_is_chosen_for_a_tag_is_in_the_answer_and_stays(review, window):
     index, folder = review.found.facts.vocabulary.index, review.store.folder
-    path = f"/api/tag/{index['a:dub']}"
+    path, ska = f"/api/tag/{index['a:dub']}", f"/api/tag/{index['a:ska']}"
     head = window.get(path).json()["canonical"]["name"]
     other = {"a:dub": "a:Dub", "a:Dub": "a:dub"}[head]
-    assert window.post(path, {"canonical": other[2:]}).status_code == 200
-    assert window.post(f"/api/tag/{index['a:ska']}", {"block": True}).status_code == 200
-    assert window.post(path, {"canonical": "zouk"}).status_code == 409
-    assert window.post(path, {"canonical": 3}).status_code == 400
-    assert review.session.wait()
-    assert window.get(path).json()["canonical"]["name"] == other
-    assert window.get(f"/api/tag/{index['a:ska']}").json()["blocked"] == "a person says so"
+    answer = window.post(path, {"canonical": other[2:]}).json()
+    assert answer["tag"] == window.get(path).json()
+    assert answer["tag"]["canonical"]["name"] == answer["tag"]["name"] == other
+    assert window.post(ska, {"block": True}).json()["tag"]["blocked"] == "a person says so"
     with (folder / "tags.csv").open() as file:
         assert [row["action"] for row in csv.DictReader(file)] == ["canonical", "block"]
-    window.post(f"/api/tag/{index['a:ska']}", {"block": False})
-    window.post(path, {"split": True})
-    assert review.session.wait()
-    assert window.get(f"/api/tag/{index['a:ska']}").json()["blocked"] == ""
-    assert window.get(path).json()["canonical"]["name"] == "a:dub"
+    assert window.post(ska, {"block": False}).json()["tag"]["blocked"] == ""
+    answer = window.post(path, {"split": True}).json()
+    assert (answer["tag"]["canonical"]["name"], answer["tag"]["split"]) == ("a:dub", True)
+    assert answer["state"]["version"] == window.state()["version"] or review.session.wait()
     again = Review(folder)
     assert again.session.tag(str(index["a:dub"]))["canonical"]["name"] == "a:dub"
     again.session.close()
+
+
+def test_a_new_name(review, window):
+    index, folder = review.found.facts.vocabulary.index, review.store.folder
+    path = f"/api/tag/{index['a:dub']}"
+    answer = window.post(path, {"canonical": " Dub  Cafe\u0301\u0007 "}).json()
+    assert answer["tag"]["name"] == answer["tag"]["canonical"]["called"] == "a:Dub Café"
+    assert answer["state"]["undo"] == "a:dub is called a:Dub Café"
+    for tag in ("a:dub", "a:Dub"):
+        assert window.get(f"/api/tag/{index[tag]}").json()["tag"]["called"] == "a:Dub Café"
+    window.post(f"/api/tag/{index['a:Dub']}", {"canonical": "Sound"})
+    people = read_people(folder, review.found.facts.vocabulary)
+    assert people.choices.canonical == {"a:Dub": "a:Sound"}
+    for name, status in (
+        ("ska", 409), ("SKA", 409), ("", 400), ("a" * 101, 400), ("unknown", 400), ("x|y", 400),
+        (3, 400),
+    ):  # fmt: skip
+        before = (folder / "tags.csv").read_bytes()
+        answer = window.post(path, {"canonical": name})
+        assert (answer.status_code, "\n" in answer.json()["error"]) == (status, False)
+        assert (folder / "tags.csv").read_bytes() == before
+    assert window.post(path, {"canonical": "dub"}).json()["tag"]["name"] == "a:dub"
 
 
 @pytest.mark.parametrize("target", ["none", "pair"])
@@ -330,3 +368,213 @@ def test_a_tag_without_counterpart_cannot_be_the_same_as_another(window):
     alone = f"{pair['source']['id']}-none"
     assert window.decide(alone, "positive", "none").status_code == 409
     assert window.decide(alone, "positive", "exact").status_code == 400
+
+
+def everything(folder):
+    """All that people said, byte for byte."""
+    chosen = folder / "tags.csv"
+    return texts(folder) | {"tags": chosen.read_bytes() if chosen.exists() else None}
+
+
+def test_undo_takes_back_decisions_and_choices_in_one_order_also_after_a_restart(review, window):
+    index, folder = review.found.facts.vocabulary.index, review.store.folder
+    steps = [everything(folder)]
+    first = window.next()
+    ska = f"/api/tag/{index['a:ska']}"
+    for act in (
+        lambda: window.decide(first["id"], "positive", "exact"),
+        lambda: window.post(f"/api/tag/{index['a:dub']}", {"canonical": "New"}),
+        lambda: window.decide(first["id"], "positive", "broad"),
+        lambda: window.post(ska, {"block": True}),
+        lambda: window.decide(window.next()["id"], "unsure"),
+        lambda: window.post(ska, {"block": False}),
+    ):
+        assert act().status_code == 200
+        steps.append(everything(folder))
+    assert len({str(step) for step in steps}) == len(steps)
+    steps.pop()
+    answer = window.post("/api/undo", {}).json()
+    assert everything(folder) == steps.pop()
+    assert answer["tag"]["blocked"] == "a person says so"
+    again = Review(folder)
+    other = again.window()
+    while steps:
+        assert other.state()["can_undo"]
+        answer = other.post("/api/undo", {}).json()
+        assert everything(folder) == steps.pop()
+        assert bool(answer["pair"]) != bool(answer["tag"])
+    assert answer["pair"]["id"] == first["id"]
+    assert answer["pair"]["state"] == first["state"]
+    assert (other.state()["can_undo"], other.post("/api/undo", {}).status_code) == (False, 409)
+    again.session.close()
+
+
+def test_undo_is_refused_where_somebody_edited_and_the_one_before_is_next(review, window):
+    pair, folder = window.next(), review.store.folder
+    window.decide(pair["id"])
+    window.decide(window.next()["id"], "negative")
+    path = path_of(folder, "negative")
+    path.write_text(path.read_text().replace("Anna", "Berta"))
+    before = everything(folder)
+    answer = window.post("/api/undo", {})
+    assert answer.status_code == 409
+    assert answer.json()["error"] == f"{path} was edited meanwhile; undo it there"
+    assert everything(folder) == before
+    assert window.post("/api/undo", {}).json()["pair"]["id"] == pair["id"]
+    assert everything(folder)["negative"] == before["negative"]
+    assert not window.state()["can_undo"]
+
+
+def test_undo_that_would_contradict_what_somebody_wrote_changes_nothing(review, window):
+    index, folder = review.found.facts.vocabulary.index, review.store.folder
+    pair = f"{index['a:ska']}-{index['b:ska']}"
+    window.decide(pair, "positive", "exact")
+    window.decide(pair, "positive", "broad")
+    path = path_of(folder, "negative")
+    positive = path_of(folder, "positive").read_text()
+    row = positive.splitlines()[-1].replace("broadMatch\t", "exactMatch\tNot")
+    header = next(line for line in positive.splitlines() if line.startswith("subject_id"))
+    path.write_text(f"{header}\n{row}\n")
+    assert window.state()["error"] == ""
+    before = everything(folder)
+    answer = window.post("/api/undo", {})
+    assert (answer.status_code, "says it is" in answer.json()["error"]) == (409, True)
+    assert everything(folder) == before
+    assert window.state()["error"] == ""
+
+
+def test_a_step_that_a_kill_left_undone_is_passed_over(review, window):
+    index, folder = review.found.facts.vocabulary.index, review.store.folder
+    start, pair = everything(folder), window.next()
+    window.decide(pair["id"])
+    before = everything(folder)
+    window.post(f"/api/tag/{index['a:ska']}", {"block": True})
+    (folder / "tags.csv").unlink()  # As if it had been killed before it was written,
+    with (folder / FILE).open("a") as file:
+        file.write('{"said": "cut')  # and the next step was cut off.
+    again = Review(folder)
+    other = again.window()
+    assert everything(folder) == before
+    assert other.post("/api/undo", {}).json()["pair"]["id"] == pair["id"]
+    assert everything(folder) == start
+    again.session.close()
+
+
+def test_the_journal_forgets_old_steps(review, window, monkeypatch):
+    monkeypatch.setattr(journal, "KEPT", 5)
+    pair, sizes = window.next(), []
+    for k in range(30):
+        window.decide(pair["id"], "positive", ("exact", "broad")[k % 2])
+        sizes.append((review.store.folder / FILE).read_text().count("\n"))
+    assert max(sizes) <= 10
+    done = 0
+    while window.post("/api/undo", {}).status_code == 200:
+        done += 1
+    assert done >= 5
+    monkeypatch.setattr(journal, "MOST_BYTES", 100)
+    for k in range(8):
+        window.decide(pair["id"], "positive", ("exact", "broad")[k % 2])
+        assert window.state()["can_undo"]
+    assert (review.store.folder / FILE).read_text().count("\n") <= 2
+
+
+@pytest.mark.parametrize("name", ["negative.sssom.tsv", "tags.csv"])
+def test_a_file_that_is_gone_is_told_and_nothing_is_made_in_its_place(review, window, name):
+    index, folder = review.found.facts.vocabulary.index, review.store.folder
+    pair = window.next()
+    window.decide(pair["id"], "negative")
+    window.post(f"/api/tag/{index['a:ska']}", {"block": True})
+    content, decided = (folder / name).read_bytes(), window.state()["decided"]
+    (folder / name).unlink()
+    state = window.state()
+    assert state["error"].startswith(f"{folder / name}: is gone, and with it 1 row; put it back")
+    assert state["decided"] == decided
+    for path, body in (
+        ("/api/undo", {}),
+        (f"/api/tag/{index['a:ska']}", {"block": False}),
+    ):
+        answer = window.post(path, body)
+        assert (answer.status_code, answer.json()["error"]) == (409, state["error"])
+    assert window.decide(pair["id"]).status_code == 409
+    assert not (folder / name).exists()
+    (folder / name).write_bytes(content)
+    assert window.state()["error"] == ""
+    assert window.decide(pair["id"]).status_code == 200
+
+
+def test_a_file_that_is_missing_at_the_start_is_told(review, folder):
+    path_of(folder, "unsure").unlink()
+    store = PeopleStore(folder, review.found.facts.vocabulary)
+    assert "there was no unsure.sssom.tsv" in store.note
+    assert PeopleStore(folder, review.found.facts.vocabulary).note == ""
+
+
+@pytest.mark.parametrize("name", ["unsure.sssom.tsv", "tags.csv"])
+def test_a_file_that_is_not_utf8_is_named_with_its_row(review, window, name):
+    index, path = review.found.facts.vocabulary.index, review.store.folder / name
+    window.decide(window.next()["id"], "unsure")
+    window.post(f"/api/tag/{index['a:ska']}", {"block": True})
+    path.write_bytes(path.read_bytes() + "é\n".encode("latin1"))
+    before, row = path.read_bytes(), path.read_bytes().count(b"\n")
+    error = window.state()["error"]
+    assert error.startswith(f"{path}:{row}: not UTF-8")
+    assert "convert it, such as with iconv" in error
+    assert "\n" not in error
+    assert window.decide(window.next()["id"]).status_code == 409
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_why_more_is_left_is_always_said(review, window, seed):
+    """Whatever is decided and taken back, the number of pairs left never grows in silence."""
+    rng, before, grew = random.Random(seed), window.state(), 0
+    for _ in range(30):
+        pairs = window.get("/api/pairs?limit=500").json()["pairs"]
+        pair = rng.choice([p for p in pairs if p["target"]])
+        what = rng.random()
+        if what < 0.6:
+            window.decide(pair["id"], rng.choice(VERDICTS), rng.choice(["exact", "broad"]))
+        elif what < 0.8:
+            window.post("/api/undo", {})
+        else:
+            window.post(f"/api/tag/{pair['source']['id']}", {"block": rng.random() < 0.5})
+        if rng.random() < 0.7:
+            assert review.session.wait()
+        state = window.state()
+        parts = ("to_review", "accepted_unsure", "candidates_unsure")
+        assert state["left"] == sum(state[part] for part in parts)
+        assert state["total"] == state["left"] + state["decided"]
+        if state["left"] > before["left"]:
+            grew += 1
+            assert re.match(r"\d+ pairs? (became unsure|is open|are open)", state["changed"][0])
+        assert len({*state["changed"]}) == len(state["changed"])
+        before = state
+    assert grew
+
+
+def test_lines_on_what_changed_are_of_the_last_time_alone(review, window):
+    index = review.found.facts.vocabulary.index
+    window.post(f"/api/tag/{index['a:ska']}", {"block": True})
+    assert review.session.wait()
+    assert "a:ska is dropped" in window.state()["changed"]
+    pair = next(p for p in window.get("/api/pairs?limit=99").json()["pairs"] if p["target"])
+    window.decide(pair["id"], "unsure")
+    assert review.session.wait()
+    assert not any("dropped" in line for line in window.state()["changed"])
+
+
+def test_where_nothing_was_heard_nothing_is_said_of_sound(unheard):
+    window = unheard.window()
+    state = window.state()
+    assert state["heard"] is False
+    assert window.get("/api/map").json()["note"] == "drawn by the tracks that tags have in common"
+    index = unheard.found.facts.vocabulary.index
+    window.decide(window.next()["id"])
+    assert unheard.session.wait()
+    answers = [window.get(f"/api/{path}").json() for path in ("state", "pairs?limit=500", "tree")]
+    for pair in answers[1]["pairs"][:20]:
+        answers.append(window.get(f"/api/pair/{pair['id']}").json())
+    answers += [window.get(f"/api/tag/{k}").json() for k in range(len(index))]
+    for answer in answers:
+        answer.pop("clips_note", None)
+        assert not re.search(r"sound|hear(?!d\b)|listen", json.dumps(answer))

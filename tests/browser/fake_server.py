@@ -1,6 +1,6 @@
 """A server that speaks the review's JSON with invented data, for tests of the page.
 
-`python tests/browser/fake_server.py --folder=FOLDER [--port=0] [--clips=none]` prints its address.
+`python tests/browser/fake_server.py --folder=FOLDER [--port=0] [--clips=none] [--unheard]` prints its address.
 Decisions are in FOLDER/decisions.json, which is read again at each request: it outlives the server
 and may be edited by hand. Names are hostile on purpose. If
 there is a file FOLDER/die, the server ends after it wrote a decision, before it answers.
@@ -105,6 +105,7 @@ class Data:
                     "tracks": draw.randrange(3, 20000),
                     "artists": draw.randrange(1, 900) if index % 7 else None,
                     "examples": [ARTISTS[(index + k) % len(ARTISTS)] for k in range(index % 4)],
+                    "called": "",
                 }
             )
         self.points = [
@@ -199,12 +200,13 @@ class Data:
             "clips": [self.clip(index * 6 + k) for k in range(3)],
         }
 
-    def tree(self) -> list[dict]:
+    def tree(self, heard: bool) -> list[dict]:
         size = len(self.tags)
 
         def node(index: int, deep: int) -> dict:
             below = range(index * 3 + 1, index * 3 + 4) if deep else ()
-            says = f"It sounds more like {self.tags[0]['name']}" if index % 5 == 4 else ""
+            doubt = heard and index % 5 == 4
+            says = f"It sounds more like {self.tags[0]['name']}" if doubt else ""
             return {
                 "tag": self.tags[index % size],
                 "disagrees": says,
@@ -245,7 +247,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     data: Data
     store: Store
     token: str
-    actions: dict[int, dict]
+    actions: list[tuple[int, str, object]]
+    heard: bool
     lock = threading.Lock()
 
     def log_message(self, *_args) -> None:
@@ -299,8 +302,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _get(self, path: str, query: dict[str, str]):
         decisions, _ = self.store.read()
-        if path in ("/", "/static/review.css", "/static/review.js"):
-            name = path.removeprefix("/static").removeprefix("/") or "index.html"
+        names = {f"/static/{file.name}": file.name for file in PAGE.iterdir()} | {"/": "index.html"}
+        if name := names.get(path):
             kind = TYPES[name.rsplit(".")[-1]]
             self._send(200, f"{kind}; charset=utf-8", (PAGE / name).read_bytes())
             return b""
@@ -318,28 +321,61 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if found := re.fullmatch(r"/api/tag/(\d+)", path):
             return self._tag(int(found[1]), decisions)
         if path == "/api/map":
-            return {"points": self.data.points}
+            note = "" if self.heard else "drawn by the tracks that tags have in common"
+            return {"points": self.data.points, "note": note}
         if path == "/api/tree":
-            return {"roots": self.data.tree()}
+            return {"roots": self.data.tree(self.heard)}
         if found := re.fullmatch(r"/clip/(\d+)", path):
             return self._clip(int(found[1]))
         raise RefusalError(404, "there is no such page")
 
     def _tag(self, index: int, decisions: list[dict]) -> dict:
         found = self.data.of(index, decisions)
-        action = self.actions.get(index, {})
-        if action.get("block"):
-            found["blocked"] = "a person blocked it"
-        if "canonical" in action:
-            found["canonical"] = found["tag"] | {"name": action["canonical"]}
-        return found | {"split": action.get("split", False)}
+        name = found["tag"]["name"]
+        for tag, action, value in self.actions:
+            if tag != index:
+                continue
+            if action == "block":
+                found["blocked"] = "a person blocked it" if value else ""
+            elif action == "canonical":
+                name = value if value.startswith(found["tag"]["system"]) else f"a:{value}"
+            else:
+                found[action] = value
+        return {"split": False, "name": name} | found
+
+    def _choose(self, index: int, body: dict) -> dict:
+        ((action, value),) = body.items()
+        if action == "canonical" and not value.strip():
+            raise RefusalError(400, "a name is needed")
+        if action == "canonical" and value in {t["name"] for t in self.data.tags[8:]}:
+            raise RefusalError(409, f"{value!r} is another tag; say that the two are the same")
+        self.actions.append((index, action, value))
+        self.store.version += 1
+        return {"state": self._state(), "tag": self._tag(index, self.store.read()[0])}
+
+    def _undo(self, decisions: list[dict]) -> dict:
+        if self.actions:  # They count as the latest.
+            index, action, _ = self.actions.pop()
+            self.store.version += 1
+            tag = self._tag(index, decisions)
+            said = f"{action} of {tag['tag']['name']}"
+            return {"state": self._state(), "pair": None, "tag": tag, "said": said}
+        if not decisions:
+            raise RefusalError(409, "there is nothing to undo")
+        last = decisions.pop()
+        self.store.write(decisions)
+        pair = self.data.whole(self._pair(last["pair"]), decisions)
+        said = f"{last['verdict']}, {last['relation']}"
+        return {"state": self._state(), "pair": pair, "tag": None, "said": said}
 
     def _pairs(self, query: dict[str, str], decisions: list[dict]) -> dict:
         rows = [self.data.brief(pair, decisions) for pair in self.data.queue([], set())]
         for field in ("state", "relation"):
             if query.get(field):
-                rows = [row for row in rows if row[field] == query[field]]
+                rows = [row for row in rows if row[field] in query[field].split(",")]
         low, high = float(query.get("low") or 0), float(query.get("high") or 1)
+        if not 0 <= low <= 1 or not 0 <= high <= 1:
+            raise RefusalError(400, "low, high: numbers from 0 to 1 are needed")
         rows = [row for row in rows if low <= row["confidence"] <= high]
         text = query.get("tag", "").casefold()
         both = [(row["source"], row["target"] or row["source"]) for row in rows]
@@ -361,30 +397,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
             other = [d for d in decisions if d["pair"] == pair["id"]]
             if other and other[-1].get("version", 0) > body["version"]:
                 raise RefusalError(409, "somebody else decided this pair meanwhile")
-            self._decide([pair["id"]], body["verdict"], body["relation"])
+            self._decide({pair["id"]: body["relation"]}, body["verdict"])
             return {"state": self._state(), "next": self._next(set())}
         if path == "/api/undo":
-            if not decisions:
-                raise RefusalError(409, "there is nothing to undo")
-            last = decisions.pop()
-            self.store.write(decisions)
-            whole = self.data.whole(self._pair(last["pair"]), decisions)
-            return {"state": self._state(), "pair": whole}
+            return self._undo(decisions)
         if path == "/api/many":
-            would = [f"{name}: {body['verdict']}, {body['relation']}" for name in body["pairs"]]
+            would = [f"{name}: {body['verdict']}, {rel}" for name, rel in body["pairs"].items()]
             if not body["preview"]:
-                self._decide(body["pairs"], body["verdict"], body["relation"])
+                self._decide(body["pairs"], body["verdict"])
             return {"would": would, "refused": [], "state": self._state()}
         if found := re.fullmatch(r"/api/tag/(\d+)", path):
-            self.actions.setdefault(int(found[1]), {}).update(body)
-            self.store.version += 1
-            return {"state": self._state()}
+            return self._choose(int(found[1]), body)
         raise RefusalError(404, "there is no such page")
 
-    def _decide(self, names: list[str], verdict: str, relation: str) -> None:
-        decisions = [d for d in self.store.read()[0] if d["pair"] not in names]
+    def _decide(self, pairs: dict[str, str], verdict: str) -> None:
+        decisions = [d for d in self.store.read()[0] if d["pair"] not in pairs]
         version = self.store.version + 1
-        for name in names:
+        for name, relation in pairs.items():
             decisions.append(
                 {"pair": name, "verdict": verdict, "relation": relation, "version": version}
             )
@@ -405,6 +434,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _state(self) -> dict:
         decisions, error = self.store.read()
         total, done = len(self.data.pairs), len(decisions)
+        left = self.data.queue(decisions, set())
+        candidates = sum(pair["state"] == "candidate" for pair in left)
         changed = [
             f"{self.data.pairs[d['pair']]['source']['name']}: {d['verdict']}, {d['relation']}"
             for d in decisions[-2:]
@@ -413,14 +444,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "systems": ["a:", "b:"],
             "total": total,
             "decided": done,
-            "left": total - done,
+            "left": len(left),
+            "to_review": len(left) - candidates,
+            "accepted_unsure": 0,
+            "candidates_unsure": candidates,
+            "heard": self.heard,
             "clips": self.data.clips,
             "clips_note": "" if self.data.clips else "No audio was given: review goes on without.",
             "busy": False,
             "changed": changed,
             "version": self.store.version,
             "error": error,
-            "can_undo": bool(decisions),
+            "can_undo": bool(decisions or self.actions),
+            "undo": "what was done last" if decisions or self.actions else "",
         }
 
     def _clip(self, track: int) -> bytes:
@@ -442,12 +478,14 @@ def main() -> None:
     parser.add_argument("--folder", type=pathlib.Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--clips", choices=("tones", "none"), default="tones")
+    parser.add_argument("--unheard", action="store_true")
     parser.add_argument("--tags", type=int, default=60)
     options = parser.parse_args()
     Handler.data = Data(options.clips == "tones", options.tags)
     Handler.store = Store(options.folder / "decisions.json")
     Handler.token = secrets.token_urlsafe(16)
-    Handler.actions = {}
+    Handler.actions = []
+    Handler.heard = not options.unheard
     server = http.server.ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
     port = server.server_address[1]
     print(f"review: http://127.0.0.1:{port}/?token={Handler.token}", flush=True)

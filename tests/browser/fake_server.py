@@ -1,6 +1,7 @@
 """A server that speaks the review's JSON with invented data, for tests of the page.
 
-`python tests/browser/fake_server.py --folder=FOLDER [--port=0] [--clips=none] [--unheard]` prints its address.
+`python tests/browser/fake_server.py --folder=FOLDER [--port=0] [--clips=none] [--unheard]`
+prints its address.
 Decisions are in FOLDER/decisions.json, which is read again at each request: it outlives the server
 and may be edited by hand. Names are hostile on purpose. If
 there is a file FOLDER/die, the server ends after it wrote a decision, before it answers.
@@ -90,9 +91,9 @@ class Store:
 class Data:
     """Invented tags and pairs."""
 
-    def __init__(self, clips: bool, size: int) -> None:
+    def __init__(self, clips: bool, heard: bool, size: int) -> None:
         draw = random.Random(0)
-        self.clips = clips
+        self.clips, self.heard = clips, heard
         self.tags = []
         for index in range(size):
             system = ("a:", "b:")[index % 2]
@@ -132,7 +133,7 @@ class Data:
             "confidence": chart[relation],
             "state": draw.choice(("review", "review", "candidate")),
             "by": "tagjax",
-            "note": "The sound of <b>both</b> is close." if source % 3 == 0 else "",
+            "note": "It is <b>not</b> sure." if source % 3 == 0 else "",
             "chart": chart,
         }
 
@@ -166,12 +167,14 @@ class Data:
             "chart": pair["chart"],
             "reasons": [
                 {"source": "joint", "measure": "probability", "value": pair["confidence"]},
-                {"source": "sound", "measure": "cosine of fr", "value": 0.7},
+                {"source": "sound", "measure": "cosine of fr", "value": 0.7}
+                if self.heard
+                else {"source": "together", "measure": "cosine on common tracks", "value": 0.4},
                 {"source": "spelling", "measure": "plural", "value": None},
             ][: 2 + source % 2],
             "rivals": [self.brief(other, decisions) for other in others[:3]],
             "for": [self.clip(first + k) for k in range(3)],
-            "clips_by": "tag" if source % 4 == 0 else "sound",
+            "clips_by": "sound" if self.heard and source % 4 else "tag",
             "against": [self.clip(first + 3), self.clip(13), self.clip(first + 5, gone)],
         }
 
@@ -195,17 +198,17 @@ class Data:
             "parents": [self.tags[(index + 4) % size]],
             "children": [self.tags[(index + k) % size] for k in (6, 8, 10)],
             "nearest": [self.brief(pair, decisions) for pair in near],
-            "senses": senses if index % 3 == 0 else [],
+            "senses": senses if self.heard and index % 3 == 0 else [],
             "blocked": "",
             "clips": [self.clip(index * 6 + k) for k in range(3)],
         }
 
-    def tree(self, heard: bool) -> list[dict]:
+    def tree(self) -> list[dict]:
         size = len(self.tags)
 
         def node(index: int, deep: int) -> dict:
             below = range(index * 3 + 1, index * 3 + 4) if deep else ()
-            doubt = heard and index % 5 == 4
+            doubt = self.heard and index % 5 == 4
             says = f"It sounds more like {self.tags[0]['name']}" if doubt else ""
             return {
                 "tag": self.tags[index % size],
@@ -248,7 +251,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
     store: Store
     token: str
     actions: list[tuple[int, str, object]]
-    heard: bool
     lock = threading.Lock()
 
     def log_message(self, *_args) -> None:
@@ -321,10 +323,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if found := re.fullmatch(r"/api/tag/(\d+)", path):
             return self._tag(int(found[1]), decisions)
         if path == "/api/map":
-            note = "" if self.heard else "drawn by the tracks that tags have in common"
+            note = "" if self.data.heard else "drawn by the tracks that tags have in common"
             return {"points": self.data.points, "note": note}
         if path == "/api/tree":
-            return {"roots": self.data.tree(self.heard)}
+            return {"roots": self.data.tree()}
         if found := re.fullmatch(r"/clip/(\d+)", path):
             return self._clip(int(found[1]))
         raise RefusalError(404, "there is no such page")
@@ -436,7 +438,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         total, done = len(self.data.pairs), len(decisions)
         left = self.data.queue(decisions, set())
         candidates = sum(pair["state"] == "candidate" for pair in left)
-        changed = [
+        reopened = ["Open again"] * (not decisions and self.store.version > 1)
+        changed = reopened + [
             f"{self.data.pairs[d['pair']]['source']['name']}: {d['verdict']}, {d['relation']}"
             for d in decisions[-2:]
         ]
@@ -448,7 +451,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "to_review": len(left) - candidates,
             "accepted_unsure": 0,
             "candidates_unsure": candidates,
-            "heard": self.heard,
+            "heard": self.data.heard,
             "clips": self.data.clips,
             "clips_note": "" if self.data.clips else "No audio was given: review goes on without.",
             "busy": False,
@@ -481,11 +484,10 @@ def main() -> None:
     parser.add_argument("--unheard", action="store_true")
     parser.add_argument("--tags", type=int, default=60)
     options = parser.parse_args()
-    Handler.data = Data(options.clips == "tones", options.tags)
+    Handler.data = Data(options.clips == "tones", not options.unheard, options.tags)
     Handler.store = Store(options.folder / "decisions.json")
     Handler.token = secrets.token_urlsafe(16)
     Handler.actions = []
-    Handler.heard = not options.unheard
     server = http.server.ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
     port = server.server_address[1]
     print(f"review: http://127.0.0.1:{port}/?token={Handler.token}", flush=True)

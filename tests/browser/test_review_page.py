@@ -112,6 +112,55 @@ class TestDecisions:
         page.click("#again")
         page.until(f"location.hash === '#/decide/{passed}'")
 
+    def test_the_same_words_name_both_tags_in_chart_buttons_and_list(self, window, server):
+        page = begin(window, server)
+        page.run("location.hash = '#/decide/24-25'")
+        page.until("document.querySelector('#source').href.endsWith('/24')")
+        below, above = "a:chanson française", "b:CHANSON FRANÇAISE"
+        says = {"b": f"{below} is a kind of {above}", "w": f"{above} is a kind of {below}"}
+        chart = page.run("[...document.querySelectorAll('#chart .two')].map(s => s.textContent)")
+        assert chart == list(says.values())
+        buttons = page.run(
+            "[...document.querySelectorAll('#relations button')]"
+            ".map(b => [b.firstChild.textContent, b.lastChild.textContent])"
+        )
+        assert buttons[:3] == [["e", "the same"], ["c", "nearly the same"], ["r", "related"]]
+        assert dict(buttons[3:]) == says
+        for key, sentence in says.items():
+            page.run("location.hash = '#/decide/24-25'")
+            page.until("document.querySelector('#source').href.endsWith('/24')")
+            decide(page, key)
+            page.until("document.querySelector('#line').textContent.startsWith('Saved: yes, ')")
+            said = page.text("#line").replace("\u2068", "").replace("\u2069", "")
+            assert said == f"Saved: yes, {sentence}."
+            page.run("location.hash = '#/list?relation=broad,narrow&state=accepted'")
+            row = "document.querySelector('#rows tr:only-child th')?.innerText"
+            page.until(f"{row} === {json.dumps(sentence)}")
+            page.run("location.hash = '#/decide'")
+            page.until("!document.querySelector('#view-decide').hidden")
+
+    def test_names_without_their_systems_where_they_differ(self, window, server):
+        page = begin(window, server)
+        page.run("location.hash = '#/decide/24-27'")
+        page.until("document.querySelector('#source').href.endsWith('/24')")
+        names = page.run("[...document.querySelectorAll('#chart bdi')].map(n => n.textContent)")
+        assert {*names} == {"chanson française", "ÉLECTRO-POP"}
+
+    def test_what_is_left_says_why(self, window, server):
+        page = begin(window, server)
+        state = page.run("fetch('/api/state').then(answer => answer.json())")
+        assert page.text("#left") == (
+            f"{state['to_review']} to be reviewed, "
+            f"{state['candidates_unsure']} candidates that may be right"
+        )
+        assert state["left"] == state["to_review"] + state["candidates_unsure"]
+
+    def test_that_more_is_left_says_why(self, window, server):
+        page = begin(window, server)
+        decide(page, "y")
+        (server.folder / "decisions.json").write_text("[]")
+        line_says(page, "Open again.")
+
     def test_keys_are_for_writing_in_a_field(self, window, server):
         page = begin(window, server)
         page.press("/")
@@ -204,6 +253,14 @@ class TestSound:
             page.run(f"location.hash = '{view}'")
             page.until(f"!document.querySelector('#view-{view.split('/')[1]}').hidden")
             assert not re.search("audio|clip|listen|play", page.text(), re.IGNORECASE), view
+
+    def test_no_word_of_sound_where_nothing_was_heard(self, window, serve):
+        page = begin(window, serve("--unheard"))
+        for view in ("#/decide/20-21", "#/list", "#/tag/40", "#/map", "#/tree"):
+            go(page, view)
+            assert not re.search("sound", page.text(), re.IGNORECASE), view
+        go(page, "#/map")
+        assert "Drawn by the tracks that tags have in common." in page.text("#map-help")
 
 
 class TestOthers:
@@ -321,6 +378,16 @@ class TestOtherViews:
         page.reload()
         page.until("document.querySelectorAll('#rows tr').length")
         assert page.text("#count") == count
+
+    def test_filter_that_the_server_refuses(self, window, server):
+        page = begin(window, server)
+        go(page, "#/list")
+        page.click("[name=low]")
+        page.write("200")
+        page.until("document.querySelector('#count').textContent.includes('from 0 to 1')")
+        page.run("document.activeElement.select()")
+        page.write("20")
+        page.until("document.querySelector('#count').textContent.includes('pair')")
 
     def test_many_are_decided_after_a_preview(self, window, server):
         page = begin(window, server)

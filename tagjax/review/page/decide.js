@@ -183,7 +183,7 @@ for (const relation of CHOICES) {
   button.dataset.relation = relation;
   at("relations").append(button);
 }
-for (const button of at("verdict").querySelectorAll("[data-verdict]"))
+for (const button of at("verdicts").children)
   button.addEventListener("click", () => decide(button.dataset.verdict));
 at("next").addEventListener("click", () => move(1));
 at("previous").addEventListener("click", () => move(-1));

@@ -78,7 +78,7 @@ function choose(pair, on) {
 }
 
 function drawChosen() {
-  at("chosen").textContent = chosen.size ? `${number(chosen.size)} chosen` : "none chosen";
+  at("chosen").textContent = `${number(chosen.size)} chosen`;
   for (const button of at("many").querySelectorAll("button")) button.disabled = !chosen.size;
   const here = rows.filter(({id}) => chosen.has(id)).length;
   at("all").checked = here > 0 && here === rows.length;

@@ -18,7 +18,7 @@ export function drawPair(found) {
   pair = found;
   at("pair").hidden = !pair;
   at("finished").hidden = Boolean(pair);
-  at("verdict").hidden = !pair;
+  at("verdicts").hidden = at("relations").hidden = !pair;
   if (!pair) {
     drawClips([]);
     return;
@@ -86,7 +86,7 @@ function drawButtons() {
 /** The button of a decision that is not saved yet looks pressed. */
 export function markSent() {
   const sent = pair && review.pending?.pair === pair.id ? review.pending : null;
-  for (const button of at("verdict").querySelectorAll("button")) {
+  for (const button of document.querySelectorAll("#verdicts button, #relations button")) {
     const {verdict, relation} = button.dataset;
     const proposed = sent?.relation === pair?.relation;
     const own = verdict ? sent?.verdict === verdict && (proposed || verdict !== "positive")

@@ -29,7 +29,8 @@ export async function route() {
     if (link.dataset.view === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  at("verdict").hidden = view !== "decide" || !shown();
+  at("verdicts").hidden = at("relations").hidden = view !== "decide" || !shown();
+  at("moves").hidden = view !== "decide";
   at("many").hidden = view !== "list";
   await quietly(() => VIEWS[view].open(rest || "", !first));
 }

@@ -86,6 +86,6 @@ export function counts(tag) {
 export function pairLine(pair) {
   const [first, says, second] = inOrder(pair, pair.relation);
   const sure = pair.by === MACHINE ? percent(pair.confidence) : STATES[pair.state];
-  const words = [named(first), ` ${says}`, ...(second ? [" ", named(second)] : [])];
+  const words = [named(first), el("span", {class: "small"}, ` ${says} `), ...(second ? [named(second)] : [])];
   return el("li", {}, el("a", {class: "tag", href: `#/decide/${pair.id}`}, ...words), el("span", {class: "n"}, sure));
 }

@@ -150,8 +150,7 @@ class TestDecisions:
         page = begin(window, server)
         state = page.run("fetch('/api/state').then(answer => answer.json())")
         assert page.text("#left") == (
-            f"{state['to_review']} to be reviewed, "
-            f"{state['candidates_unsure']} candidates that may be right"
+            f"{state['to_review']} to review, {state['candidates_unsure']} candidates"
         )
         assert state["left"] == state["to_review"] + state["candidates_unsure"]
 
@@ -416,7 +415,7 @@ class TestOtherViews:
         page.until("document.querySelector('#tag-title').textContent === 'a:shoegaze'")
         note = "document.querySelector('#tag-note').textContent"
         page.click("#block")
-        page.until(f"{note}.includes('Blocked')")
+        page.until(f"{note}.includes('blocked')")
         assert page.text("#block").startswith("Unblock")
         page.click("#split")
         page.until("document.querySelector('#split').textContent.startsWith('Keep')")

@@ -12,6 +12,11 @@ function close() {
   list.hidden = true;
 }
 
+function leave() {
+  close();
+  input.value = "";
+}
+
 async function find() {
   const own = ++turns;
   const text = input.value.trim();
@@ -21,7 +26,7 @@ async function find() {
   }
   const answer = await ask(`/api/tags?q=${encodeURIComponent(text)}`);
   if (own !== turns) return;
-  const entry = (tag) => el("a", {href: `#/tag/${tag.id}`, click: close},
+  const entry = (tag) => el("a", {href: `#/tag/${tag.id}`, click: leave},
     el("span", {}, named(tag), " ", ...called(tag)), el("span", {class: "n small"}, number(tag.tracks)));
   fill(list, answer.tags.map((tag) => el("li", {}, entry(tag))), "No such tag.");
   list.hidden = false;
@@ -33,6 +38,7 @@ function step(event) {
   if (event.key === "Escape") {
     close();
     if (here >= 0) input.focus();
+    else leave();
   } else if (event.key === "ArrowDown" && !list.hidden) links[Math.min(here + 1, links.length - 1)]?.focus();
   else if (event.key === "ArrowUp" && !list.hidden) (links[here - 1] || input).focus();
   else if (event.key === "Enter" && here < 0 && !list.hidden && links.length) links[0].click();

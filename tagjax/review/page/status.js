@@ -64,9 +64,9 @@ export function drawLine() {
 /** What is left, by why it is. */
 function leftBecause(state) {
   const kinds = [
-    [state.to_review, "to be reviewed"],
-    [state.accepted_unsure, "accepted that are not sure"],
-    [state.candidates_unsure, state.candidates_unsure === 1 ? "candidate that may be right" : "candidates that may be right"],
+    [state.to_review, "to review"],
+    [state.accepted_unsure, "accepted but not sure"],
+    [state.candidates_unsure, state.candidates_unsure === 1 ? "candidate" : "candidates"],
   ];
   return kinds.filter(([count]) => count).map(([count, kind]) => `${number(count)} ${kind}`).join(", ");
 }

@@ -54,10 +54,9 @@ function draw(found) {
 function drawNotes() {
   const {tag, name, blocked} = shown;
   const notes = [];
-  if (name !== tag.name) notes.push(["Goes by the name ", el("bdi", {}, name), ". "]);
-  if (blocked) notes.push([`Blocked: ${blocked}.`]);
-  at("tag-note").replaceChildren(...notes.flat());
-  at("tag-note").hidden = !notes.length;
+  if (name !== tag.name) notes.push("called ", el("bdi", {}, name), " ");
+  if (blocked) notes.push(`blocked: ${blocked}`);
+  at("tag-note").replaceChildren(...notes);
 }
 
 function drawSounds() {

@@ -135,7 +135,7 @@ const soon = afterwards(200, () => filtered());
 form.elements.state.append(...options({"": "all", ...STATES}));
 form.elements.relation.append(...options({"": "all", ...KINDS}));
 form.elements.sort.append(...options(SORTS));
-at("as").append(...options({"": "as proposed", ...Object.fromEntries(CHOICES.map((name) => [name, general(name)]))}));
+at("as").append(...options({"": "proposed", ...Object.fromEntries(CHOICES.map((name) => [name, general(name)]))}));
 form.addEventListener("input", () => soon());
 form.addEventListener("submit", (event) => event.preventDefault());
 at("before").addEventListener("click", () => turn(-PAGE));

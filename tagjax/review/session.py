@@ -158,10 +158,10 @@ class Session:
     def _filtered(self, query: Mapping[str, str]) -> list[Match]:
         found = [*self._view.pairs.values()]
         for name, known in (("state", STATES), ("relation", RELATIONS)):
-            if value := query.get(name):
-                if value not in known:
-                    raise BadRequestError(f"{name}: one of {', '.join(known)}")
-                found = [match for match in found if getattr(match, name) == value]
+            if values := {*filter(None, query.get(name, "").split(","))}:
+                if not values <= {*known}:
+                    raise BadRequestError(f"{name}: some of {', '.join(known)}")
+                found = [match for match in found if getattr(match, name) in values]
         low, high = _share(query, "low", 0.0), _share(query, "high", 1.0)
         if low > 0 or high < 1:
             found = [match for match in found if low <= match.confidence <= high]

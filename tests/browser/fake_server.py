@@ -1,6 +1,7 @@
 """A server that speaks the review's JSON with invented data, for tests of the page.
 
-`python tests/browser/fake_server.py --folder=FOLDER [--port=0] [--clips=none]` prints its address.
+`python tests/browser/fake_server.py --folder=FOLDER [--port=0] [--clips=none] [--unheard]`
+prints its address.
 Decisions are in FOLDER/decisions.json, which is read again at each request: it outlives the server
 and may be edited by hand. Names are hostile on purpose. If
 there is a file FOLDER/die, the server ends after it wrote a decision, before it answers.
@@ -90,9 +91,9 @@ class Store:
 class Data:
     """Invented tags and pairs."""
 
-    def __init__(self, clips: bool, size: int) -> None:
+    def __init__(self, clips: bool, heard: bool, size: int) -> None:
         draw = random.Random(0)
-        self.clips = clips
+        self.clips, self.heard = clips, heard
         self.tags = []
         for index in range(size):
             system = ("a:", "b:")[index % 2]
@@ -105,6 +106,7 @@ class Data:
                     "tracks": draw.randrange(3, 20000),
                     "artists": draw.randrange(1, 900) if index % 7 else None,
                     "examples": [ARTISTS[(index + k) % len(ARTISTS)] for k in range(index % 4)],
+                    "called": "",
                 }
             )
         self.points = [
@@ -131,7 +133,7 @@ class Data:
             "confidence": chart[relation],
             "state": draw.choice(("review", "review", "candidate")),
             "by": "tagjax",
-            "note": "The sound of <b>both</b> is close." if source % 3 == 0 else "",
+            "note": "It is <b>not</b> sure." if source % 3 == 0 else "",
             "chart": chart,
         }
 
@@ -165,12 +167,14 @@ class Data:
             "chart": pair["chart"],
             "reasons": [
                 {"source": "joint", "measure": "probability", "value": pair["confidence"]},
-                {"source": "sound", "measure": "cosine of fr", "value": 0.7},
+                {"source": "sound", "measure": "cosine of fr", "value": 0.7}
+                if self.heard
+                else {"source": "together", "measure": "cosine on common tracks", "value": 0.4},
                 {"source": "spelling", "measure": "plural", "value": None},
             ][: 2 + source % 2],
             "rivals": [self.brief(other, decisions) for other in others[:3]],
             "for": [self.clip(first + k) for k in range(3)],
-            "clips_by": "tag" if source % 4 == 0 else "sound",
+            "clips_by": "sound" if self.heard and source % 4 else "tag",
             "against": [self.clip(first + 3), self.clip(13), self.clip(first + 5, gone)],
         }
 
@@ -194,7 +198,7 @@ class Data:
             "parents": [self.tags[(index + 4) % size]],
             "children": [self.tags[(index + k) % size] for k in (6, 8, 10)],
             "nearest": [self.brief(pair, decisions) for pair in near],
-            "senses": senses if index % 3 == 0 else [],
+            "senses": senses if self.heard and index % 3 == 0 else [],
             "blocked": "",
             "clips": [self.clip(index * 6 + k) for k in range(3)],
         }
@@ -204,7 +208,8 @@ class Data:
 
         def node(index: int, deep: int) -> dict:
             below = range(index * 3 + 1, index * 3 + 4) if deep else ()
-            says = f"It sounds more like {self.tags[0]['name']}" if index % 5 == 4 else ""
+            doubt = self.heard and index % 5 == 4
+            says = f"It sounds more like {self.tags[0]['name']}" if doubt else ""
             return {
                 "tag": self.tags[index % size],
                 "disagrees": says,
@@ -245,7 +250,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     data: Data
     store: Store
     token: str
-    actions: dict[int, dict]
+    actions: list[tuple[int, str, object]]
     lock = threading.Lock()
 
     def log_message(self, *_args) -> None:
@@ -299,8 +304,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _get(self, path: str, query: dict[str, str]):
         decisions, _ = self.store.read()
-        if path in ("/", "/static/review.css", "/static/review.js"):
-            name = path.removeprefix("/static").removeprefix("/") or "index.html"
+        names = {f"/static/{file.name}": file.name for file in PAGE.iterdir()} | {"/": "index.html"}
+        if name := names.get(path):
             kind = TYPES[name.rsplit(".")[-1]]
             self._send(200, f"{kind}; charset=utf-8", (PAGE / name).read_bytes())
             return b""
@@ -318,7 +323,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if found := re.fullmatch(r"/api/tag/(\d+)", path):
             return self._tag(int(found[1]), decisions)
         if path == "/api/map":
-            return {"points": self.data.points}
+            note = "" if self.data.heard else "drawn by the tracks that tags have in common"
+            return {"points": self.data.points, "note": note}
         if path == "/api/tree":
             return {"roots": self.data.tree()}
         if found := re.fullmatch(r"/clip/(\d+)", path):
@@ -327,19 +333,51 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _tag(self, index: int, decisions: list[dict]) -> dict:
         found = self.data.of(index, decisions)
-        action = self.actions.get(index, {})
-        if action.get("block"):
-            found["blocked"] = "a person blocked it"
-        if "canonical" in action:
-            found["canonical"] = found["tag"] | {"name": action["canonical"]}
-        return found | {"split": action.get("split", False)}
+        name = found["tag"]["name"]
+        for tag, action, value in self.actions:
+            if tag != index:
+                continue
+            if action == "block":
+                found["blocked"] = "a person blocked it" if value else ""
+            elif action == "canonical":
+                name = value if value.startswith(found["tag"]["system"]) else f"a:{value}"
+            else:
+                found[action] = value
+        return {"split": False, "name": name} | found
+
+    def _choose(self, index: int, body: dict) -> dict:
+        ((action, value),) = body.items()
+        if action == "canonical" and not value.strip():
+            raise RefusalError(400, "a name is needed")
+        if action == "canonical" and value in {t["name"] for t in self.data.tags[8:]}:
+            raise RefusalError(409, f"{value!r} is another tag; say that the two are the same")
+        self.actions.append((index, action, value))
+        self.store.version += 1
+        return {"state": self._state(), "tag": self._tag(index, self.store.read()[0])}
+
+    def _undo(self, decisions: list[dict]) -> dict:
+        if self.actions:  # They count as the latest.
+            index, action, _ = self.actions.pop()
+            self.store.version += 1
+            tag = self._tag(index, decisions)
+            said = f"{action} of {tag['tag']['name']}"
+            return {"state": self._state(), "pair": None, "tag": tag, "said": said}
+        if not decisions:
+            raise RefusalError(409, "there is nothing to undo")
+        last = decisions.pop()
+        self.store.write(decisions)
+        pair = self.data.whole(self._pair(last["pair"]), decisions)
+        said = f"{last['verdict']}, {last['relation']}"
+        return {"state": self._state(), "pair": pair, "tag": None, "said": said}
 
     def _pairs(self, query: dict[str, str], decisions: list[dict]) -> dict:
         rows = [self.data.brief(pair, decisions) for pair in self.data.queue([], set())]
         for field in ("state", "relation"):
             if query.get(field):
-                rows = [row for row in rows if row[field] == query[field]]
+                rows = [row for row in rows if row[field] in query[field].split(",")]
         low, high = float(query.get("low") or 0), float(query.get("high") or 1)
+        if not 0 <= low <= 1 or not 0 <= high <= 1:
+            raise RefusalError(400, "low, high: numbers from 0 to 1 are needed")
         rows = [row for row in rows if low <= row["confidence"] <= high]
         text = query.get("tag", "").casefold()
         both = [(row["source"], row["target"] or row["source"]) for row in rows]
@@ -361,30 +399,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
             other = [d for d in decisions if d["pair"] == pair["id"]]
             if other and other[-1].get("version", 0) > body["version"]:
                 raise RefusalError(409, "somebody else decided this pair meanwhile")
-            self._decide([pair["id"]], body["verdict"], body["relation"])
+            self._decide({pair["id"]: body["relation"]}, body["verdict"])
             return {"state": self._state(), "next": self._next(set())}
         if path == "/api/undo":
-            if not decisions:
-                raise RefusalError(409, "there is nothing to undo")
-            last = decisions.pop()
-            self.store.write(decisions)
-            whole = self.data.whole(self._pair(last["pair"]), decisions)
-            return {"state": self._state(), "pair": whole}
+            return self._undo(decisions)
         if path == "/api/many":
-            would = [f"{name}: {body['verdict']}, {body['relation']}" for name in body["pairs"]]
+            would = [f"{name}: {body['verdict']}, {rel}" for name, rel in body["pairs"].items()]
             if not body["preview"]:
-                self._decide(body["pairs"], body["verdict"], body["relation"])
+                self._decide(body["pairs"], body["verdict"])
             return {"would": would, "refused": [], "state": self._state()}
         if found := re.fullmatch(r"/api/tag/(\d+)", path):
-            self.actions.setdefault(int(found[1]), {}).update(body)
-            self.store.version += 1
-            return {"state": self._state()}
+            return self._choose(int(found[1]), body)
         raise RefusalError(404, "there is no such page")
 
-    def _decide(self, names: list[str], verdict: str, relation: str) -> None:
-        decisions = [d for d in self.store.read()[0] if d["pair"] not in names]
+    def _decide(self, pairs: dict[str, str], verdict: str) -> None:
+        decisions = [d for d in self.store.read()[0] if d["pair"] not in pairs]
         version = self.store.version + 1
-        for name in names:
+        for name, relation in pairs.items():
             decisions.append(
                 {"pair": name, "verdict": verdict, "relation": relation, "version": version}
             )
@@ -405,7 +436,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _state(self) -> dict:
         decisions, error = self.store.read()
         total, done = len(self.data.pairs), len(decisions)
-        changed = [
+        left = self.data.queue(decisions, set())
+        candidates = sum(pair["state"] == "candidate" for pair in left)
+        reopened = ["Open again"] * (not decisions and self.store.version > 1)
+        changed = reopened + [
             f"{self.data.pairs[d['pair']]['source']['name']}: {d['verdict']}, {d['relation']}"
             for d in decisions[-2:]
         ]
@@ -413,14 +447,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "systems": ["a:", "b:"],
             "total": total,
             "decided": done,
-            "left": total - done,
+            "left": len(left),
+            "to_review": len(left) - candidates,
+            "accepted_unsure": 0,
+            "candidates_unsure": candidates,
+            "heard": self.data.heard,
             "clips": self.data.clips,
             "clips_note": "" if self.data.clips else "No audio was given: review goes on without.",
             "busy": False,
             "changed": changed,
             "version": self.store.version,
             "error": error,
-            "can_undo": bool(decisions),
+            "can_undo": bool(decisions or self.actions),
+            "undo": "what was done last" if decisions or self.actions else "",
         }
 
     def _clip(self, track: int) -> bytes:
@@ -442,12 +481,13 @@ def main() -> None:
     parser.add_argument("--folder", type=pathlib.Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--clips", choices=("tones", "none"), default="tones")
+    parser.add_argument("--unheard", action="store_true")
     parser.add_argument("--tags", type=int, default=60)
     options = parser.parse_args()
-    Handler.data = Data(options.clips == "tones", options.tags)
+    Handler.data = Data(options.clips == "tones", not options.unheard, options.tags)
     Handler.store = Store(options.folder / "decisions.json")
     Handler.token = secrets.token_urlsafe(16)
-    Handler.actions = {}
+    Handler.actions = []
     server = http.server.ThreadingHTTPServer(("127.0.0.1", options.port), Handler)
     port = server.server_address[1]
     print(f"review: http://127.0.0.1:{port}/?token={Handler.token}", flush=True)

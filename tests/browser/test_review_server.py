@@ -128,3 +128,13 @@ def test_file_that_does_not_parse(window, review):
     page.until(f"!document.querySelector('#line').textContent.includes('{path.name}')")
     page.click("#resend")
     page.until("document.querySelector('#progress').textContent.startsWith('2 decided')")
+
+
+def test_list_of_what_is_a_kind_of_something(window, review):
+    page = begin(window, review)
+    for key in "bw":
+        decide(page, key)
+    page.run("location.hash = '#/list?relation=broad,narrow'")
+    said = "[...document.querySelectorAll('#rows .relation')].map(node => node.innerText.trim())"
+    page.until(f"{said}.length === 2")
+    assert page.run(said) == ["is a kind of"] * 2

@@ -24,7 +24,7 @@ _RELATIONS = {
     "exact": "the same",
     "close": "nearly the same",
     "broad": "a kind of",
-    "narrow": "including",
+    "narrow": "broader than",
     "related": "related",
     "none": "without a counterpart",
 }

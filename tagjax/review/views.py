@@ -19,8 +19,8 @@ _RELATIONS = (("exact", "same"), ("broad", "broad"), ("narrow", "narrow"), ("rel
 WORDS = {
     "exact": "{} {} the same as {}",
     "close": "{} {} nearly the same as {}",
-    "broad": "{} {} below {}",
-    "narrow": "{} {} above {}",
+    "broad": "{0} {1} a kind of {2}",
+    "narrow": "{2} {1} a kind of {0}",
     "related": "{} {} related to {}",
 }
 """What a relation says of a tag and another, with a verb between."""

@@ -56,8 +56,9 @@ class TestDecisions:
             ("r", "positive", "related"),
         ):
             while page.run("document.querySelector('#relations button').disabled"):
+                before = pair(page)
                 page.press("j")
-                page.until(f"location.hash !== '#/decide/{pair(page)}'")
+                page.until(f"location.hash !== '#/decide/{before}'")
             proposed = page.run(f"fetch('/api/pair/{pair(page)}').then(a => a.json())")["relation"]
             wanted[decide(page, key)] = (verdict, relation or proposed)
             assert on_disk(server) == wanted

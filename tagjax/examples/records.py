@@ -60,7 +60,9 @@ class Records:
         Returns:
           Each example without its log-mel.
         """
-        examples = [self.read(int(index)) for index in indices]
-        for row, example in zip(mel, examples, strict=True):
+        examples = []
+        for row, index in zip(mel, indices.tolist(), strict=True):
+            example = self.read(index)
             row[...] = example.pop("mel")
+            examples.append(example)
         return examples

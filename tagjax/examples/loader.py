@@ -90,7 +90,7 @@ class Examples:
         self.processes = config.processes
         self.dealt_labels: np.ndarray | None = None
         self._idle: queue.SimpleQueue[Reader] = queue.SimpleQueue()
-        for _ in range(config.processes if config.processes > 1 else 0):
+        for _ in range(0 if config.processes < 2 else config.processes):
             self._idle.put(Reader(self._records))
         self._recent: tuple[dict[int, dict], ...] = ()
 
@@ -112,7 +112,7 @@ class Examples:
         Raises:
           OSError: they cannot be read.
         """
-        if self.processes == 1:
+        if self.processes < 2:
             mel = np.empty((len(indices), *self.shape[1:]), self.dtype)
             found = self._records.fill(indices, mel)
         else:

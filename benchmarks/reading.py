@@ -1,34 +1,42 @@
-"""Examples per second that one process reads in batches.
+"""Examples per second that are read in batches, by one process and by several.
 
-    python -m benchmarks.reading [--examples=N] [--batch=N]
+    python -m benchmarks.reading [--examples=N] [--batch=N] [--processes=1,2] [--turns=N]
 
-It reads a data set of random log-mels of 30 s (float16), as `launch.build` writes them, through
-`tagjax.examples.loader`. Examples are read from disk every time, or kept on the device, which
-gathers a batch by its indices. On a machine without an accelerator the device is the CPU.
+It reads a data set of random log-mels of 30 s (float16), in files as `launch.build` writes them,
+through `tagjax.examples.loader`, in the order of training. Its peer is a loop over TFDS' own data
+source. The readers take turns; files are in the system's cache. In the last row examples are kept
+on the device, which gathers a batch by its indices. On a machine without an accelerator the device
+is the CPU.
 """
 
+import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import jax
 import numpy as np
 import tensorflow_datasets as tfds
 from absl import app, flags, logging
+from tensorflow_datasets.core import dataset_builder, example_serializer
 
-from tagjax.examples import builder, loader, workers
-from tagjax.examples.dataset import find
+from tagjax.examples import builder, loader, pool, shards, workers
+from tagjax.examples.dataset import Dataset, find
 from tagjax.run import resident
 from tagjax.vocabulary.vocabulary import Vocabulary
 
-_EXAMPLES = flags.DEFINE_integer("examples", 4096, "Examples in the data set.", lower_bound=64)
+_EXAMPLES = flags.DEFINE_integer("examples", 20_480, "Examples in the data set.", lower_bound=64)
 _BATCH = flags.DEFINE_integer("batch", 64, "Examples in a batch.", lower_bound=1)
+_PROCESSES = flags.DEFINE_list("processes", ["1", "2"], "Numbers of reading processes.")
+_TURNS = flags.DEFINE_integer("turns", 5, "Turns of each reader; medians count.", lower_bound=1)
 _SHAPE = (646, 96)
 _TAGS = tuple(f"tag {k}" for k in range(250))
-_PLACES = {"from disk": 0, "on the device": 1 << 40}
+_SHARD = 160
+"""Examples in a file, as of a data set of this size."""
 
 
-class Random(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class Random(dataset_builder.FileReaderBuilder, skip_registration=True):
     """Random log-mels."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -42,44 +50,97 @@ class Random(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             metadata=tfds.core.MetadataDict(metadata),
         )
 
-    def _split_generators(self, dl_manager) -> dict:
-        return {"train": self._generate_examples()}
+    def _download_and_prepare(self, dl_manager: Any, download_config: Any = None) -> None:
+        del dl_manager, download_config
+        count, template = _EXAMPLES.value, self._get_filename_template("train")
+        lengths = [min(_SHARD, count - start) for start in range(0, count, _SHARD)]
+        writer, rng = shards._PlainWriter(self.info.file_format), np.random.default_rng(0)
+        for number, path in enumerate(template.sharded_filepaths(len(lengths))):
+            writer.write(path, self._examples(number * _SHARD, lengths[number], rng))
+        size = count * _SHAPE[0] * _SHAPE[1] * 2
+        split = tfds.core.SplitInfo("train", lengths, size, filename_template=template)
+        self.info.set_splits(tfds.core.SplitDict([split]))
 
-    def _generate_examples(self) -> Iterator[tuple[int, dict]]:
-        rng = np.random.default_rng(0)
-        blank = dict.fromkeys(("artist_id", "album_id", "tags", "provenance"), "")
-        for k in range(_EXAMPLES.value):
+    def _examples(
+        self, start: int, count: int, rng: np.random.Generator
+    ) -> Iterator[tuple[int, bytes]]:
+        features = self.info.features
+        serializer = example_serializer.ExampleSerializer(features.get_serialized_info())
+        blank = dict.fromkeys(("tags", "provenance"), "")
+        for k in range(start, start + count):
             mel = (3 * rng.random(_SHAPE, np.float32)).astype(np.float16)
-            fields = {"mel": mel, "label": k % len(_TAGS), "sng_id": f"s{k}"}
-            yield k, {**blank, **fields, "seg_start": 0.0, "padded": False}
+            ids = {"sng_id": f"s{k}", "artist_id": f"r{k // 7}", "album_id": f"l{k // 3}"}
+            rest = {"mel": mel, "label": k % len(_TAGS), "seg_start": 0.0, "padded": False}
+            yield k, serializer.serialize_example(features.encode_example(blank | ids | rest))
+
+
+def _tfds(dataset: Dataset) -> Callable[[range], Iterable[dict]]:
+    """Batches of TFDS' data source, in the same order."""
+    source = tfds.builder_from_directory(dataset.path).as_data_source("train")
+
+    def batches(steps: range) -> Iterator[dict]:
+        for step in steps:
+            chosen = loader.train_indices(0, step, _BATCH.value, len(source))
+            found = [source[int(i)] for i in chosen]
+            labels = np.array([example["label"] for example in found], np.int32)
+            yield {"mel": np.stack([example["mel"] for example in found]), "label": labels}
+
+    return batches
+
+
+def _ours(examples: loader.Batched, config: loader.LoaderConfig) -> Callable:
+    return lambda steps: loader.train_batches(examples, config, steps, slice(0, config.batch_size))
+
+
+def _rate(batches: Callable[[range], Iterable[dict]], steps: range) -> float:
+    """Examples per second."""
+    begin, seen = time.perf_counter(), 0
+    for batch in batches(steps):
+        jax.block_until_ready(batch["mel"])
+        seen += len(batch["label"])
+    return seen / (time.perf_counter() - begin)
 
 
 def main(argv: list[str]) -> None:
     del argv
     logging.set_verbosity(logging.WARNING)
-    batch = _BATCH.value
+    tfds.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder:
-        tfds.disable_progress_bar()
         Random(config="random", data_dir=folder, file_format="array_record").download_and_prepare()
         dataset = find("random", folder)
-        print(f"{_EXAMPLES.value} examples of {_SHAPE}, batches of {batch}, {jax.devices()[0]}")
-        print(f"{'examples/s':<20}{'first':>10}{'batches':>10}")
-        for place, device_bytes in _PLACES.items():
-            config = loader.LoaderConfig(batch)
-            begin = time.perf_counter()
-            read = resident.on_devices(loader.Examples(dataset, ["train"], config), device_bytes)
-            opened = len(read) / (time.perf_counter() - begin)
-            seen = 0
-            begin = time.perf_counter()
-            for found in loader.train_batches(
-                read, config, range(len(read) // batch), slice(0, batch)
-            ):
-                jax.block_until_ready(found["mel"])
-                seen += len(found["label"])
-            rate = seen / (time.perf_counter() - begin)
-            first = "" if place == "from disk" else f"{opened:.0f}"
-            print(f"{place:<20}{first:>10}{rate:>10.0f}")
-    print("first: while examples are read and put there; batches: in each epoch after that")
+        for path in dataset.path.iterdir():
+            path.read_bytes()
+        _print(dataset)
+
+
+def _print(dataset: Dataset) -> None:
+    """Lets the readers take turns, and prints the table."""
+    readers = {"TFDS' data source": _tfds(dataset)}
+    for number in map(int, _PROCESSES.value):
+        config = loader.LoaderConfig(_BATCH.value, processes=number)
+        name = f"tagjax, {number} process{'es' * (number > 1)}"
+        readers[name] = _ours(loader.Examples(dataset, ["train"], config), config)
+    steps = range(max(1, _EXAMPLES.value // _BATCH.value // 2))
+    taken: dict[str, list[float]] = {name: [] for name in readers}
+    for turn in range(_TURNS.value + 1):  # The first one warms up.
+        for name, batches in readers.items():
+            rate = _rate(batches, steps)
+            taken[name] += [rate] if turn else []
+    medians = {name: statistics.median(rates) for name, rates in taken.items()}
+    base = medians[list(medians)[1]]
+    begin = time.perf_counter()
+    config = loader.LoaderConfig(_BATCH.value)
+    kept = resident.on_devices(loader.Examples(dataset, ["train"], config), 1 << 40)
+    first = _EXAMPLES.value / (time.perf_counter() - begin)
+    medians[f"on the device, put there at {first:.0f}/s"] = _rate(_ours(kept, config), steps)
+    size = _SHAPE[0] * _SHAPE[1] * 2
+    print(
+        f"{_EXAMPLES.value} examples of {_SHAPE}, {size} bytes each, batches of {_BATCH.value}, "
+        f"{_TURNS.value} turns of {len(steps)} batches, {pool.cores()} cores, {jax.devices()[0]}"
+    )
+    print(f"{'':<40}{'examples/s':>12}{'GB/s':>8}{'ratio':>8}")
+    for name, rate in medians.items():
+        print(f"{name:<40}{rate:>12.0f}{rate * size / 1e9:>8.2f}{rate / base:>8.2f}")
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@ No state is needed to resume. The batch of step k is always the same, whatever c
 however many processes share it.
 """
 
-import concurrent.futures
+import collections
 import dataclasses
 import functools
+import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent import futures
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,8 +17,8 @@ import numpy as np
 from tagjax.base.errors import InputError
 from tagjax.examples import frontend
 from tagjax.examples.dataset import Dataset
-
-FIELDS = ("sng_id", "artist_id", "album_id", "tags")
+from tagjax.examples.readers import Reader
+from tagjax.examples.records import Records
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,14 +28,22 @@ class LoaderConfig:
     Attributes:
       batch_size: size of the global batch.
       seed: seed of the order.
+      processes: number of processes that read. 1 is this process itself, with a thread.
     """
 
     batch_size: int = 32
     seed: int = 0
+    processes: int = 1
 
 
 class Batched(Protocol):
-    """Examples that can be read as batches, from disk or from memory."""
+    """Examples that can be read as batches, from disk or from memory.
+
+    Attributes:
+      processes: number of batches that can be read at once.
+    """
+
+    processes: int
 
     def __len__(self) -> int: ...
 
@@ -51,6 +61,7 @@ class Examples:
       part_names: names of these parts.
       shape: (examples, frames, mel bands).
       dtype: dtype of the stored log-mels.
+      processes: as in `LoaderConfig`.
       dealt_labels: int32 [examples], used in place of the stored labels unless None.
     """
 
@@ -69,29 +80,50 @@ class Examples:
                 f"it has {', '.join(dataset.parts)}"
             )
         builder = tfds.builder_from_directory(dataset.path)
-        self._sources = [builder.as_data_source(part) for part in parts]
-        self._offsets = np.cumsum([0, *(len(source) for source in self._sources)])
+        sources = {part: builder.as_data_source(part).data_source for part in parts}
+        features = builder.info.features
+        raw = features["mel"].to_json_content().encoding == tfds.features.Encoding.BYTES.value
+        self.dtype = np.dtype(features["mel"].np_dtype)
+        self._records = Records(sources, dataset.input_shape, self.dtype, None if raw else features)
         self.part_names = tuple(parts)
         self.shape = (len(self), *dataset.input_shape)
-        self.dtype = np.dtype(builder.info.features["mel"].np_dtype)
+        self.processes = config.processes
         self.dealt_labels: np.ndarray | None = None
-        # Cached, because `predict` looks up each row's ids after reading its batch.
-        self._recent = functools.lru_cache(4 * config.batch_size)(self.read)
+        self._idle: queue.SimpleQueue[Reader] = queue.SimpleQueue()
+        for _ in range(0 if config.processes < 2 else config.processes):
+            self._idle.put(Reader(self._records))
+        self._recent: tuple[dict[int, dict], ...] = ()
 
     def __len__(self) -> int:
-        return int(self._offsets[-1])
-
-    def read(self, index: int) -> dict[str, Any]:
-        """An example from disk, its text decoded, with the name of its `part`."""
-        part = int(np.searchsorted(self._offsets, index, side="right")) - 1
-        example = dict(self._sources[part][index - int(self._offsets[part])])
-        for field in FIELDS:
-            example[field] = example[field].decode()
-        example["part"] = self.part_names[part]
-        return example
+        return len(self._records)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return self._recent(index)
+        """An example without its log-mel; quick after a batch that contains it."""
+        for batch in self._recent:
+            if index in batch:
+                return batch[index]
+        example = self._records.read(index)
+        del example["mel"]
+        return example
+
+    def read(self, indices: np.ndarray) -> tuple[np.ndarray, list[dict[str, Any]]]:
+        """The stored log-mels [n, frames, bands] at `indices` [n], and the rest of each example.
+
+        Raises:
+          OSError: they cannot be read.
+        """
+        if self.processes < 2:
+            mel = np.empty((len(indices), *self.shape[1:]), self.dtype)
+            found = self._records.fill(indices, mel)
+        else:
+            reader = self._idle.get()
+            try:
+                mel, found = reader.read(indices)
+            finally:
+                self._idle.put(reader)
+        kept = self._recent[: self.processes + 2]  # As many as `ahead` makes before their use.
+        self._recent = (dict(zip(indices.tolist(), found, strict=True)), *kept)
+        return mel, found
 
     def shuffle_labels(self, seed: int) -> None:
         """Shuffles the labels among the albums, as a baseline of chance; an album has one label."""
@@ -111,13 +143,12 @@ class Examples:
         Returns:
           `mel` [b, frames, bands], `label` int32 [b], `weight` float32 [b], `position` int32 [b].
         """
-        chosen = [self[int(i)] for i in indices]
+        mel, found = self.read(indices)
         if self.dealt_labels is None:
-            labels = np.array([example["label"] for example in chosen], np.int32)
+            labels = np.array([example["label"] for example in found], np.int32)
         else:
             labels = self.dealt_labels[indices]
-        mel = frontend.restored(np.stack([example["mel"] for example in chosen]))
-        return batch_of(mel, labels, positions, weight)
+        return batch_of(frontend.restored(mel), labels, positions, weight)
 
 
 def batch_of(mel: Any, labels: np.ndarray, positions: np.ndarray, weight: np.ndarray) -> dict:
@@ -155,7 +186,7 @@ def train_batches(
         positions = np.arange(config.batch_size)[share]
         return examples.batch(indices, positions, np.ones(len(indices)))
 
-    return ahead(load, steps)
+    return ahead(load, steps, examples.processes)
 
 
 def eval_batches(examples: Batched, config: LoaderConfig, share: slice) -> Iterator[dict]:
@@ -167,20 +198,22 @@ def eval_batches(examples: Batched, config: LoaderConfig, share: slice) -> Itera
         indices = np.where(real, places, len(examples) - 1)
         return examples.batch(indices, np.arange(config.batch_size)[share], real)
 
-    return ahead(load, range(0, len(examples), config.batch_size))
+    return ahead(load, range(0, len(examples), config.batch_size), examples.processes)
 
 
-def ahead(load: Callable[[int], dict], numbers: Iterable[int]) -> Iterator[dict]:
-    """The batches load(n) in the order of `numbers`; each is made while the last one is used.
+def ahead(load: Callable[[int], Any], numbers: Iterable[int], threads: int = 1) -> Iterator[Any]:
+    """The batches load(n) in the order of `numbers`; the next ones are made while one is used.
 
-    `load` runs in a thread, one call at a time. Its exceptions are raised in place of its batch.
+    `load` runs in `threads` threads. Its exceptions are raised in place of its batch.
     """
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        coming = None
+    pool = futures.ThreadPoolExecutor(threads)
+    coming: collections.deque[futures.Future] = collections.deque()
+    try:
         for number in numbers:
-            following = pool.submit(load, number)
-            if coming is not None:
-                yield coming.result()
-            coming = following
-        if coming is not None:
-            yield coming.result()
+            coming.append(pool.submit(load, number))
+            if len(coming) > threads:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -29,6 +29,8 @@ class TrainConfig:
       decay: whether the learning rate falls to 0 over `max_epochs` (half a cosine).
       shuffle_labels: whether the labels are dealt out at random; such a run shows what chance
         would give.
+      reading_processes: processes that read a data set which does not fit on the accelerators; 0
+        starts as many as are useful. It is no part of a run's identity.
 
     >>> PRESETS["paper"].batch_size, PRESETS["small"].max_epochs
     (32, 30)
@@ -47,15 +49,19 @@ class TrainConfig:
     early_stopping: bool = True
     decay: bool = False
     shuffle_labels: bool = False
+    reading_processes: int = 0
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "max_epochs", "patience"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} {getattr(self, name)} must be at least 1")
+        if self.reading_processes < 0:
+            raise InputError(f"reading_processes {self.reading_processes} must not be negative")
 
     def record(self) -> dict[str, Any]:
         """The form that `config.json` keeps; the fields of `step` lie beside the others."""
         record = dataclasses.asdict(self)
+        del record["reading_processes"]
         return {**record.pop("step"), **record}
 
     @classmethod
@@ -69,7 +75,7 @@ class TrainConfig:
         step = {name: value for name, value in record.items() if name in steps}
         rest = {name: value for name, value in record.items() if name not in steps}
         try:
-            return _built(cls, {**rest, "step": step})
+            return _built(cls, {**rest, "step": step, "reading_processes": 0})
         except (TypeError, KeyError) as error:
             raise InputError(f"not the configuration of a training: {error}") from None
 

@@ -13,7 +13,7 @@ from tagjax.base.interruption import InterruptedRunError, Stop
 from tagjax.examples import loader
 from tagjax.examples.dataset import Dataset
 from tagjax.network import step
-from tagjax.run import devices, directory, predictions
+from tagjax.run import devices, directory, predictions, resident
 from tagjax.run.checkpoints import Checkpoints
 from tagjax.run.config import TrainConfig, decay_steps
 from tagjax.run.parts import Parts
@@ -91,7 +91,9 @@ def predict(
     if folder.exists():
         return
     state = restore(config, dataset, parts, run_dir)
-    load = loader.LoaderConfig(config.batch_size)  # Not kept on the devices, as each is read once.
+    # Not kept on the devices, as each is read once.
+    processes = resident.reading_processes(config.reading_processes)
+    load = loader.LoaderConfig(config.batch_size, processes=processes)
     examples = loader.Examples(dataset, parts.predict, load)
     reporter.begin("predict", math.ceil(len(examples) / config.batch_size))
     mapped = devices.predict_step(config.step)
@@ -133,8 +135,8 @@ def _writing(
 def labels_of(dataset: Dataset, parts: Sequence[str]) -> predictions.Labels:
     """How many excerpts and artists the labels of some parts have; read from disk once."""
     examples = loader.Examples(dataset, parts, loader.LoaderConfig())
-    read = (examples.read(i) for i in range(len(examples)))
-    pairs = ((int(example["label"]), example["artist_id"]) for example in read)
+    each = (examples[i] for i in range(len(examples)))
+    pairs = ((int(example["label"]), example["artist_id"]) for example in each)
     return predictions.Labels.of(pairs, len(dataset.tags))
 
 

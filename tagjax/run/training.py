@@ -142,7 +142,11 @@ class _Session:
     ) -> None:
         """Opens the data set; the arguments are those of `train_model`."""
         self._config, self._run_dir, self._stop, self._reporter = config, run_dir, stop, reporter
-        self._load = loader.LoaderConfig(config.batch_size, config.step.seed)
+        self._load = loader.LoaderConfig(
+            config.batch_size,
+            config.step.seed,
+            resident.reading_processes(config.reading_processes),
+        )
         self._train_examples = self._examples(dataset, parts.train)
         self._validation_examples = (
             self._examples(dataset, parts.validation) if parts.validation else None

@@ -21,8 +21,9 @@ def dataset(make_tiny, tmp_path_factory):
     return make_tiny(tmp_path_factory.mktemp("data"), PARTS)
 
 
-def opened(dataset, shuffled=False):
-    examples = Examples(dataset, ["validation", "train"], LoaderConfig(batch_size=4))
+def opened(dataset, shuffled=False, processes=1):
+    config = LoaderConfig(batch_size=4, processes=processes)
+    examples = Examples(dataset, ["validation", "train"], config)
     if shuffled:
         examples.shuffle_labels(1)
     return examples
@@ -51,13 +52,15 @@ def test_batches_cut_out_on_the_devices_are_those_of_the_host(dtype):
     jax.tree.map(np.testing.assert_array_equal, there, here)
 
 
-@pytest.mark.parametrize("rows", [256, 5])
+@pytest.mark.parametrize(("rows", "processes"), [(256, 1), (5, 1), (5, 2)])
 @pytest.mark.parametrize("shuffled", [False, True])
-def test_on_the_devices_or_not_batches_are_the_same(dataset, monkeypatch, rows, shuffled):
+def test_on_the_devices_or_not_batches_are_the_same(
+    dataset, monkeypatch, rows, processes, shuffled
+):
     """Also when examples go there in several writes, and when their labels are dealt anew."""
     monkeypatch.setattr(resident, "_ROWS", rows)
     here = opened(dataset, shuffled)
-    there = resident.on_devices(opened(dataset, shuffled), room=1 << 20)
+    there = resident.on_devices(opened(dataset, shuffled, processes), room=1 << 20)
     assert isinstance(there, resident.ResidentExamples)
     assert len(there) == len(here) == 27
     assert there[3]["sng_id"] == here[3]["sng_id"]
@@ -94,6 +97,14 @@ def test_progress_comes_with_every_example(dataset):
 
     resident.on_devices(opened(dataset), 1 << 20, counted)
     assert seen == [("read validation+train", 27), *range(27)]
+
+
+def test_as_many_processes_read_as_are_asked_for_or_useful(monkeypatch):
+    assert [resident.reading_processes(asked) for asked in (0, 1, 7)] == [1, 1, 7]
+    monkeypatch.setattr(resident.jax, "default_backend", lambda: "gpu")
+    for cores, useful in [(1, 1), (2, 2), (64, 4)]:
+        monkeypatch.setattr(resident.pool, "cores", lambda cores=cores: cores)
+        assert [resident.reading_processes(asked) for asked in (0, 1, 7)] == [useful, 1, 7]
 
 
 def test_a_cpu_has_no_memory_of_its_own(dataset):

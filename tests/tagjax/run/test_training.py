@@ -101,7 +101,7 @@ def test_predictions_are_those_of_the_best_checkpoint(run_dir, dataset):
     np.testing.assert_allclose(got.probabilities.sum(axis=1), 1, rtol=1e-5)
     state = prediction.restore(CONFIG, dataset, parts.parts_of(dataset), run_dir)
     assert int(state.step) == json.loads((run_dir / "result.json").read_text())["step"]
-    mel = np.stack([example["mel"] for example in each])
+    mel, _ = examples.read(np.arange(11))
     wanted = step.jitted("predict_step", CONFIG.step)(state, {"mel": mel})
     np.testing.assert_allclose(got.probabilities, wanted, atol=1e-6)
     np.testing.assert_array_equal(
@@ -141,7 +141,10 @@ def test_a_finished_run_is_left_alone(run_dir, dataset, monkeypatch):
 
 
 def test_a_resumed_run_is_the_one_never_stopped(run_dir, dataset, tmp_path, monkeypatch):
-    """Stopped after the third epoch's training, before it was evaluated and saved."""
+    """Stopped after the third epoch's training, before it was evaluated and saved.
+
+    The number of processes that read does not matter either.
+    """
     evaluate, calls = training.evaluate, []
 
     def interrupted(*args):
@@ -152,12 +155,12 @@ def test_a_resumed_run_is_the_one_never_stopped(run_dir, dataset, tmp_path, monk
 
     monkeypatch.setattr(training, "evaluate", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        training.train_run(CONFIG, dataset, tmp_path)
+        training.train_run(replaced(CONFIG, {"reading_processes": 2}), dataset, tmp_path)
     assert not (tmp_path / "result.json").exists()
     assert len(metrics(tmp_path)) == 2
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 15, "epoch": 3}\n{"step": 20, "ep')  # Written, then not saved.
-    training.train_run(CONFIG, dataset, tmp_path)
+    training.train_run(replaced(CONFIG, {"reading_processes": 3}), dataset, tmp_path)
     assert len(calls) == 5
     assert without_speed(metrics(tmp_path)) == without_speed(metrics(run_dir))
     a, b = (predictions.read(folder / "predictions") for folder in (tmp_path, run_dir))
@@ -332,9 +335,9 @@ def learnt_from(config, dataset, run_dir, monkeypatch):
     def watched(self, indices, positions, weight):
         given = batch(self, indices, positions, weight)
         if "test" not in self.part_names:
-            for i, label in zip(indices, given["label"], strict=True):
-                example = self[int(i)]
-                band = example["mel"].mean(axis=0).reshape(4, 2).sum(axis=1).argmax()
+            for row, label in enumerate(given["label"]):
+                example = self[int(indices[row])]
+                band = given["mel"][row].mean(axis=0).reshape(4, 2).sum(axis=1).argmax()
                 shown[example["sng_id"]] = int(band), int(label)
         return given
 

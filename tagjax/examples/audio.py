@@ -22,9 +22,9 @@ _THIN = 6000
 _THIN_PREROLL = 2.5
 """Seconds decoded before an excerpt of such a file."""
 _BLOCK = 1 << 16
-"""Frames decoded at once."""
+"""Frames decoded, or looked at, at once. They fit into a core's cache."""
 _PIECE = 1 << 14
-"""Frames that are summed or looked at at once, which fit into a core's cache."""
+"""Frames whose channels are summed at once."""
 _SLACK = 4096
 """Samples in MP3 frames that are not sound: encoders pad both ends, and decoders remove that."""
 _MOMENT = 0.1
@@ -350,13 +350,13 @@ def _loudness(mono: np.ndarray, size: int, silence: float) -> tuple[float, float
     """
     size = min(size, len(mono))
     peaks, audible, ones = [], 0, np.full(size, 1 / size, np.float32)
-    step = max(1, _PIECE // size) * size
+    step = max(1, _BLOCK // size) * size
     with np.errstate(all="ignore"):  # Of samples that are not finite.
         for i in range(0, len(mono), step):
             piece = mono[i : i + step]
             peaks += [piece.max(), -piece.min()]
             moments = piece[: len(piece) // size * size].reshape(-1, size)
-            squares = np.einsum("ij,ij->i", moments, moments) / size
+            squares = np.vecdot(moments, moments) / size
             audible += int(np.count_nonzero(squares - (moments @ ones) ** 2 > silence**2))
     return float(np.max(peaks)), audible / (len(mono) // size)
 

@@ -74,7 +74,8 @@ def _look(pid: int, processor: dict[int, int]) -> tuple[int, int]:
         try:
             folder = pathlib.Path(f"/proc/{process_id}")
             status = dict(line.split(":\t", 1) for line in _lines(folder / "status"))
-            below += map(int, " ".join(_lines(folder / f"task/{process_id}/children")).split())
+            for children in folder.glob("task/*/children"):  # Of each thread.
+                below += map(int, children.read_text().split())
             times = (folder / "stat").read_text().rpartition(")")[2].split()
             processor[process_id] = int(times[11]) + int(times[12])
         except (OSError, ValueError):

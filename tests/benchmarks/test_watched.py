@@ -7,18 +7,22 @@ import pytest
 from benchmarks.watched import watch
 
 PROGRAM = """
-import os, pathlib, sys, time
+import os, pathlib, sys, threading, time
 folder = pathlib.Path(sys.argv[1])
 (folder / "gone").write_bytes(b"x" * (8 << 20))
 kept = bytearray(b"x" * (96 << 20))
-if os.fork() == 0:  # Its memory counts too.
-    more = bytearray(b"x" * (64 << 20))
-    until = time.process_time() + 0.6
-    while time.process_time() < until:
-        pass
-    time.sleep(1)
-    os._exit(0)
-os.wait()
+def work():
+    if os.fork() == 0:  # Its memory counts too, though a thread has started it.
+        more = bytearray(b"x" * (64 << 20))
+        until = time.process_time() + 0.6
+        while time.process_time() < until:
+            pass
+        time.sleep(1)
+        os._exit(0)
+    os.wait()
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
 (folder / "gone").unlink()
 (folder / "left").write_bytes(b"x" * (2 << 20))
 os.link(folder / "left", folder / "twice")

@@ -5,21 +5,21 @@
 It runs `launch.build`, `launch.train` (training and prediction) and `launch.evaluate` on N and on
 M N generated tracks. Every 20 ms it reads the resident memory of the program and of its children,
 with and without pages of files, which the system can take back. From the second number it computes
-the bytes that each track adds, and the memory for the paper's 418,184 excerpts. For the device it
+the bytes that each track adds, and the memory for the paper's 418,184 excerpts. Of a build it also
+prints the disk at its peak to that of the result. For the device it
 prints the memory that XLA plans for a step of the `paper` preset.
 """
 
 import pathlib
-import subprocess
 import sys
 import tempfile
-import time
 
 import jax
 import numpy as np
 import soundfile
 from absl import app, flags
 
+from benchmarks.watched import Watched, watch
 from tagjax.base.tables import write_table
 from tagjax.network import step
 from tagjax.run.config import PRESETS
@@ -34,42 +34,8 @@ _BUILD_ONLY = flags.DEFINE_bool("build_only", False, "Leave out training and eva
 _TAGS, _PAPER = 50, 418_184
 
 
-def _rss(pid: int) -> tuple[int, int]:
-    """kB of (resident, anonymous) memory of a process and of all its descendants."""
-    total, anonymous, below = 0, 0, [pid]
-    for process_id in below:
-        try:
-            folder = pathlib.Path(f"/proc/{process_id}")
-            status = dict(line.split(":\t", 1) for line in _lines(folder / "status"))
-            below += map(int, " ".join(_lines(folder / f"task/{process_id}/children")).split())
-        except (OSError, ValueError):
-            continue  # The process has ended.
-        total += int(status.get("VmRSS", "0").split()[0])
-        anonymous += int(status.get("RssAnon", "0").split()[0])
-    return total, anonymous
-
-
-def _lines(path: pathlib.Path) -> list[str]:
-    return path.read_text().splitlines()
-
-
-def _peak(*arguments: str) -> tuple[float, float]:
-    """Peaks of (resident, anonymous) memory of a program, MiB."""
-    command = [sys.executable, "-m", *arguments]
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
-        peaks = [0, 0]
-        while process.poll() is None:
-            peaks = [max(pair) for pair in zip(peaks, _rss(process.pid), strict=True)]
-            time.sleep(0.02)
-        if process.returncode:
-            output.seek(0)
-            sys.exit(output.read().decode()[-2000:])
-    return peaks[0] / 1024, peaks[1] / 1024
-
-
-def _measured(tracks: int, folder: pathlib.Path) -> dict[str, tuple[float, float]]:
-    """{program: its peaks} on this number of tracks, a quarter each for validation and test."""
+def _measured(tracks: int, folder: pathlib.Path) -> dict[str, Watched]:
+    """{program: what it took} on this number of tracks, a quarter each for validation and test."""
     audio, manifest = folder / "audio", folder / "manifest"
     audio.mkdir()
     rng = np.random.default_rng(0)
@@ -90,10 +56,12 @@ def _measured(tracks: int, folder: pathlib.Path) -> dict[str, tuple[float, float
     name, run = "--dataset=catalogue_split/memory", f"--run_dir={folder / 'run'}"
     folders = [f"--manifest_dir={manifest}", f"--audio_dir={audio}"]
     one_epoch = [f"--preset={_PRESET.value}", "--max_epochs=1", "--compilation_cache="]
-    found = {"build": _peak("launch.build", name, data, *folders)}
+    found = {"build": watch("launch.build", name, data, *folders, folder=folder)}
     if not _BUILD_ONLY.value:
-        found["train and predict"] = _peak("launch.train", name, data, run, *one_epoch)
-        found["evaluate"] = _peak("launch.evaluate", run, "--task=deduplication")
+        found["train and predict"] = watch(
+            "launch.train", name, data, run, *one_epoch, folder=folder
+        )
+        found["evaluate"] = watch("launch.evaluate", run, "--task=deduplication", folder=folder)
     return found
 
 
@@ -126,12 +94,17 @@ def main(argv: list[str]) -> None:
     heads = "".join(f"{f'{tracks} tracks':>20}" for tracks in sizes)
     print(f"{'':<20}{heads}{'bytes a track':>16}{f'{_PAPER} tracks':>18}")
     for name in peaks[0]:
-        cells = "".join(f"{f'{peak[name][1]:.0f} ({peak[name][0]:.0f})':>20}" for peak in peaks)
-        least, most = (peak[name][1] for peak in peaks)
+        both = [peak[name] for peak in peaks]
+        cells = "".join(f"{f'{one.anonymous:.0f} ({one.resident:.0f})':>20}" for one in both)
+        least, most = (one.anonymous for one in both)
         slope = (most - least) / (sizes[1] - sizes[0])
         print(
             f"{name:<20}{cells}{slope * 2**20:>16.0f}{least + slope * (_PAPER - sizes[0]):>18.0f}"
         )
+    for tracks, peak in zip(sizes, peaks, strict=True):
+        disk = peak["build"]
+        share = disk.disk_peak / disk.disk
+        print(f"disk of the build, {tracks} tracks: {disk.disk:.1f} MiB, {share:.3f} at its peak")
     device = jax.devices()[0]
     for batch in (16, 32):
         planned = ", ".join(f"{what} {size:.0f}" for what, size in _planned(batch).items())

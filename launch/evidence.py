@@ -27,15 +27,18 @@ from tagjax.evidence.decided import Decided, read_decisions
 from tagjax.evidence.weigh import Common, weigh
 from tagjax.run.config import replaced
 from tagjax.similarity import run as runs
-from tagjax.similarity.features import read_features
+from tagjax.similarity.features import read_all_features
 from tagjax.similarity.observations import Observations
 
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "A finished run; by default the newest.")
 _RUNS_DIR = flags.DEFINE_string("runs_dir", "runs", "Folder to search for the newest run.")
 _ANNOTATIONS = flags.DEFINE_list("annotations", [], "Or annotation tables, one for each catalogue.")
 _PREFIX = flags.DEFINE_list("prefix", [], "Prefixes of their tags, one for each catalogue: a:,b:")
-_FEATURES = flags.DEFINE_string(
-    "features", None, "Vectors by track of the annotated tracks: .npz, .npy, .parquet or .csv."
+_FEATURES = flags.DEFINE_list(
+    "features",
+    None,
+    "Vectors by track of the annotated tracks: .npz, .npy, .parquet or .csv; several, such as one "
+    "of each machine, count as one.",
 )
 _SHARE = flags.DEFINE_float(
     "share_without",
@@ -63,7 +66,7 @@ def _from_annotations() -> Found:
         if flag.present:
             raise InputError(f"--{flag.name} has no use beside --annotations; leave one out")
     catalogues = annotations.read_catalogues(_ANNOTATIONS.value, _PREFIX.value)
-    features = read_features(_FEATURES.value, bar) if _FEATURES.value else None
+    features = read_all_features(_FEATURES.value, bar) if _FEATURES.value else None
     found = inputs.of_catalogues(catalogues, features, _LEAST_TRACKS.value)
     name = "+".join(pathlib.Path(path).stem for path in _ANNOTATIONS.value)
     return *found, pathlib.Path("results", name, "evidence")

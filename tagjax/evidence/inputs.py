@@ -37,11 +37,12 @@ def of_run(run: Run) -> tuple[Observations | None, Common | None]:
     """
     vocabulary, merging = whole(run.vocabulary)
     rows = run.overlap()
-    first = np.unique(np.array(run.predictions.excerpts["sng_id"])[rows], return_index=True)[1]
-    rows = rows[np.sort(first)]
+    tracks = np.array(run.predictions.excerpts["sng_id"])
+    rows = rows[np.sort(np.unique(tracks[rows], return_index=True)[1])]
     overlap = Rows(run.predictions.occurrences, rows)
-    tags = sparse_rows(overlap) @ merging if len(overlap) else None
-    artist = [run.predictions.excerpts["artist_id"][row] for row in rows.tolist()]
+    order = np.argsort(tracks[rows])  # By their names, whatever machine predicted them when.
+    tags = scipy.sparse.csr_array(sparse_rows(overlap) @ merging)[order] if len(rows) else None
+    artist = [run.predictions.excerpts["artist_id"][row] for row in rows[order].tolist()]
     try:
         observed = run.observed
     except NoTracksError:

@@ -21,8 +21,8 @@ _THIN = 6000
 """Bytes per second of MP3. Below it, the bits of a frame may lie many frames before the frame."""
 _THIN_PREROLL = 2.5
 """Seconds decoded before an excerpt of such a file."""
-_BLOCK = 1 << 22
-"""Samples decoded at once."""
+_BLOCK = 1 << 16
+"""Frames decoded, or looked at, at once. They fit into a core's cache."""
 _PIECE = 1 << 14
 """Frames whose channels are summed at once."""
 _SLACK = 4096
@@ -142,9 +142,10 @@ def read_excerpt(
         mono, samples = found.mono, round(duration * sample_rate)
         if found.rate != sample_rate:
             mono = soxr.resample(mono, found.rate, sample_rate, quality=config.resampler)
-        mono = np.pad(mono[:samples], (0, max(0, samples - len(mono))))
+        if len(mono) < samples:
+            mono = np.pad(mono, (0, samples - len(mono)))
         padded = len(found.mono) < round(duration * found.rate)
-        return Excerpt(mono, padded, quiet, loud, found.channels)
+        return Excerpt(mono[:samples], padded, quiet, loud, found.channels)
 
 
 @contextlib.contextmanager
@@ -293,16 +294,16 @@ def _summed(file: soundfile.SoundFile, frames: int) -> tuple[np.ndarray, float, 
 
     They are read in blocks, so that many channels need no more memory than one.
     """
-    mono = np.empty(frames, np.float32)
-    got, size, powers = 0, max(1, _BLOCK // file.channels), np.zeros(2)
+    mono, got, powers = np.empty(frames, np.float32), 0, np.zeros(2)
+    block = np.empty((min(frames, _BLOCK), file.channels), np.float32)
     while got < frames:
-        part = mono[got : got + size]
+        part = mono[got : got + _BLOCK]
         if file.channels == 1:
             part = file.read(len(part), out=part)
         else:
-            block = file.read(len(part), dtype="float32", always_2d=True)
-            part = part[: len(block)]
-            powers += _sum_channels(block, part)
+            found = file.read(len(part), out=block)
+            part = part[: len(found)]
+            powers += _sum_channels(found, part)
         if not len(part):
             break
         got += len(part)
@@ -313,18 +314,15 @@ def _sum_channels(block: np.ndarray, out: np.ndarray) -> tuple[float, float]:
     """Sums the channels of a block [frames, channels] into `out`, while they are in the cache.
 
     Returns:
-      Power of all channels, and power of their sum, of every fourth piece.
+      Power of all channels, and power of their sum, of the first quarter.
     """
-    power = summed = 0.0
     for i in range(0, len(block), _PIECE):
         piece, part = block[i : i + _PIECE], out[i : i + _PIECE]
         np.add(piece[:, 0], piece[:, 1], out=part)  # Faster than sum(axis=1) or a product.
         for channel in range(2, block.shape[1]):
             part += piece[:, channel]
-        if i // _PIECE % 4 == 0:
-            power += float(np.vdot(piece, piece))
-            summed += float(np.vdot(part, part))
-    return power, summed
+    piece, part = block[: _BLOCK // 4], out[: _BLOCK // 4]
+    return float(np.vdot(piece, piece)), float(np.vdot(part, part))
 
 
 def _heard(found: _Sound, config: AudioConfig) -> tuple[str, bool]:
@@ -333,28 +331,34 @@ def _heard(found: _Sound, config: AudioConfig) -> tuple[str, bool]:
     Raises:
       AudioError: samples that are not finite, or absurdly large.
     """
-    mono = found.mono
-    peak = max(float(mono.max()), -float(mono.min()))
+    peak, audible = _loudness(found.mono, round(_MOMENT * found.rate), config.silence)
     if not peak <= LOUDEST:  # NaN is not <= anything.
         raise AudioError("samples that are not finite numbers, or absurdly large")
     loud = peak > config.loud * found.channels
-    channels_silent = found.power < config.silence**2 * len(mono) / 4 * found.channels
+    channels_silent = found.power < config.silence**2 * len(found.mono) / 4 * found.channels
     if not channels_silent and found.summed < config.min_sum * found.power:
         return "channels cancel in their sum", loud
     if peak < 2.0**-15:  # A step of 16 bits.
         return "silent", loud
-    if _audible_share(mono, round(_MOMENT * found.rate), config.silence) < config.min_audible:
-        return "nearly silent", loud
-    return "", loud
+    return "nearly silent" if audible < config.min_audible else "", loud
 
 
-def _audible_share(mono: np.ndarray, size: int, silence: float) -> float:
-    """Share of moments of `size` samples with a standard deviation above `silence`."""
+def _loudness(mono: np.ndarray, size: int, silence: float) -> tuple[float, float]:
+    """The largest amplitude, or NaN, and the share of moments that are audible.
+
+    A moment of `size` samples is audible if its standard deviation is above `silence`.
+    """
     size = min(size, len(mono))
-    moments = mono[: len(mono) // size * size].reshape(-1, size)
-    squares = np.einsum("ij,ij->i", moments, moments)
-    means = moments @ np.full(size, 1 / size, np.float32)
-    return float(np.mean(squares / size - means**2 > silence**2))
+    peaks, audible, ones = [], 0, np.full(size, 1 / size, np.float32)
+    step = max(1, _BLOCK // size) * size
+    with np.errstate(all="ignore"):  # Of samples that are not finite.
+        for i in range(0, len(mono), step):
+            piece = mono[i : i + step]
+            peaks += [piece.max(), -piece.min()]
+            moments = piece[: len(piece) // size * size].reshape(-1, size)
+            squares = np.vecdot(moments, moments) / size
+            audible += int(np.count_nonzero(squares - (moments @ ones) ** 2 > silence**2))
+    return float(np.max(peaks)), audible / (len(mono) // size)
 
 
 def read_log_mel(

@@ -58,6 +58,22 @@ def features(
     )
 
 
+def shard_size(excerpts: int, size: int) -> int:
+    """Number of excerpts in each shard of a part.
+
+    There are enough shards for many cores, but not so many that a reader opens too many files. A
+    killed worker loses one shard, which at the paper's size is half a minute of MP3 or one of Opus.
+
+    Args:
+      excerpts: number of excerpts of the part.
+      size: bytes of a log-mel.
+
+    >>> shard_size(334_547, 646 * 96 * 2), shard_size(1_000, 646 * 96 * 2)
+    (653, 16)
+    """
+    return max(1, SMALLEST // size, min(excerpts // 128, 512), excerpts // 512)
+
+
 class ManifestBuilder(  # type: ignore[call-arg]
     dataset_builder.FileReaderBuilder, skip_registration=True
 ):
@@ -223,14 +239,10 @@ class ManifestBuilder(  # type: ignore[call-arg]
         )
 
     def _shard_size(self, part: str) -> int:
-        """Number of excerpts in each shard of a part.
-
-        There are enough shards for many cores, but not so many that a reader opens too many files.
-        A killed worker loses one shard, which is half a minute.
-        """
-        mel, count = self.info.features["mel"], len(self.excerpts.parts[part])
-        least = SMALLEST // (math.prod(mel.shape) * np.dtype(mel.np_dtype).itemsize)
-        return max(1, least, min(count // 128, 512), count // 512)
+        """Number of excerpts in each shard of a part."""
+        mel = self.info.features["mel"]
+        size = math.prod(mel.shape) * np.dtype(mel.np_dtype).itemsize
+        return shard_size(len(self.excerpts.parts[part]), size)
 
     def _refuse_empty(self, part: str) -> None:
         """Warns of an optional part of which no excerpt could be decoded, and refuses another."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_FRAMES = 64
+_FRAMES = 32
 """Frames transformed at once. Their data fit into a core's cache, which is twice as fast as
 transforming all frames at once."""
 UINT8_STEP = 0.08
@@ -95,9 +95,19 @@ def log_mel(audio: np.ndarray, config: FrontendConfig | None = None) -> np.ndarr
     windows = np.lib.stride_tricks.sliding_window_view(padded, config.n_fft)
     windows = windows[: needed : config.hop_length][:frames]
     magnitude = np.empty((frames, half + 1), np.float32)
+    windowed = np.empty((_FRAMES, config.n_fft))
+    spectrum = np.empty((_FRAMES, half + 1), np.complex128)
     for i in range(0, frames, _FRAMES):
-        spectrum = np.fft.rfft(windows[i : i + _FRAMES] * _window(config.n_fft))
-        magnitude[i : i + _FRAMES] = np.abs(spectrum) ** config.power
+        count = min(_FRAMES, frames - i)
+        np.multiply(windows[i : i + count], _window(config.n_fft), out=windowed[:count])
+        np.fft.rfft(windowed[:count], out=spectrum[:count])
+        parts = spectrum[:count].view(np.float64)
+        np.multiply(parts, parts, out=parts)
+        power = np.add(
+            parts[:, ::2], parts[:, 1::2], out=magnitude[i : i + count], casting="same_kind"
+        )
+        if config.power != 2.0:
+            power **= config.power / 2
     mel = magnitude @ mel_filters(config).T
     return np.log1p(np.float32(config.log_gain) * mel)
 

@@ -123,16 +123,8 @@ def fm(probabilities: Any, occurrences: Any, rows: int = ROWS) -> Array:
     Reference: section 2.4.3 of the paper,
     https://github.com/deezer/audio_based_disambiguation_of_music_genre_tags
     """
-    p, m = _matrix(probabilities, "probabilities"), fdist(occurrences)
-    if len(p) != len(m):
-        raise ValueError(f"{len(p)} rows of probabilities but {len(m)} rows of occurrences")
-    if not len(p):
-        raise ValueError("no rows to sum")
-    total, count = np.zeros((m[:1].shape[1], p[:1].shape[1])), np.zeros(m[:1].shape[1])
-    for p_chunk, m_chunk in zip(chunks_of(p, rows), chunks_of(m, rows), strict=True):
-        having = _sparse(np.asarray(m_chunk) != 0)
-        total += having.T @ np.asarray(p_chunk, np.float64)
-        count += having.sum(axis=0)
+    pairs = blocks(probabilities, occurrences, rows)
+    total, count = added((having.T @ p, having.sum(axis=0)) for p, having in pairs)
     return total.T / np.maximum(count, 1)
 
 
@@ -161,20 +153,56 @@ def fr(probabilities: Any, occurrences: Any, ridge: float, rows: int = ROWS) -> 
     >>> fr([[1, 0], [0, 1]], [[1, 0], [0, 1]], ridge=1).round(2).tolist()
     [[0.25, -0.25], [-0.25, 0.25]]
     """
+    heard, sums, together = added(
+        (roots.sum(axis=0), having.T @ roots, (having.T @ having).toarray())
+        for p, having in blocks(probabilities, occurrences, rows)
+        for roots in [np.sqrt(p)]
+    )
+    return fr_of_sums(heard, sums, together, len(probabilities), ridge)
+
+
+def added(terms: Iterable[Sequence[Any]]) -> list[Any]:
+    """Sums of the first of all terms, of the second, and so on.
+
+    >>> added([(1, 2.5), (3, 4.5)])
+    [4, 7.0]
+    """
+    total: list[Any] = []
+    for some in terms:
+        total = [a + b for a, b in zip(total, some, strict=True)] if total else list(some)
+    return total
+
+
+def fr_of_sums(heard: Array, sums: Array, together: Array, rows: int, ridge: float) -> Array:
+    """`fr` from sums over excerpts.
+
+    Args:
+      heard: of g(p), float64 [N_c].
+      sums: M'g(P), float64 [N_t, N_c].
+      together: M'M, float64 [N_t, N_t].
+      rows: number of excerpts.
+      ridge: see `fr`.
+
+    Returns:
+      float64 [N_c, N_t].
+    """
+    centred = sums - np.outer(np.diagonal(together), heard / rows)
+    return solve_ridge(together.copy(), centred, ridge).T
+
+
+def blocks(probabilities: Any, occurrences: Any, rows: int = ROWS) -> Iterator[tuple[Array, Any]]:
+    """Yields P, float64, and M, sparse, in blocks of `rows` excerpts.
+
+    Raises:
+      ValueError: an argument is not a matrix, or the numbers of rows differ or are 0.
+    """
     p, m = _matrix(probabilities, "probabilities"), fdist(occurrences)
     if len(p) != len(m):
         raise ValueError(f"{len(p)} rows of probabilities but {len(m)} rows of occurrences")
     if not len(p):
         raise ValueError("no rows to sum")
-    wide, tags = p[:1].shape[1], m[:1].shape[1]
-    heard, sums, together = np.zeros(wide), np.zeros((tags, wide)), np.zeros((tags, tags))
     for p_chunk, m_chunk in zip(chunks_of(p, rows), chunks_of(m, rows), strict=True):
-        having, roots = _sparse(np.asarray(m_chunk) != 0), np.sqrt(np.asarray(p_chunk, np.float64))
-        heard += roots.sum(axis=0)
-        sums += having.T @ roots
-        together += (having.T @ having).toarray()
-    sums -= np.outer(np.diagonal(together), heard / len(p))
-    return solve_ridge(together, sums, ridge).T
+        yield np.asarray(p_chunk, np.float64), _sparse(np.asarray(m_chunk) != 0)
 
 
 def solve_ridge(together: Array, sums: Array, ridge: float) -> Array:

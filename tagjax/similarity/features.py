@@ -64,6 +64,33 @@ def read_features(path: PathLike, progress: Progress = silently) -> tuple[Ids, V
     return _from_csv(path, progress)
 
 
+def read_all_features(
+    paths: Sequence[PathLike], progress: Progress = silently
+) -> tuple[Ids, Vectors]:
+    """Reads the tables of several machines, each of its own tracks, as one.
+
+    Args:
+      paths: files of `read_features`.
+      progress: passes on the rows of a CSV file.
+
+    Raises:
+      InputError: as `read_features`; tables of another width than the first; a track in two tables.
+    """
+    tables = [read_features(path, progress) for path in paths]
+    place: dict[str, PathLike] = {}
+    width = tables[0][1].shape[1]
+    for path, (ids, vectors) in zip(paths, tables, strict=True):
+        if vectors.shape[1] != width:
+            raise InputError(
+                f"{path}: {vectors.shape[1]} numbers a track, but {paths[0]} has {width}; take "
+                "tables of one model"
+            )
+        if twice := next((name for name in ids if name in place), None):
+            raise InputError(f"{path}: id {twice!r} is in {place[twice]} too; keep one")
+        place.update(dict.fromkeys(ids, path))
+    return tuple(place), np.concatenate([vectors for _, vectors in tables])
+
+
 def _holds_arrays(path: pathlib.Path) -> bool:
     """Whether a file is a zip of arrays; a zip of anything else may be a packed CSV file."""
     # A damaged archive raises a dozen kinds of exceptions.

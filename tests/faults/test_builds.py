@@ -284,6 +284,28 @@ def slowly(*job, read):
     return read(*job)
 
 
+def noted(*job, read, folder):
+    (folder / str(os.getpid())).touch()
+    time.sleep(0.05)  # So that there is something left for the other worker.
+    return read(*job)
+
+
+def test_two_workers_on_beam_give_the_same_data_set(catalogue, tmp_path, monkeypatch, trials):
+    """Each a process of its own, as two machines would be, that sees the same folders."""
+    if trials(True, False):
+        pytest.skip("in the long form")
+    options = pytest.importorskip("apache_beam.options.pipeline_options")
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{pathlib.Path(__file__).parent}")
+    (tmp_path / "workers").mkdir()
+    made = make(catalogue, tmp_path / "data")
+    read = functools.partial(noted, read=made.excerpts.read, folder=tmp_path / "workers")
+    made.excerpts = dataclasses.replace(made.excerpts, read=read)
+    two = options.PipelineOptions(direct_num_workers=2, direct_running_mode="multi_processing")
+    build.prepare(made, ("apache_beam.runners.portability.fn_api_runner.FnApiRunner", two))
+    assert len(os.listdir(tmp_path / "workers")) == 2
+    check_same(tmp_path / "data", catalogue)
+
+
 def treacherous(path, start, duration, rate):
     """A decoder that one file kills and another holds for ever."""
     if path.startswith("dies"):

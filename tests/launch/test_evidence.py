@@ -54,6 +54,18 @@ def test_vectors_by_track_and_common_tracks(folder):
     assert record["config"]["score"]["dimensions"] == 20
 
 
+def test_vectors_of_two_machines_are_those_of_one(folder):
+    """Which machine heard which track changes no digit."""
+    with np.load(folder / "vectors.npz") as whole:
+        for k in (0, 1):
+            np.savez(folder / f"{k}.npz", ids=whole["ids"][k::2], vectors=whole["vectors"][k::2])
+    for out, features in (("one", "vectors.npz"), ("two", "1.npz,0.npz")):
+        given = f"--features={features}", f"--out={out}"
+        succeed("evidence", *BOTH, *given, *QUICK, folder=folder)
+    one, two = ((folder / out / "evidence.csv").read_bytes() for out in ("one", "two"))
+    assert one == two
+
+
 def test_common_tracks_alone(folder):
     succeed("evidence", *BOTH, "--out=alone", "--share_without=0.1", folder=folder)
     first = first_of(folder / "alone" / "evidence.csv")

@@ -4,11 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-from evident import NAMES, catalogues, write_run
+from evident import NAMES, QUICK, catalogues, write_run
 
 from tagjax.base.errors import InputError
 from tagjax.catalogue.annotations import Catalogue
 from tagjax.evidence.inputs import of_catalogues, of_run
+from tagjax.evidence.weigh import weigh
+from tagjax.run import predictions
 
 
 def test_annotations_alone_have_common_tracks_and_no_sound():
@@ -91,6 +93,21 @@ def test_a_run_gives_its_tracks_and_those_of_its_overlap(tmp_path):
     assert len(heard) == 160
     assert common.tags.shape == (20, 6)
     assert (common.tags.sum(axis=1) == 2).all()
+
+
+def test_predictions_of_two_machines_are_those_of_one(tmp_path):
+    """Each has every second track; joined, they are the same evidence, whatever the order."""
+    whole = write_run(tmp_path / "run")
+    found, folders = whole.predictions, [tmp_path / "1", tmp_path / "0"]
+    for k, folder in zip((1, 0), folders, strict=True):
+        with predictions.writing(folder, found.tags, len(found.probabilities) // 2) as writer:
+            for row in range(k, len(found.probabilities), 2):
+                excerpt = [found.excerpts[name][row] for name in predictions.COLUMNS]
+                writer.add(found.probabilities[row], excerpt)
+    predictions.merge(folders, tmp_path / "joined")
+    joined = dataclasses.replace(whole, predictions=predictions.read(tmp_path / "joined"))
+    one, two = (weigh(*of_run(run), QUICK).rows() for run in (whole, joined))
+    assert one == two
 
 
 def test_excerpts_of_a_track_count_once(tmp_path):

@@ -1,6 +1,7 @@
 """What an example holds, however it was built."""
 
 import dataclasses
+import math
 import pathlib
 import subprocess
 import sys
@@ -192,6 +193,15 @@ def test_the_order_is_that_of_tfds_whatever_the_shards(catalogue, monkeypatch):
     for k in set(PARTS["train"]) - {3}:
         shuffler.add(f"{k}@0.5000", f"{k}".encode())
     assert list(read(made[1], "train")) == [track.decode() for _, track in shuffler]
+
+
+@pytest.mark.parametrize("excerpts", [1, 500, 20_000, 83_637, 334_547, 418_184])
+def test_up_to_the_paper_s_size_a_shard_is_a_minute_or_two_and_the_files_are_few(excerpts):
+    slowest, size = 0.12, 646 * 96 * 2  # Seconds that an excerpt of Opus takes an older core.
+    chosen = examples.shard_size(excerpts, size)
+    assert chosen * slowest < 120
+    assert math.ceil(excerpts / chosen) <= 513
+    assert chosen * size >= examples.SMALLEST - size
 
 
 def test_a_shard_of_which_nothing_can_be_decoded_is_no_file(catalogue, monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tagjax.base.errors import InputError
-from tagjax.similarity.features import read_features
+from tagjax.similarity.features import read_all_features, read_features
 
 IDS = ["t1", "Beyoncé", "007"]
 VECTORS = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
@@ -167,3 +167,19 @@ def test_arrays_of_other_names_are_listed(tmp_path):
     np.savez(tmp_path / "v.npz", names=np.array(IDS), x=VECTORS)
     with pytest.raises(InputError, match="needs arrays ids and vectors; has names, x"):
         read_features(tmp_path / "v.npz")
+
+
+def test_tables_of_several_machines_are_one(tmp_path):
+    paths = [save(tmp_path / f"{k}.npz", IDS[k:][:1], VECTORS[k:][:1]) for k in range(3)]
+    ids, vectors = read_all_features(paths)
+    assert ids == tuple(IDS)
+    np.testing.assert_array_equal(vectors, VECTORS)
+
+
+def test_tables_that_do_not_go_together_are_refused(tmp_path):
+    first, again = save(tmp_path / "a.npz"), save(tmp_path / "b.npz", ["x", "007"], VECTORS[:2])
+    with pytest.raises(InputError, match=r"b\.npz: id '007' is in .*a\.npz too"):
+        read_all_features([first, again])
+    narrow = save(tmp_path / "c.npz", ["x"], VECTORS[:1, :3])
+    with pytest.raises(InputError, match=r"c\.npz: 3 numbers a track, but .*a\.npz has 4"):
+        read_all_features([first, narrow])

@@ -5,8 +5,9 @@
 It prints an address with a token, for a browser on this machine; nothing leaves the machine. The
 first decision is the one that helps most. Each decision is in positive.sssom.tsv,
 negative.sssom.tsv or unsure.sssom.tsv before the next is shown, and what a person chose for a
-single tag (its name, to drop it, to split it) in tags.csv. All may be edited by
-hand meanwhile, and launch.reconcile heeds them later.
+single tag (its name, also a new one, to drop it, to split it) in tags.csv. All may be edited by
+hand meanwhile, and launch.reconcile heeds them later. The last 100 steps can be taken
+back, also after a restart (.review.jsonl).
 
 Clips are cut from --audio_dir, by --tracks or by the names of the files. Both need not be named if
 launch.reconcile knew them. Without audio the review goes on without clips.

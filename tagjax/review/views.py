@@ -1,9 +1,9 @@
 """Decisions as a person looks at them: a match for each pair, what people said on top."""
 
+import collections
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
 import scipy.sparse
 
 from tagjax.reconcile.decide import decide
@@ -119,17 +119,18 @@ def contradiction(people: People, vocabulary: Vocabulary, tags: Iterable[str]) -
       InputError: as `decide`.
     """
     tied, left = set[str](), [*tags]
-    links: dict[str, set[str]] = {}
+    links = collections.defaultdict[str, list[str]](list)
     for said in people.said:
-        if said.target is not None:
-            links.setdefault(said.source, set()).add(said.target)
-            links.setdefault(said.target, set()).add(said.source)
+        if said.target is not None and said.verdict == "positive":
+            links[said.source].append(said.target)
+            links[said.target].append(said.source)
     while left:
         tag = left.pop()
         if tag not in tied:
             tied.add(tag)
             left += links.get(tag, ())
     some = Vocabulary.of([tag for tag in vocabulary.tags if tag in tied], vocabulary.systems)
-    tied_said = tuple(each for each in people.said if {each.source, each.target} & tied)
-    nothing = scipy.sparse.csr_array(np.zeros((1, len(some))))
+    among = {*tied, None}
+    tied_said = tuple(each for each in people.said if each.source in tied and each.target in among)
+    nothing = scipy.sparse.csr_array((1, len(some)))
     decide(Facts(some, nothing, people=People(tied_said)))

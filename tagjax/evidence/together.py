@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
-from tagjax.evidence import choice
+from tagjax.evidence import bothways, choice
 from tagjax.evidence.config import EvidenceConfig
 from tagjax.evidence.questions import NONE
 from tagjax.similarity.observations import tracks_of
@@ -94,7 +94,7 @@ def learn(
     catalogues: list[scipy.sparse.csr_array],
     config: EvidenceConfig = EvidenceConfig(),  # noqa: B008 (frozen)
     decided: Sequence[choice.Question] = (),
-) -> choice.Tested | None:
+) -> bothways.Tested | None:
     """Learns from thinned copies of each catalogue; None if no tag has enough tracks.
 
     Args:
@@ -112,9 +112,8 @@ def learn(
     )
     if not taught or not tested:
         return None
-    teaching = [block[:2] for question in taught for block in question.blocks()]
-    model = choice.fit([*teaching, *decided], config.penalty)
-    return choice.test(model, (block for question in tested for block in question.blocks()))
+    teaching, testing = ([part.round() for part in asked] for asked in (taught, tested))
+    return bothways.test(bothways.fit(teaching, config.penalty, decided), testing)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -123,13 +122,21 @@ class _Questions:
 
     Attributes:
       pair: the tags of one copy, and those of the other that are candidates.
-      queries: int64 [Q], the tags that ask.
+      rivals: int64 [R], the tags that may ask, and
+      queries: int64 [Q], those of them that do.
       place: int64 [tags], of each tag among the candidates, or `NONE`.
     """
 
     pair: Pair
+    rivals: Ints
     queries: Ints
     place: Ints
+
+    def round(self) -> bothways.Round:
+        """The questions."""
+        return bothways.Round(
+            lambda: (own for _, own in self.pair.evidence(self.rivals)), self.blocks
+        )
 
     def blocks(self) -> Iterator[tuple[Array, Ints, Ints]]:
         """Evidence, partners and queries, a few queries at a time."""
@@ -143,8 +150,8 @@ def _questions(
     """What one pair of thinned copies asks; nothing if it is too thin."""
     rng = np.random.default_rng(seed)
     pair = Pair(_thinned(tags, rng), _thinned(tags, rng))
-    queries = np.flatnonzero(tracks_of(pair.first) >= LEAST_TRACKS)
-    queries = np.sort(rng.permutation(queries)[:asked])
+    rivals = np.flatnonzero(tracks_of(pair.first) >= LEAST_TRACKS)
+    queries = np.sort(rng.permutation(rivals)[:asked])
     there = tracks_of(pair.second) > 0
     there &= rng.random(len(there)) >= config.without_partner
     candidates = np.flatnonzero(there)
@@ -152,7 +159,7 @@ def _questions(
         place = np.full(len(there), NONE)
         place[candidates] = np.arange(len(candidates))
         left = scipy.sparse.csr_array(pair.second[:, candidates])
-        yield _Questions(Pair(pair.first, left), queries, place)
+        yield _Questions(Pair(pair.first, left), rivals, queries, place)
 
 
 def _thinned(tags: scipy.sparse.csr_array, rng: np.random.Generator) -> scipy.sparse.csr_array:

@@ -8,7 +8,7 @@ import scipy.sparse
 import scipy.stats
 from evident import QUICK
 
-from tagjax.evidence import choice, together
+from tagjax.evidence import bothways, together
 from tagjax.evidence.inputs import common
 from tagjax.evidence.questions import NONE
 from tagjax.evidence.weigh import weigh
@@ -169,5 +169,5 @@ def test_a_given_share_moves_the_probabilities_but_not_the_list():
         np.testing.assert_array_equal(found.p_value, answers[1].p_value)
     assert answers[2].share == 0.9
     model = together.learn([matrix()]).model
-    assert 0 < model.share < 0.5
-    assert isinstance(model, choice.ChoiceModel)
+    assert 0 < model.prior < 0.5
+    assert isinstance(model, bothways.BothWays)

@@ -1,0 +1,150 @@
+"""One probability a pair, when both of its tags were asked.
+
+A query chooses among the candidates. A candidate that is nearer to another query is taken, so each
+candidate chooses among the queries too. The logarithms of both answers are added, and what the sum
+is worth is learnt on the same questions.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import scipy.special
+
+from tagjax.evidence import choice
+
+Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_PENALTY = 0.01
+"""Of the one weight of the sum, which hundreds of questions teach."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Round:
+    """Questions among the same candidates.
+
+    Attributes:
+      everyone: yields the evidence of all queries, a few at a time: float64 [q, C, F].
+      asked: yields that of queries with a known answer, the place of each one's partner [q] or -1
+        for none, and the tags that ask [q].
+    """
+
+    everyone: Callable[[], Iterable[Array]]
+    asked: Callable[[], Iterable[tuple[Array, Ints, Ints]]]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BothWays:
+    """What speaks for a pair, and what it is worth if both sides say so.
+
+    Attributes:
+      one: of the evidence.
+      both: of the sum of both answers' logarithms.
+    """
+
+    one: choice.ChoiceModel
+    both: choice.ChoiceModel
+
+    @property
+    def prior(self) -> float:
+        """See `choice.ChoiceModel.prior`."""
+        return self.both.prior
+
+    def totals(self, everyone: Iterable[Array]) -> Array:
+        """Logarithm of what all queries, and none, are to each candidate: float64 [C].
+
+        Args:
+          everyone: evidence of all queries, a few at a time: float64 [q, C, F].
+        """
+        found = np.float64(0.0)
+        for evidence in everyone:
+            among = scipy.special.logsumexp(self.one.utilities(evidence), axis=0)
+            found = np.logaddexp(found, among)
+        return np.asarray(found)
+
+    def sums(self, evidence: Array, totals: Array) -> Array:
+        """Logarithms of both answers, added: [Q, C, F] and [C] to float64 [Q, C, 1]."""
+        utilities = self.one.utilities(evidence)
+        own = np.logaddexp(0.0, scipy.special.logsumexp(utilities, axis=1, keepdims=True))
+        return (2 * utilities - own - totals)[..., None]
+
+    def probabilities(self, evidence: Array, totals: Array) -> Array:
+        """P(candidate), and P(none) in the last column.
+
+        Args:
+          evidence: float64 [Q, C, F].
+          totals: float64 [C], of all queries; see there.
+
+        Returns:
+          float64 [Q, C + 1].
+        """
+        return self.both.probabilities(self.sums(evidence, totals))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Tested:
+    """A model, and what it said of questions that did not teach it.
+
+    Attributes:
+      model: the model.
+      known: float64 [K], probability of the first candidate of each query, and
+      right: bool [K], whether that is the partner, and
+      tag: int64 [K], the tag that asked.
+    """
+
+    model: BothWays
+    known: Array
+    right: npt.NDArray[np.bool_]
+    tag: Ints
+
+
+def fit(
+    rounds: Sequence[Round], penalty: float = 0.1, decided: Sequence[choice.Question] = ()
+) -> BothWays:
+    """Learns to choose, first one way and then both ways.
+
+    Args:
+      rounds: with their answers.
+      penalty: see `choice.fit`.
+      decided: questions beside, which teach one way alone.
+
+    Raises:
+      ValueError: no question.
+
+    >>> evidence = np.array([[[3.0], [2.0]], [[2.0], [0.0]], [[0.0], [0.0]]])
+    >>> asked = evidence, np.array([0, 1, -1]), np.arange(3)
+    >>> model = fit([Round(lambda: [evidence], lambda: [asked])], penalty=0.01)
+    >>> model.one.probabilities(evidence)[1].argmax()
+    np.int64(0)
+    >>> model.probabilities(evidence, model.totals([evidence])).shape
+    (3, 3)
+
+    Reference: Rocco et al. 2018, equation 3 of
+    https://proceedings.neurips.cc/paper/2018/hash/8f7d807e1f53eff5f9efbe5cb81090fb-Abstract.html
+    """
+    blocks = [list(part.asked()) for part in rounds]
+    questions = [block[:2] for part in blocks for block in part]
+    one = choice.fit([*questions, *decided], penalty)
+    model = BothWays(one, one)
+    sums = [
+        (model.sums(evidence, totals), partner)
+        for part, known in zip(rounds, blocks, strict=True)
+        for totals in [model.totals(part.everyone())]
+        for evidence, partner, _ in known
+    ]
+    return BothWays(one, choice.fit(sums, _PENALTY))
+
+
+def test(model: BothWays, rounds: Iterable[Round]) -> Tested:
+    """Asks a model what it did not learn."""
+    known, right, tags = [], [], []
+    for part in rounds:
+        totals = model.totals(part.everyone())
+        for evidence, partner, tag in part.asked():
+            found = model.probabilities(evidence, totals)[:, :-1]
+            known.append(found.max(axis=1))
+            right.append(found.argmax(axis=1) == partner)
+            tags.append(tag)
+    return Tested(model, np.concatenate(known), np.concatenate(right), np.concatenate(tags))

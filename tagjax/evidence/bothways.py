@@ -21,17 +21,30 @@ _PENALTY = 0.01
 """Of the one weight of the sum, which hundreds of questions teach."""
 
 
+def totals(model: choice.ChoiceModel, evidence: Array) -> Array:
+    """Logarithm of what all queries, and none, are to each candidate.
+
+    Args:
+      model: of the evidence.
+      evidence: of all queries, float64 [Q, C, F].
+
+    Returns:
+      float64 [C].
+    """
+    return np.logaddexp(0.0, scipy.special.logsumexp(model.utilities(evidence), axis=0))
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Round:
     """Questions among the same candidates.
 
     Attributes:
-      everyone: yields the evidence of all queries, a few at a time: float64 [q, C, F].
+      totals: of all queries, by a model of the evidence; see `totals`.
       asked: yields that of queries with a known answer, the place of each one's partner [q] or -1
         for none, and the tags that ask [q].
     """
 
-    everyone: Callable[[], Iterable[Array]]
+    totals: Callable[[choice.ChoiceModel], Array]
     asked: Callable[[], Iterable[tuple[Array, Ints, Ints]]]
 
 
@@ -52,18 +65,6 @@ class BothWays:
         """See `choice.ChoiceModel.prior`."""
         return self.both.prior
 
-    def totals(self, everyone: Iterable[Array]) -> Array:
-        """Logarithm of what all queries, and none, are to each candidate: float64 [C].
-
-        Args:
-          everyone: evidence of all queries, a few at a time: float64 [q, C, F].
-        """
-        found = np.float64(0.0)
-        for evidence in everyone:
-            among = scipy.special.logsumexp(self.one.utilities(evidence), axis=0)
-            found = np.logaddexp(found, among)
-        return np.asarray(found)
-
     def sums(self, evidence: Array, totals: Array) -> Array:
         """Logarithms of both answers, added: [Q, C, F] and [C] to float64 [Q, C, 1]."""
         utilities = self.one.utilities(evidence)
@@ -75,7 +76,7 @@ class BothWays:
 
         Args:
           evidence: float64 [Q, C, F].
-          totals: float64 [C], of all queries; see there.
+          totals: float64 [C], of all queries; see `totals`.
 
         Returns:
           float64 [Q, C + 1].
@@ -115,10 +116,11 @@ def fit(
 
     >>> evidence = np.array([[[3.0], [2.0]], [[2.0], [0.0]], [[0.0], [0.0]]])
     >>> asked = evidence, np.array([0, 1, -1]), np.arange(3)
-    >>> model = fit([Round(lambda: [evidence], lambda: [asked])], penalty=0.01)
+    >>> part = Round(lambda model: totals(model, evidence), lambda: [asked])
+    >>> model = fit([part], penalty=0.01)
     >>> model.one.probabilities(evidence)[1].argmax()
     np.int64(0)
-    >>> model.probabilities(evidence, model.totals([evidence])).shape
+    >>> model.probabilities(evidence, totals(model.one, evidence)).shape
     (3, 3)
 
     Reference: Rocco et al. 2018, equation 3 of
@@ -129,9 +131,9 @@ def fit(
     one = choice.fit([*questions, *decided], penalty)
     model = BothWays(one, one)
     sums = [
-        (model.sums(evidence, totals), partner)
+        (model.sums(evidence, everyone), partner)
         for part, known in zip(rounds, blocks, strict=True)
-        for totals in [model.totals(part.everyone())]
+        for everyone in [part.totals(one)]
         for evidence, partner, _ in known
     ]
     return BothWays(one, choice.fit(sums, _PENALTY))
@@ -141,9 +143,9 @@ def test(model: BothWays, rounds: Iterable[Round]) -> Tested:
     """Asks a model what it did not learn."""
     known, right, tags = [], [], []
     for part in rounds:
-        totals = model.totals(part.everyone())
+        everyone = part.totals(model.one)
         for evidence, partner, tag in part.asked():
-            found = model.probabilities(evidence, totals)[:, :-1]
+            found = model.probabilities(evidence, everyone)[:, :-1]
             known.append(found.max(axis=1))
             right.append(found.argmax(axis=1) == partner)
             tags.append(tag)

@@ -82,7 +82,10 @@ def learn(
 
 def _round(part: questions.Questions) -> bothways.Round:
     evidence = part.sources.pairs(part.queries, part.candidates)
-    return bothways.Round(lambda: [evidence], lambda: [(evidence, part.partner, part.tag)])
+    return bothways.Round(
+        lambda model: bothways.totals(model, evidence),
+        lambda: [(evidence, part.partner, part.tag)],
+    )
 
 
 def hear(
@@ -112,7 +115,7 @@ def hear(
     if not len(told) or not known.any():
         return found
     model, evidence = judge.choice.model, sources.pairs(told, candidates[known])
-    answers = model.probabilities(evidence, model.totals([evidence]))
+    answers = model.probabilities(evidence, bothways.totals(model.one, evidence))
     answers[:, :-1][told[:, None] == candidates[known]] = 0
     found[rows] = 0.0
     found[np.ix_(rows, np.append(known, True))] = answers / answers.sum(axis=1, keepdims=True)

@@ -420,7 +420,7 @@ class _Panel:
         if not len(rows) or not pair.second.nnz:
             return found
         model, few = self.shared.model, self._few(candidates)
-        totals = model.totals(own for _, own in pair.evidence(rows))
+        totals = pair.totals(model.one, rows)
         for some, evidence in pair.evidence(rows):
             said = choice.with_share(model.probabilities(evidence, totals), model.prior, share)
             heard = ~np.isnan(found[some, -1])

@@ -34,7 +34,7 @@ class ReconcileConfig:
     Reference: `contained` is of Sanderson and Croft 1999, https://doi.org/10.1145/312624.312679
     """
 
-    sure: float = 0.7
+    sure: float = 0.65
     review: float = 0.3
     relation: float = 0.5
     named: float = 0.5

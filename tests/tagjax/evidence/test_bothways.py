@@ -9,7 +9,9 @@ from tagjax.evidence import bothways
 
 def round_of(evidence, partner):
     tags = np.arange(len(evidence))
-    return bothways.Round(lambda: [evidence], lambda: [(evidence, partner, tags)])
+    return bothways.Round(
+        lambda model: bothways.totals(model, evidence), lambda: [(evidence, partner, tags)]
+    )
 
 
 def drawn(seed, queries=30, candidates=25):
@@ -28,7 +30,7 @@ def model():
 def test_sums_are_those_of_a_loop(model):
     evidence, _ = drawn(9)
     utility = model.one.utilities(evidence)
-    sums = model.sums(evidence, model.totals([evidence]))
+    sums = model.sums(evidence, bothways.totals(model.one, evidence))
     for q, c in ((0, 0), (3, 7), (29, 24)):
         row = utility[q, c] - np.log(1 + np.exp(utility[q]).sum())
         column = utility[q, c] - np.log(1 + np.exp(utility[:, c]).sum())
@@ -41,18 +43,12 @@ def test_one_way_is_the_softmax_of_the_first_model(model):
     np.testing.assert_allclose(model.one.probabilities(evidence), scipy.special.softmax(utility, 1))
 
 
-def test_totals_do_not_depend_on_the_blocks(model):
-    evidence, _ = drawn(7)
-    blocks = [evidence[:1], evidence[1:13], evidence[13:]]
-    np.testing.assert_allclose(model.totals(blocks), model.totals([evidence]))
-
-
 def test_a_candidate_that_is_nearer_to_another_query_is_taken(model):
     evidence = np.full((2, 2, 2), [-3.0, 0.0])
     evidence[0, :, 0] = 2.5, 2.4
     evidence[1, :, 0] = 4, -3
     one = model.one.probabilities(evidence)[0]
-    both = model.probabilities(evidence, model.totals([evidence]))[0]
+    both = model.probabilities(evidence, bothways.totals(model.one, evidence))[0]
     assert one[0] > one[1], "the first is nearer"
     assert both[1] > both[0], "but the other query is nearer to the first"
 
@@ -60,7 +56,8 @@ def test_a_candidate_that_is_nearer_to_another_query_is_taken(model):
 def test_rivals_that_do_not_ask_count_too(model):
     evidence, _ = drawn(6)
     alone, all_of_them = (
-        model.probabilities(evidence[:1], model.totals([some])) for some in (evidence[:1], evidence)
+        model.probabilities(evidence[:1], bothways.totals(model.one, some))
+        for some in (evidence[:1], evidence)
     )
     assert all_of_them[0, 3] < alone[0, 3]
 
@@ -68,7 +65,7 @@ def test_rivals_that_do_not_ask_count_too(model):
 def test_asking_gives_the_first_candidate_and_whether_it_is_right(model):
     evidence, partner = drawn(5)
     tested = bothways.test(model, [round_of(evidence, partner)] * 2)
-    found = model.probabilities(evidence, model.totals([evidence]))[:, :-1]
+    found = model.probabilities(evidence, bothways.totals(model.one, evidence))[:, :-1]
     for k, row in enumerate(found):
         assert tested.known[k] == tested.known[k + 30] == max(row)
         assert tested.right[k] == (list(row).index(max(row)) == partner[k])

@@ -21,9 +21,7 @@ def p_values(
 ) -> Array:
     """P-values that the first candidate of a query is wrong.
 
-    p_j = (1/2 + the number of known queries that are wrong and at least as sure) / (1 + known). The
-    query itself would count as 1, which makes the rate smaller than asked for where few are known;
-    a half is its mean rank among its equals (mid-p).
+    p_j = (1 + the number of known queries that are wrong and at least as sure) / (1 + known).
 
     Args:
       probability: [Q], of the first candidate of each query.
@@ -35,9 +33,7 @@ def p_values(
       float64 [Q] in (0, 1].
 
     >>> p_values([0.9, 0.2], [0.8, 0.5, 0.3], [True, False, True], [0, 1, 2]).tolist()
-    [0.125, 0.375]
-
-    Reference: Lancaster 1961, https://doi.org/10.1080/01621459.1961.10482105
+    [0.25, 0.5]
     """
     known, right = np.asarray(known, np.float64), np.asarray(right, bool)
     _, place, counts = np.unique(np.asarray(tag), return_inverse=True, return_counts=True)
@@ -46,7 +42,7 @@ def p_values(
     above = np.append(0.0, np.cumsum(weight[order]))
     asked = np.asarray(probability, np.float64)
     number = np.searchsorted(-known[order], -asked, side="right")
-    return np.minimum((0.5 + above[number]) / (1 + len(counts)), 1.0)
+    return np.minimum((1 + above[number]) / (1 + len(counts)), 1.0)
 
 
 def accept(p: npt.ArrayLike, fdr: float = 0.05) -> npt.NDArray[np.bool_]:

@@ -24,7 +24,7 @@ def test_p_values_count_tags_whose_wrong_answers_are_as_sure(asked, known):
         for tag in tags:
             answers = [(p, right) for p, right, whose in known if whose == tag]
             wrong += sum(p >= sure and not right for p, right in answers) / len(answers)
-        assert value == pytest.approx((0.5 + wrong) / (1 + len(tags)))
+        assert value == pytest.approx((1 + wrong) / (1 + len(tags)))
 
 
 @hypothesis.given(

@@ -171,9 +171,11 @@ def _duplicates(known: Known) -> Iterable[Match]:
         if known.system(first) != known.system(second) or not first < second:
             continue
         confidence = known.duplicate(first, second) if known.both_first(row) else 0.0
-        if confidence < known.config.review:
+        if confidence < known.config.duplicate:
             continue
         note = known.apart(first, second)
+        if note and confidence < known.config.review:
+            continue
         listed = known.likely(row) and known.accepted(first, second)
         sure = not note and (listed or confidence >= known.config.sure)
         state = "accepted" if sure else "review"

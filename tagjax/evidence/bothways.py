@@ -123,8 +123,8 @@ def fit(
     >>> model.probabilities(evidence, totals(model.one, evidence)).shape
     (3, 3)
 
-    Reference: Rocco et al. 2018, equation 3 of
-    https://proceedings.neurips.cc/paper/2018/hash/8f7d807e1f53eff5f9efbe5cb81090fb-Abstract.html
+    Reference: the product of both answers is the dual softmax of Sun et al. 2021, section 3.3,
+    https://arxiv.org/abs/2104.00680
     """
     blocks = [list(part.asked()) for part in rounds]
     questions = [block[:2] for part in blocks for block in part]

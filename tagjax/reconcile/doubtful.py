@@ -211,7 +211,7 @@ def _one_letter(groups: Sequence[Sequence[str]]) -> Iterator[tuple[int, int]]:
 
 
 def _variants(word: str) -> Iterator[str]:
-    """The word without a letter, with two letters swapped, and with another vowel."""
+    """The word without a letter; a long one also with two letters swapped or another vowel."""
     for k, letter in enumerate(word):
         before, after = word[:k], word[k + 1 :]
         yield before + after

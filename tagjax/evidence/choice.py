@@ -6,7 +6,7 @@ https://eml.berkeley.edu/reprints/mcfadden/zarembka.pdf).
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -40,30 +40,17 @@ class ChoiceModel:
         """`share`, but neither 0 nor 1, of which no finite number of questions could be sure."""
         return min(max(self.share, 0.01), 0.99)
 
+    def utilities(self, evidence: Array) -> Array:
+        """What speaks for each candidate, where 0 speaks for none: [Q, C, F] to [Q, C]."""
+        weights = self.weights / self.scale
+        return evidence @ weights - (self.none + float(self.mean @ weights))
+
     def probabilities(self, evidence: Array) -> Array:
         """P(candidate), and P(none) in the last column: [Q, C, F] to float64 [Q, C + 1]."""
-        weights = self.weights / self.scale
-        return _shares(evidence, weights, self.none + float(self.mean @ weights))
+        return _shares(self.utilities(evidence))
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Tested:
-    """A model, and what it said of questions that did not teach it.
-
-    Attributes:
-      model: the model.
-      known: float64 [K], probability of the first candidate of each query, and
-      right: bool [K], whether that is the partner, and
-      tag: int64 [K], the tag that asked.
-    """
-
-    model: ChoiceModel
-    known: Array
-    right: npt.NDArray[np.bool_]
-    tag: npt.NDArray[np.int64]
-
-
-def fit(questions: Sequence[Question], penalty: float = 0.3) -> ChoiceModel:
+def fit(questions: Sequence[Question], penalty: float = 0.1) -> ChoiceModel:
     """Learns to choose, by penalised maximum likelihood.
 
     Args:
@@ -94,22 +81,6 @@ def fit(questions: Sequence[Question], penalty: float = 0.3) -> ChoiceModel:
     return ChoiceModel(found.x[:-1], float(found.x[-1]), mean, scale, share)
 
 
-def test(model: ChoiceModel, questions: Iterable[tuple[Array, npt.NDArray, npt.NDArray]]) -> Tested:
-    """Asks a model.
-
-    Args:
-      model: to be asked.
-      questions: evidence [Q, C, F], each query's partner [Q], the tag that asks [Q].
-    """
-    known, right, tags = [], [], []
-    for evidence, partner, tag in questions:
-        found = model.probabilities(evidence)[:, :-1]
-        known.append(found.max(axis=1))
-        right.append(found.argmax(axis=1) == partner)
-        tags.append(tag)
-    return Tested(model, np.concatenate(known), np.concatenate(right), np.concatenate(tags))
-
-
 def with_share(probabilities: Array, learnt: float, share: float) -> Array:
     """Probabilities if another share of the queries has no partner (Bayes' rule).
 
@@ -133,28 +104,9 @@ def with_share(probabilities: Array, learnt: float, share: float) -> Array:
     return np.divide(found, total, out=probabilities.copy(), where=total > 0)
 
 
-def estimate_share(probabilities: Array, learnt: float, steps: int = 100) -> float:
-    """The share of queries without partner that unlabelled queries speak for (EM).
-
-    Args:
-      probabilities: float64 [Q, C + 1], as the model gave them.
-      learnt: share without partner among the questions that were learnt from, in (0, 1).
-      steps: of the iteration.
-
-    Reference: Saerens et al. 2002, https://doi.org/10.1162/089976602753284446
-    """
-    both = np.stack([probabilities[:, :-1].sum(axis=1), probabilities[:, -1]], axis=1)
-    share = learnt
-    for _ in range(steps):
-        share = float(with_share(both, learnt, share)[:, -1].mean())
-    return share
-
-
-def _shares(evidence: Array, weights: Array, none: float) -> Array:
+def _shares(utilities: Array) -> Array:
     """P(candidate), and P(none) in the last column: float64 [Q, C + 1]."""
-    queries, candidates, _ = evidence.shape
-    found = np.empty((queries, candidates + 1))
-    found[:, :-1], found[:, -1] = evidence @ weights, none
+    found = np.append(utilities, np.zeros((len(utilities), 1)), axis=1)
     found -= found.max(axis=1, keepdims=True)
     np.exp(found, out=found)
     found /= found.sum(axis=1, keepdims=True)
@@ -168,7 +120,7 @@ def _objective(
     weights, none = parameters[:-1], parameters[-1]
     loss, count, gradient = 0.0, 0, np.zeros_like(parameters)
     for evidence, partner in blocks:
-        shares = _shares(evidence, weights, none)
+        shares = _shares(evidence @ weights - none)
         queries = np.arange(len(partner))
         loss -= float(np.log(np.maximum(shares[queries, partner], 1e-300)).sum())
         shares[queries, partner] -= 1  # None is the last column, as -1 says.

@@ -56,9 +56,9 @@ class EvidenceConfig:
     without_partner: float = 0.1
     merged: float = 0.05
     duplicates: float = 0.2
-    common_weight: float = 0.35
+    common_weight: float = 0.25
     decision_weight: int = 1
-    penalty: float = 0.3
+    penalty: float = 0.1
     names: float = 0.0
     accept_fdr: float = 0.05
     listed: int = 10

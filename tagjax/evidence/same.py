@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tagjax.base.errors import InputError
 from tagjax.base.progress import Progress, silently
-from tagjax.evidence import choice, questions, relation
+from tagjax.evidence import bothways, choice, questions, relation
 from tagjax.evidence.config import EvidenceConfig
 from tagjax.evidence.sources import Sources
 from tagjax.similarity.observations import Observations
@@ -29,7 +29,7 @@ class Judge:
       relations: the model of the other relations.
     """
 
-    choice: choice.Tested
+    choice: bothways.Tested
     relations: relation.RelationModel
 
 
@@ -75,14 +75,17 @@ def learn(
             f"no tag system has tags of {2 * config.least_artists} artists, so none can be split "
             "in two halves (see least_artists): there is too little to learn from"
         )
-    known = [(_evidence(part), part.partner) for part in teaching]
-    model = choice.fit([*known, *decided], config.penalty)
-    tested = choice.test(model, [(_evidence(part), part.partner, part.tag) for part in testing])
+    model = bothways.fit([_round(part) for part in teaching], config.penalty, decided)
+    tested = bothways.test(model, map(_round, testing))
     return Judge(tested, relation.learn(observed, teaching))
 
 
-def _evidence(part: questions.Questions) -> Array:
-    return part.sources.pairs(part.queries, part.candidates)
+def _round(part: questions.Questions) -> bothways.Round:
+    evidence = part.sources.pairs(part.queries, part.candidates)
+    return bothways.Round(
+        lambda model: bothways.totals(model, evidence),
+        lambda: [(evidence, part.partner, part.tag)],
+    )
 
 
 def hear(
@@ -111,7 +114,8 @@ def hear(
     known = enough[candidates]
     if not len(told) or not known.any():
         return found
-    answers = judge.choice.model.probabilities(sources.pairs(told, candidates[known]))
+    model, evidence = judge.choice.model, sources.pairs(told, candidates[known])
+    answers = model.probabilities(evidence, bothways.totals(model.one, evidence))
     answers[:, :-1][told[:, None] == candidates[known]] = 0
     found[rows] = 0.0
     found[np.ix_(rows, np.append(known, True))] = answers / answers.sum(axis=1, keepdims=True)

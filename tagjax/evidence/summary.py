@@ -82,9 +82,7 @@ def lines(evidence: Evidence, shown: int = 10) -> list[str]:
             name = f"duplicates within {system or 'the tags'}"
         without = ""
         if answers.share is not None and system != other:
-            mean = 100 * float(np.nanmean(answers.none))
-            without = f"; {mean:.0f} % have no counterpart by their own probabilities, an "
-            without += f"estimate from all of them is {100 * answers.share:.0f} %"
+            without = f"; {100 * float(np.nanmean(answers.none)):.0f} % have no counterpart"
         found.append(
             f"{name}: {len(answers.queries)} tags, {len(told)} can be told, "
             f"{accepted.sum()} accepted at a false-discovery rate of "

@@ -7,13 +7,14 @@ share no track, so they could not teach this.)
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
-from tagjax.evidence import choice
+from tagjax.evidence import bothways, choice
 from tagjax.evidence.config import EvidenceConfig
 from tagjax.evidence.questions import NONE
 from tagjax.similarity.observations import tracks_of
@@ -59,22 +60,47 @@ class Pair:
           Some of the queries, int64 [q], and their evidence, float64 [q, C, 7].
         """
         count, others = tracks_of(self.first), tracks_of(self.second)
+        shared, values, apart = self._cells
+        column = shared.indices
+        for start in range(0, len(queries), _QUERIES):
+            some = queries[start : start + _QUERIES]
+            found = np.empty((len(some), len(others), 7))
+            found[..., :5] = apart
+            for place, query in enumerate(some.tolist()):
+                cells = slice(*shared.indptr[query : query + 2])
+                found[place, column[cells], :5] = values[cells]
+            found[..., 5:] = _of_counts(count[some][:, None], others)
+            yield some, found
+
+    def totals(self, model: choice.ChoiceModel, queries: Ints) -> Array:
+        """`bothways.totals` of some queries.
+
+        Pairs that share no track differ in their counts alone, so each count is looked at once.
+        """
+        count, others = tracks_of(self.first)[queries], tracks_of(self.second)
+        shared, values, apart = self._cells
+        numbers, place, often = np.unique(count, return_inverse=True, return_counts=True)
+        far = np.empty((len(numbers), len(others), 7))
+        far[..., :5], far[..., 5:] = apart, _of_counts(numbers[:, None], others)
+        alone = np.exp(model.utilities(far))
+        found = 1 + often @ alone
+        for query, own in zip(queries.tolist(), place.tolist(), strict=True):
+            cells = slice(*shared.indptr[query : query + 2])
+            columns = shared.indices[cells]
+            near = np.concatenate([values[cells], far[own, columns, 5:]], axis=1)
+            found[columns] += np.exp(model.utilities(near)) - alone[own, columns]
+        return np.log(found)
+
+    @functools.cached_property
+    def _cells(self) -> tuple[scipy.sparse.csr_array, Array, Array]:
+        """Common tracks of pairs [Q, C], evidence of those with any [n, 5], of others [5]."""
+        count, others = tracks_of(self.first), tracks_of(self.second)
         shared = scipy.sparse.csr_array(self.first.T.tocsr() @ self.second)
         (row, column), number = shared.tocoo().coords, shared.data
         cosine = number / np.sqrt(count[row] * others[column])
         ranks = _of_ranks(_ranks(row, cosine), _ranks(column, cosine))
         values = np.stack([cosine, *ranks, np.log1p(number)], axis=1)
-        apart = np.array([0, *_of_ranks(shared.shape[1], shared.shape[0]), 0])
-        for start in range(0, len(queries), _QUERIES):
-            some = queries[start : start + _QUERIES]
-            own, found = count[some][:, None], np.empty((len(some), len(others), 7))
-            found[..., :5] = apart
-            for place, query in enumerate(some.tolist()):
-                cells = slice(*shared.indptr[query : query + 2])
-                found[place, column[cells], :5] = values[cells]
-            found[..., 5] = np.log(np.maximum(np.minimum(own, others), 1))
-            found[..., 6] = -np.abs(np.log((own + 1) / (others + 1)))
-            yield some, found
+        return shared, values, np.array([0, *_of_ranks(shared.shape[1], shared.shape[0]), 0])
 
 
 def _ranks(group: Ints, values: Array) -> Ints:
@@ -83,6 +109,12 @@ def _ranks(group: Ints, values: Array) -> Ints:
     ordered = np.sort(keys)
     before = np.searchsorted(ordered.real, group)
     return np.searchsorted(ordered, keys, side="right") - before
+
+
+def _of_counts(first: Ints, second: Ints) -> Array:
+    """Logarithms of the smaller number of tracks, and of the ratio, minus its size: [..., 2]."""
+    least = np.log(np.maximum(np.minimum(first, second), 1))
+    return np.stack([least, -np.abs(np.log((first + 1) / (second + 1)))], axis=-1)
 
 
 def _of_ranks(first: npt.ArrayLike, second: npt.ArrayLike) -> tuple[Array, Array, Array]:
@@ -94,7 +126,7 @@ def learn(
     catalogues: list[scipy.sparse.csr_array],
     config: EvidenceConfig = EvidenceConfig(),  # noqa: B008 (frozen)
     decided: Sequence[choice.Question] = (),
-) -> choice.Tested | None:
+) -> bothways.Tested | None:
     """Learns from thinned copies of each catalogue; None if no tag has enough tracks.
 
     Args:
@@ -112,9 +144,8 @@ def learn(
     )
     if not taught or not tested:
         return None
-    teaching = [block[:2] for question in taught for block in question.blocks()]
-    model = choice.fit([*teaching, *decided], config.penalty)
-    return choice.test(model, (block for question in tested for block in question.blocks()))
+    teaching, testing = ([part.round() for part in asked] for asked in (taught, tested))
+    return bothways.test(bothways.fit(teaching, config.penalty, decided), testing)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -123,13 +154,19 @@ class _Questions:
 
     Attributes:
       pair: the tags of one copy, and those of the other that are candidates.
-      queries: int64 [Q], the tags that ask.
+      rivals: int64 [R], the tags that may ask, and
+      queries: int64 [Q], those of them that do.
       place: int64 [tags], of each tag among the candidates, or `NONE`.
     """
 
     pair: Pair
+    rivals: Ints
     queries: Ints
     place: Ints
+
+    def round(self) -> bothways.Round:
+        """The questions."""
+        return bothways.Round(lambda model: self.pair.totals(model, self.rivals), self.blocks)
 
     def blocks(self) -> Iterator[tuple[Array, Ints, Ints]]:
         """Evidence, partners and queries, a few queries at a time."""
@@ -143,8 +180,8 @@ def _questions(
     """What one pair of thinned copies asks; nothing if it is too thin."""
     rng = np.random.default_rng(seed)
     pair = Pair(_thinned(tags, rng), _thinned(tags, rng))
-    queries = np.flatnonzero(tracks_of(pair.first) >= LEAST_TRACKS)
-    queries = np.sort(rng.permutation(queries)[:asked])
+    rivals = np.flatnonzero(tracks_of(pair.first) >= LEAST_TRACKS)
+    queries = np.sort(rng.permutation(rivals)[:asked])
     there = tracks_of(pair.second) > 0
     there &= rng.random(len(there)) >= config.without_partner
     candidates = np.flatnonzero(there)
@@ -152,7 +189,7 @@ def _questions(
         place = np.full(len(there), NONE)
         place[candidates] = np.arange(len(candidates))
         left = scipy.sparse.csr_array(pair.second[:, candidates])
-        yield _Questions(Pair(pair.first, left), queries, place)
+        yield _Questions(Pair(pair.first, left), rivals, queries, place)
 
 
 def _thinned(tags: scipy.sparse.csr_array, rng: np.random.Generator) -> scipy.sparse.csr_array:

@@ -17,7 +17,17 @@ import threadpoolctl
 
 from tagjax.base.errors import InputError
 from tagjax.base.progress import Progress, silently
-from tagjax.evidence import accept, choice, decided, names, relation, same, senses, together
+from tagjax.evidence import (
+    accept,
+    bothways,
+    choice,
+    decided,
+    names,
+    relation,
+    same,
+    senses,
+    together,
+)
 from tagjax.evidence.config import EvidenceConfig
 from tagjax.evidence.hear import clips_of
 from tagjax.evidence.score import TagSpace, tag_space
@@ -76,9 +86,8 @@ class Answers:
       none: float64 [Q], probability that no candidate is the same.
       p_value: float64 [Q], that the first candidate is wrong; see `accept.p_values`. It compares
         with halves of tags, or without sound with thinned copies. NaN if unknown.
-      share: of the queries without counterpart: as given, or as estimated from all answers
-        (`choice.estimate_share`); of a system with itself what `duplicates` leaves; None if nothing
-        can be told.
+      share: of the queries without counterpart: as given, or the mean of `none`; of a system with
+        itself what `duplicates` leaves; None if nothing can be told.
     """
 
     queries: Ints
@@ -259,8 +268,7 @@ def weigh(
       common: tracks with tags of several catalogues, of the same vocabulary; None if there are
         none.
       config: see there.
-      share: of the tags without counterpart. None takes that of the halves that taught, and
-        estimates the true one beside.
+      share: of the tags without counterpart. None takes that of the halves that taught.
       progress: passes on what takes long.
       decisions: of people, which teach beside the halves; see `decided.read_decisions`.
 
@@ -335,10 +343,10 @@ def _learn(
         return None
 
 
-def _without_partners(asked: choice.Tested) -> choice.Tested:
+def _without_partners(asked: bothways.Tested) -> bothways.Tested:
     """The wrong answers alone: what tags without a duplicate are to be compared with."""
     wrong = ~asked.right
-    return choice.Tested(asked.model, asked.known[wrong], asked.right[wrong], asked.tag[wrong])
+    return bothways.Tested(asked.model, asked.known[wrong], asked.right[wrong], asked.tag[wrong])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -348,7 +356,7 @@ class _Panel:
     vocabulary: Vocabulary
     judge: same.Judge | None
     heard: Sources | None
-    shared: choice.Tested | None
+    shared: bothways.Tested | None
     common: Common | None
     config: EvidenceConfig
     share: float | None
@@ -372,7 +380,7 @@ class _Panel:
             sure = found[:, :-1].max(axis=1)[told]
             p_value[told] = accept.p_values(sure, asked.known, asked.right, asked.tag)
             if share is None:
-                share = choice.estimate_share(found[told], asked.model.prior)
+                share = float(found[told, -1].mean())
             else:
                 found[told] = choice.with_share(found[told], asked.model.prior, min(share, _MOST))
         same_as = found[:, :-1]
@@ -412,8 +420,9 @@ class _Panel:
         if not len(rows) or not pair.second.nnz:
             return found
         model, few = self.shared.model, self._few(candidates)
+        totals = pair.totals(model.one, rows)
         for some, evidence in pair.evidence(rows):
-            said = choice.with_share(model.probabilities(evidence), model.prior, share)
+            said = choice.with_share(model.probabilities(evidence, totals), model.prior, share)
             heard = ~np.isnan(found[some, -1])
             both = together.with_unheard(found[some[heard]], few, share)
             weight = self.config.common_weight

@@ -15,6 +15,8 @@ class ReconcileConfig:
         the other's first candidate. What evidence accepts in both directions
         (`EvidenceConfig.accept_fdr`) is accepted too; 1 leaves all to that list.
       review: probability from which a pair that may be the same is put up for review.
+      duplicate: the same for two tags of one system, each the nearest of the other, that nothing
+        tells apart; so likely is a duplicate before anything is heard (`EvidenceConfig`).
       relation: probability from which a broader, narrower or related tag is put up for review.
       named: probability from which tags of the same name are accepted as the same.
       none: probability from which a tag is said to have no counterpart.
@@ -34,8 +36,9 @@ class ReconcileConfig:
     Reference: `contained` is of Sanderson and Croft 1999, https://doi.org/10.1145/312624.312679
     """
 
-    sure: float = 0.7
+    sure: float = 0.65
     review: float = 0.3
+    duplicate: float = 0.2
     relation: float = 0.5
     named: float = 0.5
     none: float = 0.95
@@ -52,6 +55,7 @@ class ReconcileConfig:
         for name in (
             "sure",
             "review",
+            "duplicate",
             "relation",
             "named",
             "none",

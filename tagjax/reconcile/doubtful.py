@@ -35,6 +35,8 @@ WHY = {
 _MUSIC = frozenset(("music", "musik", "musique", "musica"))
 _LETTERS = 7
 """Letters of a name that may be misspelt; shorter ones are often near another name."""
+_ADDED = 5
+"""Letters of a name that may have one more (March, Marsch)."""
 _VOWELS = "aeiouy"
 
 
@@ -198,7 +200,7 @@ def _one_letter(groups: Sequence[Sequence[str]]) -> Iterator[tuple[int, int]]:
         for name in group:
             mark, words = _taken(name)
             word = in_one(words) if words else ""
-            if len(word) >= _LETTERS and word.isalpha():
+            if len(word) >= _ADDED and word.isalpha():
                 places[mark + word] = place
     known = [any(map(_is_known, group)) for group in groups]
     for word, place in places.items():
@@ -209,10 +211,12 @@ def _one_letter(groups: Sequence[Sequence[str]]) -> Iterator[tuple[int, int]]:
 
 
 def _variants(word: str) -> Iterator[str]:
-    """The word without a letter, with two letters swapped, and with another vowel."""
+    """The word without a letter; a long one also with two letters swapped or another vowel."""
     for k, letter in enumerate(word):
         before, after = word[:k], word[k + 1 :]
         yield before + after
+        if len(word) < _LETTERS:
+            continue
         if after:
             yield before + after[0] + letter + after[1:]
         if letter in _VOWELS:

@@ -41,6 +41,7 @@ class Known:
                 self.first[place_of] = row
         for row in self.first.values():
             self.takers[row["target"]].append(row)
+        self.twin = self._twins()
         self.untold = {tag: count for tag, count in self.untold.items() if tag not in told}
         whole, split = set[str](), facts.people.choices.split
         if facts.senses:
@@ -70,12 +71,31 @@ class Known:
         """A tag without its prefix."""
         return self.vocabulary.names[self.vocabulary.index[tag]]
 
+    def _twins(self) -> dict[str, tuple[str, float]]:
+        """{tag: the tag of its system that may be the same, with the probability of that}."""
+        return {
+            pair[0]: (pair[1], self.duplicate(*pair))
+            for pair, row in self.row.items()
+            if self.system(pair[0]) == self.system(pair[1])
+            and self.both_first(row)
+            and not self.apart(*pair)
+        }
+
     def mutual(self, first: str, second: str) -> float:
         """The smaller probability of both directions that two tags are the same; 0 if unknown."""
-        return min(
-            (self.row[pair]["same"] if pair in self.row else 0.0)
-            for pair in ((first, second), (second, first))
-        )
+        return min(self._same(first, second), self._same(second, first))
+
+    def _same(self, source: str, target: str) -> float:
+        """Probability that two tags are the same, as the source says.
+
+        If the target may be the same as another tag, the source's answer is split between them, so
+        what falls to the other counts too, as far as the two are one (total probability).
+        """
+        found = self.row[source, target]["same"] if (source, target) in self.row else 0.0
+        other, one = self.twin.get(target, ("", 0.0))
+        if (source, other) in self.row and self.system(source) != self.system(target):
+            found += one * self.row[source, other]["same"]
+        return found
 
     def duplicate(self, first: str, second: str) -> float:
         """Probability that two tags of one system are the same.
@@ -83,7 +103,7 @@ class Known:
         If both have one first candidate in another system, it is no more than one's counterpart,
         unless they are the same (Bayes' rule).
         """
-        same = self.mutual(first, second)
+        same = min(self.row[pair]["same"] for pair in ((first, second), (second, first)))
         for system in self.vocabulary.systems:
             rows = self.first.get((first, system)), self.first.get((second, system))
             if rows[0] and rows[1] and rows[0]["target"] == rows[1]["target"]:
@@ -91,6 +111,18 @@ class Known:
                 both = same * (one * two + (1 - one) * (1 - two))
                 same = both / (both + (1 - same) * (1 - one * two))
         return same
+
+    def apart(self, first: str, second: str) -> str:
+        """Why two tags of a system that sound the same are still two; "" if nothing says so."""
+        if level := self.level(first, second):
+            return level
+        index, tags = self.vocabulary.index, self.facts.tags
+        columns = [tags[:, [index[tag]]] for tag in (first, second)]
+        both = int(columns[0].multiply(columns[1]).sum())
+        least = min(self.facts.tracks[first], self.facts.tracks[second])
+        if both > self.config.shared * least:
+            return f"{both} tracks have both, so somebody told them apart"
+        return ""
 
     def both_first(self, row: Row) -> bool:
         """Whether each tag of a pair is the other's first candidate in its system."""
@@ -127,8 +159,10 @@ class Known:
     def rival(self, tag: str, other: str, canonical: Mapping[str, str]) -> str:
         """The likeliest third tag that may be the same as `tag`, as `other` is; "" without any.
 
-        Its probability is at least `review`. A style is no rival of a genre.
+        Its probability is at least `review`. A style is no rival of a genre, nor is a tag that
+        may be a duplicate of `other`.
         """
+        twin, one = self.twin.get(other, ("", 0.0))
         rivals = [
             (row["same"], row["source"])
             for row in self.takers[tag]
@@ -136,6 +170,7 @@ class Known:
             and self.system(row["source"]) == self.system(other)
             and canonical[row["source"]] != canonical[other]
             and not self.level(row["source"], other)
+            and not (twin == row["source"] and one >= self.config.review)
         ]
         return max(rivals, default=(0.0, ""))[1]
 

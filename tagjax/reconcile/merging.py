@@ -171,25 +171,15 @@ def _duplicates(known: Known) -> Iterable[Match]:
         if known.system(first) != known.system(second) or not first < second:
             continue
         confidence = known.duplicate(first, second) if known.both_first(row) else 0.0
-        if confidence < known.config.review:
+        if confidence < known.config.duplicate:
             continue
-        note = _why_not_one(known, first, second)
-        sure = known.likely(row) and known.accepted(first, second) and not note
+        note = known.apart(first, second)
+        if note and confidence < known.config.review:
+            continue
+        listed = known.likely(row) and known.accepted(first, second)
+        sure = not note and (listed or confidence >= known.config.sure)
         state = "accepted" if sure else "review"
         few, many = sorted((first, second), key=lambda tag: (known.facts.tracks[tag], tag))
         reasons = known.reasons(few, many)
         found.append(Match(few, many, "exact", confidence, state, reasons, note=note))
     return sorted(found, key=lambda match: -match.confidence)
-
-
-def _why_not_one(known: Known, first: str, second: str) -> str:
-    """Why two tags that sound the same are still two; "" if nothing speaks for it."""
-    if level := known.level(first, second):
-        return level
-    index, tags = known.vocabulary.index, known.facts.tags
-    columns = [tags[:, [index[tag]]] for tag in (first, second)]
-    both = int(columns[0].multiply(columns[1]).sum())
-    least = min(known.facts.tracks[first], known.facts.tracks[second])
-    if both > known.config.shared * least:
-        return f"{both} tracks have both, so somebody told them apart"
-    return ""

@@ -83,16 +83,6 @@ def test_no_question_is_refused():
         choice.fit([(np.zeros((0, 3, 2)), np.zeros(0, int))])
 
 
-def test_asking_gives_the_first_candidate_and_whether_it_is_right():
-    evidence, partner = questions()[0]
-    model = choice.fit(questions())
-    tested = choice.test(model, [(evidence, partner, np.arange(10, 17))] * 2)
-    for k, row in enumerate(model.probabilities(evidence)):
-        assert tested.known[k] == tested.known[k + 7] == max(row[:-1])
-        assert tested.right[k] == (list(row[:-1]).index(max(row[:-1])) == partner[k])
-    np.testing.assert_array_equal(tested.tag, [*range(10, 17)] * 2)
-
-
 def posterior(likelihood, share):
     """P(partner | evidence), none last, all candidates alike before."""
     candidates = len(likelihood) - 1
@@ -115,25 +105,12 @@ def test_a_share_that_rules_out_everything_changes_nothing():
     np.testing.assert_array_equal(choice.with_share(without_none, 0.3, 1.0), without_none)
 
 
-@pytest.mark.parametrize("truth", [0, 1 / 3, 2 / 3])
-def test_the_share_without_partner_is_estimated_from_unlabelled_queries(truth):
-    rng, candidates, learnt = np.random.default_rng(0), 20, 0.15
-    evidence = rng.normal(size=(600, candidates, 1))
-    with_partner = np.flatnonzero(rng.random(600) >= truth)
-    evidence[with_partner, 0] += 3
-    # The true model of such evidence: the log-likelihood ratio of a partner is 3 x - 4.5.
-    none = np.log(candidates * learnt / (1 - learnt)) + 4.5
-    model = choice.ChoiceModel(np.array([3.0]), none, np.zeros(1), np.ones(1), learnt)
-    found = choice.estimate_share(model.probabilities(evidence), model.prior)
-    assert found == pytest.approx(truth, abs=0.06)
-
-
 def test_no_finite_number_of_questions_is_sure_of_a_share():
     shares = [choice.ChoiceModel(np.ones(1), 0.0, *np.ones((2, 1)), s).prior for s in (0, 0.3, 1)]
     assert shares == [0.01, 0.3, 0.99]
 
 
-def test_probabilities_and_the_estimate_are_those_of_the_plain_computation():
+def test_probabilities_are_those_of_the_plain_computation():
     rng = np.random.default_rng(3)
     ((evidence, _),) = questions(4, ((30, 9),))
     model = choice.ChoiceModel(rng.normal(size=3), 0.7, rng.normal(size=3), np.array([2, 5, 1]), 0)
@@ -141,7 +118,3 @@ def test_probabilities_and_the_estimate_are_those_of_the_plain_computation():
     utility = np.append(utility, np.full((30, 1), 0.7), axis=1)
     found = model.probabilities(evidence)
     np.testing.assert_allclose(found, scipy.special.softmax(utility, axis=1), rtol=1e-12)
-    share = 0.2
-    for _ in range(100):
-        share = choice.with_share(found, 0.2, share)[:, -1].mean()
-    assert choice.estimate_share(found, 0.2) == pytest.approx(share, rel=1e-12)

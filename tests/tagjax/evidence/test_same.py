@@ -37,7 +37,7 @@ def test_what_it_says_of_itself_comes_from_splits_that_did_not_teach(heard, judg
     # Each of two test splits asks every tag from both sides.
     assert len(tested.tag) == 2 * 2 * 12
     assert tested.right.mean() > 0.6
-    assert 0 < tested.model.share < 0.6
+    assert 0 < tested.model.prior < 0.6
 
 
 def test_the_splits_are_passed_on(heard):

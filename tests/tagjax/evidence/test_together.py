@@ -8,7 +8,7 @@ import scipy.sparse
 import scipy.stats
 from evident import QUICK
 
-from tagjax.evidence import choice, together
+from tagjax.evidence import bothways, choice, together
 from tagjax.evidence.inputs import common
 from tagjax.evidence.questions import NONE
 from tagjax.evidence.weigh import weigh
@@ -62,6 +62,16 @@ def test_evidence_is_that_of_the_whole_matrices(monkeypatch):
     np.testing.assert_allclose(evidence_of(first, second), expected, rtol=1e-14)
     some = np.array([1, 4, 5, 8, 13, 14])
     np.testing.assert_allclose(evidence_of(first, second, some), expected[some], rtol=1e-14)
+
+
+def test_totals_are_those_of_the_whole_evidence():
+    first, second = matrix(tracks=60, share=0.05), matrix(1, tracks=60, tags=9, share=0.05)
+    rng = np.random.default_rng(0)
+    model = choice.ChoiceModel(rng.normal(size=7), 1.0, np.zeros(7), np.ones(7), 0.1)
+    some = np.array([0, 2, 3, 8, 14])
+    expected = bothways.totals(model, evidence_of(first, second)[some])
+    found = together.Pair(first, second).totals(model, some)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_evidence_has_ranks_by_counting():
@@ -169,5 +179,5 @@ def test_a_given_share_moves_the_probabilities_but_not_the_list():
         np.testing.assert_array_equal(found.p_value, answers[1].p_value)
     assert answers[2].share == 0.9
     model = together.learn([matrix()]).model
-    assert 0 < model.share < 0.5
-    assert isinstance(model, choice.ChoiceModel)
+    assert 0 < model.prior < 0.5
+    assert isinstance(model, bothways.BothWays)

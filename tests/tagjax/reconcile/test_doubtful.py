@@ -45,6 +45,7 @@ def test_initials_of_two_names_say_nothing():
         ("music", "Soul Music", "Soul"),
         ("music", "Klassische Musik", "Klassische"),
         ("one letter", "Orchestra", "Orchestral"),
+        ("one letter", "Marsch", "March"),
         ("one letter", "Psychadelic Rock", "Psychedelic Rock"),
         ("one letter", "Eletronic", "Electronic"),
         ("one letter", "Eelctronic", "Electronic"),

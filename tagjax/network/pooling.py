@@ -1,0 +1,240 @@
+"""Convolution and max-pooling of a block, in few passes over memory.
+
+The output of the first convolutions is by far the largest array of a training step, so a block
+reads and writes it as rarely as possible:
+
+- Batch normalisation and the activation come after pooling, see `TagClassifier`.
+- The gradients of pooling and of the batch's moments are added in one pass.
+- On the CPU the output of a convolution of one channel is never stored. Each window is computed
+  where its maximum is needed, and again for the gradient. The moments follow from those of the
+  input.
+"""
+
+import functools
+import itertools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from tagjax.network.convolution import convolve
+
+Window = tuple[int, int]
+Moments = tuple[jax.Array, jax.Array]
+_TAPS = tuple(itertools.product(range(3), range(3)))
+"""Rows and columns of a 3 x 3 kernel."""
+
+
+def convolve_and_pool(
+    x: jax.Array, kernel: jax.Array, window: Window, groups: int = 1
+) -> jax.Array:
+    """`max_pool` of the convolution with `SAME` padding.
+
+    Args:
+      x: [batch, frames, bands, channels].
+      kernel: [3, 3, channels / groups, filters].
+      window: (frames, bands) of pooling.
+      groups: number of groups of channels.
+
+    Returns:
+      [batch, frames // window[0], bands // window[1], filters].
+    """
+    if _has_one_channel(x, kernel):
+        return _pool_of_one_channel(x, kernel, window)
+    return max_pool(_convolve(x, kernel, groups), window)
+
+
+def convolve_and_pool_with_moments(
+    x: jax.Array, kernel: jax.Array, window: Window, groups: int = 1
+) -> tuple[jax.Array, Moments]:
+    """`convolve_and_pool` with (means, variances) of the convolution, float32 [filters]."""
+    if _has_one_channel(x, kernel):
+        return _pool_of_one_channel(x, kernel, window), _moments_of_one_channel(x, kernel)
+    y, mean, square = _pool_with_moments(_convolve(x, kernel, groups), window)
+    return y, (mean, jnp.maximum(0.0, square - jnp.square(mean)))
+
+
+def _convolve(x: jax.Array, kernel: jax.Array, groups: int = 1) -> jax.Array:
+    return convolve(
+        x,
+        kernel,
+        (1, 1),
+        "SAME",
+        feature_group_count=groups,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def max_pool(x: jax.Array, window: Window) -> jax.Array:
+    """Max-pooling without overlap, remainders dropped: [b, t, f, c] -> [b, t//w0, f//w1, c].
+
+    If several values of a window are its maximum, they share the gradient equally, as with
+    `jnp.max`. The gradient compares the values with their maximum. XLA's own select-and-scatter
+    took most of a step's time on the CPU.
+    """
+    return functools.reduce(jnp.maximum, _parts(x, window))
+
+
+def _max_pool_forward(x: jax.Array, window: Window) -> tuple[jax.Array, Any]:
+    y = max_pool(x, window)
+    return y, (x, y)
+
+
+def _max_pool_backward(window: Window, saved: Any, gradient: jax.Array) -> tuple[jax.Array]:
+    x, y = saved
+    share = _share([part == y for part in _parts(x, window)], gradient)
+    maximal = x == _unpool(y, window, x.shape)
+    return (jnp.where(maximal, _unpool(share, window, x.shape), jnp.zeros((), x.dtype)),)
+
+
+max_pool.defvjp(_max_pool_forward, _max_pool_backward)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _pool_with_moments(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """(`max_pool`, float32 [channels] means of all values, the same of their squares)."""
+    values, axes = x.astype(jnp.float32), (0, 1, 2)
+    return max_pool(x, window), jnp.mean(values, axes), jnp.mean(jnp.square(values), axes)
+
+
+def _pool_with_moments_forward(x: jax.Array, window: Window) -> tuple[Any, Any]:
+    results = _pool_with_moments(x, window)
+    return results, (x, results[0])
+
+
+def _pool_with_moments_backward(window: Window, saved: Any, gradients: Any) -> tuple[jax.Array]:
+    gradient, of_mean, of_square = gradients
+    x, _ = saved
+    (of_maxima,) = _max_pool_backward(window, saved, gradient)
+    of_moments = (of_mean + 2 * of_square * x.astype(jnp.float32)) * (x.shape[-1] / x.size)
+    return ((of_maxima + of_moments).astype(x.dtype),)
+
+
+_pool_with_moments.defvjp(_pool_with_moments_forward, _pool_with_moments_backward)
+
+
+def _parts(x: jax.Array, window: Window) -> list[jax.Array]:
+    """For each place in a window: the values of all windows there, each as the pooled shape."""
+    frames, bands = (n // w * w for n, w in zip(x.shape[1:3], window, strict=True))
+    return [
+        x[:, i : frames : window[0], j : bands : window[1]]
+        for i, j in itertools.product(*map(range, window))
+    ]
+
+
+def _share(maximal: list[jax.Array], gradient: jax.Array) -> jax.Array:
+    """The part of a window's gradient that each of its maxima gets."""
+    return gradient / functools.reduce(jnp.add, [hit.astype(gradient.dtype) for hit in maximal])
+
+
+def _unpool(y: jax.Array, window: Window, shape: tuple[int, ...]) -> jax.Array:
+    """Repeats each value over its window, zeros in the remainder: the shape before pooling."""
+    b, t, f, c = y.shape
+    y = jnp.broadcast_to(y[:, :, None, :, None], (b, t, window[0], f, window[1], c))
+    y = y.reshape(b, t * window[0], f * window[1], c)
+    return jnp.pad(y, ((0, 0), (0, shape[1] - y.shape[1]), (0, shape[2] - y.shape[2]), (0, 0)))
+
+
+def _has_one_channel(x: jax.Array, kernel: jax.Array) -> bool:
+    return x.shape[-1] == 1 and x.dtype == kernel.dtype == jnp.float32
+
+
+def _shifts(x: jax.Array) -> list[jax.Array]:
+    """For each tap of the kernel, the values of x that it meets: [..., frames, bands]."""
+    frames, bands = x.shape[-2:]
+    padded = jnp.pad(x, ((0, 0),) * (x.ndim - 2) + ((1, 1), (1, 1)))
+    return [padded[..., i : i + frames, j : j + bands] for i, j in _TAPS]
+
+
+def _moments_of_one_channel(x: jax.Array, kernel: jax.Array) -> Moments:
+    """Means and variances of the convolution, from those of the input at the kernel's taps."""
+
+    def of_example(x: jax.Array) -> Moments:
+        shifts = jnp.stack(_shifts(x[..., 0])).reshape(len(_TAPS), -1)
+        mean = jnp.mean(shifts, axis=1)
+        centred = shifts - mean[:, None]
+        product = jnp.matmul(centred, centred.T, precision=jax.lax.Precision.HIGHEST)
+        return mean, product / shifts.shape[1]
+
+    means, covariances = jax.lax.platform_dependent(
+        x, cpu=functools.partial(jax.lax.map, of_example), default=jax.vmap(of_example)
+    )
+    mean = jnp.mean(means, axis=0)
+    apart = means - mean
+    covariance = jnp.mean(covariances + apart[:, :, None] * apart[:, None], axis=0)
+    taps = kernel.reshape(len(_TAPS), -1)
+    variance = jnp.sum(taps * jnp.matmul(covariance, taps, precision="highest"), axis=0)
+    return jnp.matmul(mean, taps, precision="highest"), variance
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _pool_of_one_channel(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """`convolve_and_pool` of one channel."""
+
+    def directly(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return functools.reduce(jnp.maximum, _windows(x, kernel, window)[1])
+
+    plain = functools.partial(_plain_pool, window=window)
+    return jax.lax.platform_dependent(x, kernel, cpu=directly, default=plain)
+
+
+def _plain_pool(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    return max_pool(_convolve(x, kernel), window)
+
+
+def _windows(
+    x: jax.Array, kernel: jax.Array, window: Window
+) -> tuple[list[tuple[jax.Array, ...]], list[jax.Array]]:
+    """For each place in a window: (the inputs at the taps, the convolution there), of all windows.
+
+    The inputs are [batch, pooled frames, pooled bands], the convolution [..., filters] of it.
+    """
+    inputs = list(
+        zip(*(_parts(shift[..., None], window) for shift in _shifts(x[..., 0])), strict=True)
+    )
+    taps = kernel.reshape(len(_TAPS), -1)
+    outputs = [
+        functools.reduce(jnp.add, [value * tap for value, tap in zip(place, taps, strict=True)])
+        for place in inputs
+    ]
+    return inputs, outputs
+
+
+def _pool_of_one_channel_forward(x: jax.Array, kernel: jax.Array, window: Window) -> Any:
+    return _pool_of_one_channel(x, kernel, window), (x, kernel)
+
+
+def _pool_of_one_channel_backward(
+    window: Window, saved: tuple[jax.Array, jax.Array], gradient: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    x, kernel = saved
+    plain = functools.partial(_plain_pool, window=window)
+
+    def of_example(
+        total: jax.Array, example: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, None]:
+        inputs, outputs = _windows(example[0][None], kernel, window)
+        # A maximum computed elsewhere could be rounded otherwise and equal none of the outputs.
+        largest = functools.reduce(jnp.maximum, outputs)
+        maximal = [output == largest for output in outputs]
+        share = _share(maximal, example[1][None])
+        for place, hit in zip(inputs, maximal, strict=True):
+            shifts = jnp.concatenate(place, axis=-1).reshape(-1, len(_TAPS))
+            total += shifts.T @ jnp.where(hit, share, 0.0).reshape(-1, share.shape[-1])
+        return total, None
+
+    def by_products(x: jax.Array, gradient: jax.Array) -> jax.Array:
+        zeros = jnp.zeros((len(_TAPS), kernel.shape[-1]), kernel.dtype)
+        return jax.lax.scan(of_example, zeros, (x, gradient))[0].reshape(kernel.shape)
+
+    def plain_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
+        return jax.vjp(lambda kernel: plain(x, kernel), kernel)[1](gradient)[0]
+
+    (x_gradient,) = jax.vjp(lambda x: plain(x, kernel), x)[1](gradient)
+    return x_gradient, jax.lax.platform_dependent(
+        x, gradient, cpu=by_products, default=plain_gradient
+    )
+
+
+_pool_of_one_channel.defvjp(_pool_of_one_channel_forward, _pool_of_one_channel_backward)

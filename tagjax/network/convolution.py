@@ -91,8 +91,13 @@ def convolve(
     fits = kernel.shape[:2] == (_KERNEL, _KERNEL) and steps == {1} and padding == "SAME"
     if feature_group_count != 1 or not fits:
         return plain(x, kernel)
-    many = min(kernel.shape[2:]) >= _MANY_CHANNELS and x.dtype == kernel.dtype == jnp.float32
-    return (_by_winograd if many else _by_products)(plain)(x, kernel)
+    return (_by_winograd if suits_winograd(x, kernel) else _by_products)(plain)(x, kernel)
+
+
+def suits_winograd(x: jax.Array, kernel: jax.Array) -> bool:
+    """Whether a full 3 x 3 convolution is one of many channels in float32."""
+    many = min(kernel.shape[2:]) >= _MANY_CHANNELS
+    return many and x.dtype == kernel.dtype == jnp.float32
 
 
 def _by_winograd(plain: Any) -> Any:
@@ -163,21 +168,24 @@ def shifted_products(x: jax.Array, gradient: jax.Array) -> jax.Array:
     return product.reshape(3, 3, channels, -1)
 
 
-def winograd(x: jax.Array, kernel: jax.Array) -> jax.Array:
+def winograd(
+    x: jax.Array, kernel: jax.Array, then: Callable[[jax.Array], jax.Array] = lambda y: y
+) -> jax.Array:
     """The convolution with a 3 x 3 kernel, `SAME` padding, in float32.
 
     Args:
       x: [batch, frames, bands, channels].
       kernel: [3, 3, channels, filters].
+      then: what is done to the output of some examples at a time, while the cache holds it.
 
     Returns:
-      [batch, frames, bands, filters]. The largest rounding error is about 1e-5 for inputs of unit
-      variance and kernels of variance 1 / (9 channels).
+      [batch, frames, bands, filters], or what `then` makes of it. The largest rounding error is
+      about 1e-5 for inputs of unit variance and kernels of variance 1 / (9 channels).
     """
     transformed = _transformed(kernel)
 
     def process_chunk(total: None, x: jax.Array) -> tuple[None, jax.Array]:
-        return total, _assembled(_seen(x) @ transformed, x.shape)
+        return total, then(_assembled(_seen(x) @ transformed, x.shape))
 
     return _scanned(process_chunk, None, kernel, x)[1]
 

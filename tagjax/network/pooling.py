@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tagjax.network.convolution import convolve
+from tagjax.network.convolution import convolve, suits_winograd, winograd
 
 Window = tuple[int, int]
 Moments = tuple[jax.Array, jax.Array]
@@ -41,6 +41,8 @@ def convolve_and_pool(
     """
     if _has_one_channel(x, kernel):
         return _pool_of_one_channel(x, kernel, window)
+    if groups == 1 and suits_winograd(x, kernel):
+        return _pool_of_many_channels(x, kernel, window)
     return max_pool(_convolve(x, kernel, groups), window)
 
 
@@ -177,6 +179,21 @@ def _pool_of_one_channel(x: jax.Array, kernel: jax.Array, window: Window) -> jax
 
     plain = functools.partial(_plain_pool, window=window)
     return jax.lax.platform_dependent(x, kernel, cpu=directly, default=plain)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _pool_of_many_channels(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """`convolve_and_pool` of many channels; on the CPU it keeps no more than the maxima."""
+    pool = functools.partial(max_pool, window=window)
+    plain = functools.partial(_plain_pool, window=window)
+    fast = functools.partial(winograd, then=pool)
+    return jax.lax.platform_dependent(x, kernel, cpu=fast, default=plain)
+
+
+_pool_of_many_channels.defvjp(
+    lambda x, kernel, window: jax.vjp(functools.partial(_plain_pool, window=window), x, kernel),
+    lambda window, transposed, gradient: transposed(gradient),
+)
 
 
 def _plain_pool(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:

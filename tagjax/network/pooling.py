@@ -12,6 +12,7 @@ reads and writes it as rarely as possible:
 
 import functools
 import itertools
+import math
 from typing import Any
 
 import jax
@@ -39,7 +40,7 @@ def convolve_and_pool(
     Returns:
       [batch, frames // window[0], bands // window[1], filters].
     """
-    if _has_one_channel(x, kernel):
+    if _has_one_channel(x, kernel, window):
         return _pool_of_one_channel(x, kernel, window)
     if groups == 1 and suits_winograd(x, kernel):
         return _pool_of_many_channels(x, kernel, window)
@@ -50,7 +51,7 @@ def convolve_and_pool_with_moments(
     x: jax.Array, kernel: jax.Array, window: Window, groups: int = 1
 ) -> tuple[jax.Array, Moments]:
     """`convolve_and_pool` with (means, variances) of the convolution, float32 [filters]."""
-    if _has_one_channel(x, kernel):
+    if _has_one_channel(x, kernel, window):
         return _pool_of_one_channel(x, kernel, window), _moments_of_one_channel(x, kernel)
     y, mean, square = _pool_with_moments(_convolve(x, kernel, groups), window)
     return y, (mean, jnp.maximum(0.0, square - jnp.square(mean)))
@@ -138,8 +139,10 @@ def _unpool(y: jax.Array, window: Window, shape: tuple[int, ...]) -> jax.Array:
     return jnp.pad(y, ((0, 0), (0, shape[1] - y.shape[1]), (0, shape[2] - y.shape[2]), (0, 0)))
 
 
-def _has_one_channel(x: jax.Array, kernel: jax.Array) -> bool:
-    return x.shape[-1] == 1 and x.dtype == kernel.dtype == jnp.float32
+def _has_one_channel(x: jax.Array, kernel: jax.Array, window: Window) -> bool:
+    """Whether `_pool_of_one_channel` may be used: a bit marks each place of a window."""
+    fits = x.shape[-1] == 1 and math.prod(window) <= 32
+    return fits and x.dtype == kernel.dtype == jnp.float32
 
 
 def _shifts(x: jax.Array) -> list[jax.Array]:
@@ -150,24 +153,29 @@ def _shifts(x: jax.Array) -> list[jax.Array]:
 
 
 def _moments_of_one_channel(x: jax.Array, kernel: jax.Array) -> Moments:
-    """Means and variances of the convolution, from those of the input at the kernel's taps."""
+    """Means and variances of the convolution, from those of the input at the kernel's taps.
 
-    def of_example(x: jax.Array) -> Moments:
-        shifts = jnp.stack(_shifts(x[..., 0])).reshape(len(_TAPS), -1)
-        mean = jnp.mean(shifts, axis=1)
-        centred = shifts - mean[:, None]
-        product = jnp.matmul(centred, centred.T, precision=jax.lax.Precision.HIGHEST)
-        return mean, product / shifts.shape[1]
+    Sums of products of two taps are sums along a diagonal of a product of rows of the input.
+    """
+    x, count = x[..., 0], x.size
+    frames, bands = x.shape[1:]
+    centre = jnp.mean(x)
+    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1))) - centre
+    rows = [padded[:, i : i + frames].reshape(-1, bands + 2) for i in range(3)]
+    sums = [jnp.sum(row, axis=0) for row in rows]
+    mean = jnp.stack([jnp.sum(sums[i][j : j + bands]) for i, j in _TAPS]) / count
+    product = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
+    products = {(i, k): product(rows[i].T, rows[k]) for i in range(3) for k in range(i, 3)}
 
-    means, covariances = jax.lax.platform_dependent(
-        x, cpu=functools.partial(jax.lax.map, of_example), default=jax.vmap(of_example)
-    )
-    mean = jnp.mean(means, axis=0)
-    apart = means - mean
-    covariance = jnp.mean(covariances + apart[:, :, None] * apart[:, None], axis=0)
+    def sum_of_products(tap: tuple[int, int], other: tuple[int, int]) -> jax.Array:
+        (i, j), (k, m) = sorted((tap, other))
+        return jnp.trace(products[i, k][j : j + bands, m : m + bands])
+
+    square = jnp.stack([jnp.stack([sum_of_products(a, b) for b in _TAPS]) for a in _TAPS]) / count
+    covariance = square - mean[:, None] * mean
     taps = kernel.reshape(len(_TAPS), -1)
-    variance = jnp.sum(taps * jnp.matmul(covariance, taps, precision="highest"), axis=0)
-    return jnp.matmul(mean, taps, precision="highest"), variance
+    variance = jnp.sum(taps * product(covariance, taps), axis=0)
+    return product(mean + centre, taps), variance
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -175,7 +183,7 @@ def _pool_of_one_channel(x: jax.Array, kernel: jax.Array, window: Window) -> jax
     """`convolve_and_pool` of one channel."""
 
     def directly(x: jax.Array, kernel: jax.Array) -> jax.Array:
-        return functools.reduce(jnp.maximum, _windows(x, kernel, window)[1])
+        return functools.reduce(jnp.maximum, _outputs(x, kernel, window))
 
     plain = functools.partial(_plain_pool, window=window)
     return jax.lax.platform_dependent(x, kernel, cpu=directly, default=plain)
@@ -200,22 +208,39 @@ def _plain_pool(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     return max_pool(_convolve(x, kernel), window)
 
 
-def _windows(
-    x: jax.Array, kernel: jax.Array, window: Window
-) -> tuple[list[tuple[jax.Array, ...]], list[jax.Array]]:
-    """For each place in a window: (the inputs at the taps, the convolution there), of all windows.
+def _outputs(x: jax.Array, kernel: jax.Array, window: Window) -> list[jax.Array]:
+    """For each place in a window, the convolution of one channel there.
 
-    The inputs are [batch, pooled frames, pooled bands], the convolution [..., filters] of it.
+    Each is [batch, pooled frames, pooled bands, filters].
     """
-    inputs = list(
-        zip(*(_parts(shift[..., None], window) for shift in _shifts(x[..., 0])), strict=True)
-    )
     taps = kernel.reshape(len(_TAPS), -1)
-    outputs = [
+    shifts = [_parts(shift[..., None], window) for shift in _shifts(x[..., 0])]
+    return [
         functools.reduce(jnp.add, [value * tap for value, tap in zip(place, taps, strict=True)])
-        for place in inputs
+        for place in zip(*shifts, strict=True)
     ]
-    return inputs, outputs
+
+
+def _marks(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """Which places of each window hold its maximum, a bit each: [..., filters], unsigned."""
+    outputs = _outputs(x, kernel, window)
+    # A maximum computed elsewhere could be rounded otherwise and equal none of the outputs.
+    largest = functools.reduce(jnp.maximum, outputs)
+    kind = jnp.uint8 if len(outputs) <= 8 else jnp.uint32
+    bits = [kind(2**i) * (output == largest).astype(kind) for i, output in enumerate(outputs)]
+    return functools.reduce(jnp.bitwise_or, bits)
+
+
+def _seen(x: jax.Array, window: Window) -> jax.Array:
+    """What each window of one example sees of x [frames, bands]: [values of a window, windows]."""
+    high, wide = window
+    frames, bands = (n // w * w for n, w in zip(x.shape, window, strict=True))
+    x = jnp.pad(x, 1)
+    values = [
+        x[i : i + frames : high, j : j + bands : wide]
+        for i, j in itertools.product(range(high + 2), range(wide + 2))
+    ]
+    return jnp.stack(values).reshape(len(values), -1)
 
 
 def _pool_of_one_channel_forward(x: jax.Array, kernel: jax.Array, window: Window) -> Any:
@@ -226,24 +251,28 @@ def _pool_of_one_channel_backward(
     window: Window, saved: tuple[jax.Array, jax.Array], gradient: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     x, kernel = saved
+    (high, wide), filters = window, kernel.shape[-1]
+    places = high * wide
     plain = functools.partial(_plain_pool, window=window)
 
-    def of_example(
-        total: jax.Array, example: tuple[jax.Array, jax.Array]
-    ) -> tuple[jax.Array, None]:
-        inputs, outputs = _windows(example[0][None], kernel, window)
-        # A maximum computed elsewhere could be rounded otherwise and equal none of the outputs.
-        largest = functools.reduce(jnp.maximum, outputs)
-        maximal = [output == largest for output in outputs]
-        share = _share(maximal, example[1][None])
-        for place, hit in zip(inputs, maximal, strict=True):
-            shifts = jnp.concatenate(place, axis=-1).reshape(-1, len(_TAPS))
-            total += shifts.T @ jnp.where(hit, share, 0.0).reshape(-1, share.shape[-1])
-        return total, None
+    def of_example(total: jax.Array, example: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
+        x, gradient, marks = example
+        share = gradient / jax.lax.population_count(marks).astype(gradient.dtype)
+        bits = jnp.left_shift(1, jnp.arange(places, dtype=marks.dtype))
+        hit = (marks[..., None, :] & bits[:, None]) != 0
+        chosen = jnp.where(hit, share[..., None, :], 0.0)
+        return total + _seen(x, window) @ chosen.reshape(-1, places * filters), None
 
     def by_products(x: jax.Array, gradient: jax.Array) -> jax.Array:
-        zeros = jnp.zeros((len(_TAPS), kernel.shape[-1]), kernel.dtype)
-        return jax.lax.scan(of_example, zeros, (x, gradient))[0].reshape(kernel.shape)
+        # Were the marks not stored in a loop of their own, XLA would find them for each place anew.
+        marks = jax.lax.map(lambda x: _marks(x[None], kernel, window)[0], x)
+        zeros = jnp.zeros(((high + 2) * (wide + 2), places * filters), kernel.dtype)
+        products = jax.lax.scan(of_example, zeros, (x[..., 0], gradient, marks))[0]
+        products = products.reshape(high + 2, wide + 2, high, wide, 1, filters)
+        return sum(
+            products[i : i + 3, j : j + 3, i, j]
+            for i, j in itertools.product(range(high), range(wide))
+        )
 
     def plain_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
         return jax.vjp(lambda kernel: plain(x, kernel), kernel)[1](gradient)[0]

@@ -95,8 +95,8 @@ def convolve(
 
 
 def suits_winograd(x: jax.Array, kernel: jax.Array) -> bool:
-    """Whether a full 3 x 3 convolution is one of many channels in float32."""
-    many = min(kernel.shape[2:]) >= _MANY_CHANNELS
+    """Whether a full 3 x 3 convolution is one of many channels, and of whole tiles, in float32."""
+    many = min(kernel.shape[2:]) >= _MANY_CHANNELS and min(x.shape[1:3]) >= _TILE
     return many and x.dtype == kernel.dtype == jnp.float32
 
 

@@ -233,13 +233,26 @@ def _scanned(
     batch, frames, bands = arrays[0].shape[:3]
     tiles = -(-frames // _TILE) * -(-bands // _TILE)
     example = tiles * _SEEN * _SEEN * sum(kernel.shape[2:]) * arrays[0].dtype.itemsize
-    fitting = [n for n in range(1, batch + 1) if batch % n == 0 and n * example <= _CACHE]
-    chunk = max(fitting, default=1)
-    if chunk == batch:
+    parts = chunked(arrays, example, _CACHE)
+    if len(parts[0]) == 1:
         return process_chunk(total, *arrays)
-    parts = [array.reshape(-1, chunk, *array.shape[1:]) for array in arrays]
     total, result = jax.lax.scan(lambda total, parts: process_chunk(total, *parts), total, parts)
     return total, result.reshape(batch, *result.shape[2:])
+
+
+def chunked(arrays: Sequence[jax.Array], example: int, limit: int) -> list[jax.Array]:
+    """Arrays [batch, ...] as [chunks, examples of a chunk, ...], the fewest chunks within a limit.
+
+    Args:
+      arrays: of one batch.
+      example: bytes that an example takes while its chunk is worked on.
+      limit: bytes that a chunk may take; an example that takes more is a chunk.
+    """
+    batch = len(arrays[0])
+    chunk = max(
+        n for n in range(1, batch + 1) if batch % n == 0 and n * example <= max(limit, example)
+    )
+    return [array.reshape(-1, chunk, *array.shape[1:]) for array in arrays]
 
 
 def _tiled(x: jax.Array, matrix: np.ndarray, before: int) -> jax.Array:

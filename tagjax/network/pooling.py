@@ -18,12 +18,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from tagjax.network.convolution import convolve, suits_winograd, winograd
+from tagjax.network.convolution import chunked, convolve, suits_winograd, winograd
 
 Window = tuple[int, int]
 Moments = tuple[jax.Array, jax.Array]
 _TAPS = tuple(itertools.product(range(3), range(3)))
 """Rows and columns of a 3 x 3 kernel."""
+_CACHE = 2**24
+"""Bytes of a convolution's gradient at a time. With more, memory takes longer than the products."""
 
 
 def convolve_and_pool(
@@ -232,12 +234,12 @@ def _marks(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 
 
 def _seen(x: jax.Array, window: Window) -> jax.Array:
-    """What each window of one example sees of x [frames, bands]: [values of a window, windows]."""
+    """What each window sees of x [batch, frames, bands]: [values of a window, windows]."""
     high, wide = window
-    frames, bands = (n // w * w for n, w in zip(x.shape, window, strict=True))
-    x = jnp.pad(x, 1)
+    frames, bands = (n // w * w for n, w in zip(x.shape[1:], window, strict=True))
+    x = jnp.pad(x, ((0, 0), (1, 1), (1, 1)))
     values = [
-        x[i : i + frames : high, j : j + bands : wide]
+        x[:, i : i + frames : high, j : j + bands : wide]
         for i, j in itertools.product(range(high + 2), range(wide + 2))
     ]
     return jnp.stack(values).reshape(len(values), -1)
@@ -255,8 +257,8 @@ def _pool_of_one_channel_backward(
     places = high * wide
     plain = functools.partial(_plain_pool, window=window)
 
-    def of_example(total: jax.Array, example: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
-        x, gradient, marks = example
+    def of_chunk(total: jax.Array, chunk: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
+        x, gradient, marks = chunk
         share = gradient / jax.lax.population_count(marks).astype(gradient.dtype)
         bits = jnp.left_shift(1, jnp.arange(places, dtype=marks.dtype))
         hit = (marks[..., None, :] & bits[:, None]) != 0
@@ -267,7 +269,8 @@ def _pool_of_one_channel_backward(
         # Were the marks not stored in a loop of their own, XLA would find them for each place anew.
         marks = jax.lax.map(lambda x: _marks(x[None], kernel, window)[0], x)
         zeros = jnp.zeros(((high + 2) * (wide + 2), places * filters), kernel.dtype)
-        products = jax.lax.scan(of_example, zeros, (x[..., 0], gradient, marks))[0]
+        chunks = chunked((x[..., 0], gradient, marks), places * gradient[0].nbytes, _CACHE)
+        products = jax.lax.scan(of_chunk, zeros, chunks)[0]
         products = products.reshape(high + 2, wide + 2, high, wide, 1, filters)
         return sum(
             products[i : i + 3, j : j + 3, i, j]

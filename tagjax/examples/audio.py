@@ -133,15 +133,15 @@ def read_excerpt(
     with _refusing(path):
         sound.check_file(path)
         found = _cut(path, start, duration)
-        quiet, loud = _heard(found, config)
+        mono, samples = found.mono, round(duration * sample_rate)
+        if found.rate != sample_rate:
+            mono = soxr.resample(mono, found.rate, sample_rate, quality=config.resampler)
+        quiet, loud = _heard(mono, sample_rate, found, config)
         seconds = len(found.mono) / found.rate
         if seconds < config.min_coverage * duration:
             raise AudioError(f"too short: {seconds:.1f} s of sound for {duration:g} s")
         if quiet and config.skip_silent:
             raise AudioError(quiet)
-        mono, samples = found.mono, round(duration * sample_rate)
-        if found.rate != sample_rate:
-            mono = soxr.resample(mono, found.rate, sample_rate, quality=config.resampler)
         if len(mono) < samples:
             mono = np.pad(mono, (0, samples - len(mono)))
         padded = len(found.mono) < round(duration * found.rate)
@@ -326,13 +326,21 @@ def _sum_channels(block: np.ndarray, out: np.ndarray) -> tuple[float, float]:
     return float(np.vdot(piece, piece)), float(np.vdot(part, part))
 
 
-def _heard(found: _Sound, config: AudioConfig) -> tuple[str, bool]:
+def _heard(mono: np.ndarray, rate: int, found: _Sound, config: AudioConfig) -> tuple[str, bool]:
     """Why nothing can be heard (or ""), and whether the sound is far above full scale.
+
+    Args:
+      mono: the sound at the rate of the result, of half as many samples in most cases.
+      rate: that rate.
+      found: the sound as it was decoded.
+      config: the bounds.
 
     Raises:
       AudioError: samples that are not finite, or absurdly large.
     """
-    peak, audible = _loudness(found.mono, round(_MOMENT * found.rate), config.silence)
+    if not len(mono):
+        return "silent", False
+    peak, audible = _loudness(mono, round(_MOMENT * rate), config.silence)
     if not peak <= LOUDEST:  # NaN is not <= anything.
         raise AudioError("samples that are not finite numbers, or absurdly large")
     loud = peak > config.loud * found.channels

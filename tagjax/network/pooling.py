@@ -185,7 +185,10 @@ def _pool_of_one_channel(x: jax.Array, kernel: jax.Array, window: Window) -> jax
     """`convolve_and_pool` of one channel."""
 
     def directly(x: jax.Array, kernel: jax.Array) -> jax.Array:
-        return functools.reduce(jnp.maximum, _outputs(x, kernel, window))
+        # Outside of a loop, XLA would compute the kernel anew for each value.
+        return jax.lax.map(
+            lambda x: functools.reduce(jnp.maximum, _outputs(x[None], kernel, window))[0], x
+        )
 
     plain = functools.partial(_plain_pool, window=window)
     return jax.lax.platform_dependent(x, kernel, cpu=directly, default=plain)

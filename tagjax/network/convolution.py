@@ -141,8 +141,7 @@ def _by_products(plain: Any) -> Any:
         def plain_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
             return jax.vjp(lambda kernel: plain(x, kernel), kernel)[1](gradient)[0]
 
-        (x_gradient,) = jax.vjp(lambda x: plain(x, kernel), x)[1](gradient)
-        return x_gradient, jax.lax.platform_dependent(
+        return plain(gradient, _turned(kernel)), jax.lax.platform_dependent(
             x, gradient, cpu=shifted_products, default=plain_gradient
         )
 
@@ -204,7 +203,7 @@ def winograd_gradients(
       kernel: [3, 3, channels, filters].
       gradient: [batch, frames, bands, filters], of the output.
     """
-    turned = _transformed(jnp.swapaxes(kernel[::-1, ::-1], 2, 3))
+    turned = _transformed(_turned(kernel))
 
     def process_chunk(
         total: jax.Array, x: jax.Array, gradient: jax.Array
@@ -285,6 +284,11 @@ def _tiled(x: jax.Array, matrix: np.ndarray, before: int) -> jax.Array:
 def _seen(x: jax.Array) -> jax.Array:
     """The part of x that each tile of the output sees, transformed: [6 x 6, tiles, channels]."""
     return _tiled(x, _B, 1)
+
+
+def _turned(kernel: jax.Array) -> jax.Array:
+    """The kernel with which the output's gradient is convolved to that of the input."""
+    return jnp.swapaxes(kernel[::-1, ::-1], 2, 3)
 
 
 def _transformed(kernel: jax.Array) -> jax.Array:

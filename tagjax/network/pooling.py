@@ -260,7 +260,7 @@ def _pool_of_one_channel_backward(
     places = high * wide
     plain = functools.partial(_plain_pool, window=window)
 
-    def of_chunk(total: jax.Array, chunk: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
+    def of_chunk(total: jax.Array, chunk: list[jax.Array]) -> tuple[jax.Array, None]:
         x, gradient, marks = chunk
         share = gradient / jax.lax.population_count(marks).astype(gradient.dtype)
         bits = jnp.left_shift(1, jnp.arange(places, dtype=marks.dtype))
@@ -275,10 +275,8 @@ def _pool_of_one_channel_backward(
         chunks = chunked((x[..., 0], gradient, marks), places * gradient[0].nbytes, _CACHE)
         products = jax.lax.scan(of_chunk, zeros, chunks)[0]
         products = products.reshape(high + 2, wide + 2, high, wide, 1, filters)
-        return sum(
-            products[i : i + 3, j : j + 3, i, j]
-            for i, j in itertools.product(range(high), range(wide))
-        )
+        at = itertools.product(range(high), range(wide))
+        return functools.reduce(jnp.add, [products[i : i + 3, j : j + 3, i, j] for i, j in at])
 
     def plain_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
         return jax.vjp(lambda kernel: plain(x, kernel), kernel)[1](gradient)[0]

@@ -48,7 +48,7 @@ from tagjax.reconcile import exports, listen, reconciling
 from tagjax.reconcile.config import ReconcileConfig
 from tagjax.run.config import replaced
 from tagjax.similarity import run as runs
-from tagjax.similarity.features import read_features
+from tagjax.similarity.features import read_all_features
 from tagjax.vocabulary.taxonomy import Taxonomy, read_taxonomy
 
 _LIBRARY = flags.DEFINE_string("library", None, "Folder of music whose genres are to be decided.")
@@ -57,8 +57,11 @@ _PREFIX = flags.DEFINE_list("prefix", [], "Prefixes of their tags, one for each 
 _ANNOTATES = flags.DEFINE_list("annotates", [], "As of launch.split: album or track, for each.")
 _TRACKS = flags.DEFINE_string("tracks", None, "Table track_id,path,duration_s: where the audio is.")
 _AUDIO_DIR = flags.DEFINE_string("audio_dir", None, "Folder of the audio.")
-_FEATURES = flags.DEFINE_string(
-    "features", None, "Vectors by track: .npz, .npy, .parquet or .csv; then nothing is trained."
+_FEATURES = flags.DEFINE_list(
+    "features",
+    [],
+    "Vectors by track: .npz, .npy, .parquet or .csv; several, such as one of each machine, count as "
+    "one. Then nothing is trained.",
 )
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "Or a finished run; then nothing is trained.")
 _TAXONOMY = flags.DEFINE_list(
@@ -132,7 +135,7 @@ def main() -> None:
             with interruption.Stop() as stop, TrainingBars() as on_progress:
                 run = runs.load_run(listen.train(way, stop, excerpts_bar, on_progress))
         elif _FEATURES.value:
-            features = read_features(_FEATURES.value, bar)
+            features = read_all_features(_FEATURES.value, bar)
             known = {track for catalogue in given.catalogues for track in catalogue.track_id}
             heard = len(known & {*features[0]})
             print(f"vectors: of {heard} of {len(known)} annotated tracks", flush=True)
@@ -169,8 +172,9 @@ def _check_flags() -> None:
         if flag.value and not os.path.isdir(flag.value):
             raise InputError(f"--{flag.name}={flag.value}: no such folder")
     inputs.check_prefixes(_PREFIX.value)
-    if _FEATURES.value and not os.path.exists(_FEATURES.value):
-        raise InputError(f"--features={_FEATURES.value}: no such file")
+    for path in _FEATURES.value:
+        if not os.path.exists(path):
+            raise InputError(f"--features={path}: no such file")
     if bool(_TRACKS.value) != bool(_AUDIO_DIR.value):
         raise InputError("--tracks and --audio_dir belong together: name both, or neither")
 
@@ -264,7 +268,7 @@ def _origin(given: _Given) -> dict[str, Any]:
         "tracks": tracks and os.path.abspath(tracks),
         "audio_dir": given.audio_dir and os.path.abspath(given.audio_dir),
         "share_without": _SHARE.value,
-        "features": _FEATURES.value and os.path.abspath(_FEATURES.value),
+        "features": [os.path.abspath(path) for path in _FEATURES.value],
         "run_dir": _RUN_DIR.value and os.path.abspath(_RUN_DIR.value),
     }
 
@@ -281,8 +285,8 @@ def _plan(given: _Given, config: listen.ListenConfig) -> tuple[listen.Training |
         lines.append(f"tables: {pathlib.Path('data/annotations', given.name)}")
     if given.run is not None:
         return "run", [*lines, f"sound: predictions of {given.run.path}; some minutes at most"]
-    if _FEATURES.value:
-        return "features", [*lines, f"sound: vectors of {_FEATURES.value}; some minutes at most"]
+    if vectors := ", ".join(_FEATURES.value):
+        return "features", [*lines, f"sound: vectors of {vectors}; some minutes at most"]
     way = listen.plan_training(given.catalogues, given.tracks, given.audio_dir, given.name, config)
     if isinstance(way, str):
         lines.append(f"sound: none; {way}")

@@ -22,7 +22,7 @@ from tagjax.reconcile.decisions import TwoSenses
 from tagjax.reconcile.facts import Facts, gather_facts
 from tagjax.reconcile.listen import catalogues_of
 from tagjax.reconcile.reconciling import RECORD
-from tagjax.similarity.features import read_features
+from tagjax.similarity.features import read_all_features
 from tagjax.similarity.observations import Observations
 from tagjax.similarity.run import load_run
 from tagjax.vocabulary.taxonomy import Taxonomy, read_taxonomy
@@ -66,8 +66,13 @@ class Reconciliation:
 
     def heard(self) -> bool:
         """Whether what was heard is still there, so that evidence can be weighed again."""
-        paths = (self.origin.get("features"), self.origin.get("heard"))
-        return any(path and os.path.exists(path) for path in paths)
+        paths = self.features() or [self.origin.get("heard")]
+        return all(path and os.path.exists(path) for path in paths)
+
+    def features(self) -> list[str]:
+        """Files of vectors that were heard; earlier versions recorded one at most."""
+        paths = self.origin.get("features") or []
+        return [paths] if isinstance(paths, str) else list(paths)
 
 
 def load_reconciliation(folder: PathLike) -> Reconciliation:
@@ -113,8 +118,9 @@ def observations_of(
     """
     if found.origin.get("heard"):
         return inputs.of_run(load_run(found.origin["heard"]))
-    features = found.origin.get("features")
-    return inputs.of_catalogues(found.catalogues, features and read_features(features, progress))
+    paths = found.features()
+    features = read_all_features(paths, progress) if paths else None
+    return inputs.of_catalogues(found.catalogues, features)
 
 
 def weighing_of(found: Reconciliation) -> EvidenceConfig:

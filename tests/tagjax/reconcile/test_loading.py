@@ -26,6 +26,8 @@ def root(tmp_path_factory):
         header = ("track_id", "artist_id", "album_id", "tags")
         write_table(root / f"{name}.csv", header, zip(*columns, strict=True))
     np.savez(root / "vectors.npz", ids=ids, vectors=vectors)
+    for k in range(2):
+        np.savez(root / f"{k}.npz", ids=ids[k::2], vectors=vectors[k::2])
     return root
 
 
@@ -38,6 +40,21 @@ def decided(root, prefixes, features=None):
     origin |= {"features": features and str(root / "vectors.npz")}
     reconciling.write(out, reconciled, origin)
     return out, reconciled
+
+
+def test_vectors_of_two_machines_are_those_of_one(root):
+    data = np.load(root / "vectors.npz")
+    out, _ = decided(root, ["a:", "b:"], (tuple(data["ids"].tolist()), data["vectors"]))
+    whole, _ = observations_of(load_reconciliation(out))
+    record = json.loads((out / "reconciliation.json").read_text())
+    record["origin"]["features"] = [str(root / f"{k}.npz") for k in range(2)]
+    (out / "reconciliation.json").write_text(json.dumps(record))
+    found = load_reconciliation(out)
+    assert found.heard()
+    parts, _ = observations_of(found)
+    np.testing.assert_allclose(parts.features, whole.features, atol=1e-6)
+    (root / "1.npz").unlink()
+    assert not load_reconciliation(out).heard()
 
 
 @pytest.mark.parametrize("prefixes", [["a:", "b:"], ["", "b:"]])

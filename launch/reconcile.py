@@ -60,8 +60,8 @@ _AUDIO_DIR = flags.DEFINE_string("audio_dir", None, "Folder of the audio.")
 _FEATURES = flags.DEFINE_list(
     "features",
     [],
-    "Vectors by track: .npz, .npy, .parquet or .csv; several, such as one of each machine, count as "
-    "one. Then nothing is trained.",
+    "Vectors by track: .npz, .npy, .parquet or .csv; several, such as one of each machine, count "
+    "as one. Then nothing is trained.",
 )
 _RUN_DIR = flags.DEFINE_string("run_dir", None, "Or a finished run; then nothing is trained.")
 _TAXONOMY = flags.DEFINE_list(

@@ -66,8 +66,8 @@ class Reconciliation:
 
     def heard(self) -> bool:
         """Whether what was heard is still there, so that evidence can be weighed again."""
-        paths = self.features() or [self.origin.get("heard")]
-        return all(path and os.path.exists(path) for path in paths)
+        paths = self.features() or [self.origin.get("heard") or ""]
+        return all(map(os.path.exists, paths))
 
     def features(self) -> list[str]:
         """Files of vectors that were heard; earlier versions recorded one at most."""

@@ -317,11 +317,12 @@ def _sum_channels(block: np.ndarray, out: np.ndarray) -> tuple[float, float]:
     Returns:
       Power of all channels, and power of their sum, of the first quarter.
     """
-    for i in range(0, len(block), _PIECE):
-        piece, part = block[i : i + _PIECE], out[i : i + _PIECE]
-        np.add(piece[:, 0], piece[:, 1], out=part)  # Faster than sum(axis=1) or a product.
-        for channel in range(2, block.shape[1]):
-            part += piece[:, channel]
+    with np.errstate(all="ignore"):  # Of samples that are not finite: `_heard` refuses them.
+        for i in range(0, len(block), _PIECE):
+            piece, part = block[i : i + _PIECE], out[i : i + _PIECE]
+            np.add(piece[:, 0], piece[:, 1], out=part)  # Faster than sum(axis=1) or a product.
+            for channel in range(2, block.shape[1]):
+                part += piece[:, channel]
     piece, part = block[: _BLOCK // 4], out[: _BLOCK // 4]
     return float(np.vdot(piece, piece)), float(np.vdot(part, part))
 

@@ -62,7 +62,7 @@ def mel_filters(config: FrontendConfig) -> np.ndarray:
     fmax = config.sample_rate / 2 if config.fmax is None else config.fmax
     low, high = _hz_to_mel(np.array([config.fmin, fmax]))
     edges = _mel_to_hz(np.linspace(low, high, config.n_mels + 2))
-    bins = np.linspace(0, config.sample_rate / 2, config.n_fft // 2 + 1)
+    bins = np.fft.rfftfreq(config.n_fft, 1 / config.sample_rate)
     rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
     triangles = np.maximum(0.0, np.minimum(rising, falling))

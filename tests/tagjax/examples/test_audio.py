@@ -154,6 +154,16 @@ def test_samples_that_would_spoil_the_features_are_refused(tmp_path, value, chan
     assert np.isfinite(read_excerpt(path, 0.5, 1.5)[0]).all()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("values", [(np.inf, -np.inf), (3e38, 3e38)])
+def test_samples_that_have_no_sum_are_refused_without_a_warning(tmp_path, values):
+    audio = tone(22050, 2, channels=2)
+    audio[1000] = values
+    path = save(tmp_path / "a.wav", audio, 22050, "WAV", "FLOAT")
+    with pytest.raises(AudioError, match="not finite"):
+        read_excerpt(path, 0.0, 2.0)
+
+
 def test_files_that_are_none(tmp_path):
     (tmp_path / "noise.raw").write_bytes(bytes(range(256)) * 100)
     (tmp_path / "noise.mp3").write_bytes(np.random.default_rng(0).bytes(5000))

@@ -53,6 +53,7 @@ CONFIGS = [
     FrontendConfig(sample_rate=16000, n_fft=512, hop_length=256, n_mels=64),
     FrontendConfig(sample_rate=44100, n_fft=2048, hop_length=2048, n_mels=128),
     FrontendConfig(fmin=30.0, fmax=8000.0, n_mels=40, log_gain=1.0),
+    FrontendConfig(n_fft=1023, hop_length=400),
 ]
 
 

@@ -198,9 +198,10 @@ def test_what_cannot_be_read_is_the_same_error_in_any_process(make_tiny, tmp_pat
 
 
 FOREVER = """
-import itertools, os, sys
+import itertools, os, signal, sys
 import numpy as np
 from tagjax.examples import loader
+signal.signal(signal.SIGINT, signal.default_int_handler)  # A job in the background ignores it.
 from tagjax.examples.dataset import find
 config = loader.LoaderConfig(4, processes=2)
 examples = loader.Examples(find("tiny", sys.argv[1]), ["train"], config)

@@ -58,38 +58,26 @@ _KRONECKER_A, _KRONECKER_G = np.kron(_A, _A), np.kron(_G, _G)
 """A and G along both axes at once: [36, 16] and [36, 9]."""
 
 
-def convolve(
-    x: jax.Array,
-    kernel: jax.Array,
-    strides: Sequence[int],
-    padding: Any,
-    feature_group_count: int = 1,
-    **rest: Any,
-) -> jax.Array:
-    """`jax.lax.conv_general_dilated`, as `flax.linen.Conv` calls it.
+def convolve(x: jax.Array, kernel: jax.Array, groups: int = 1) -> jax.Array:
+    """The convolution with a 3 x 3 kernel and `SAME` padding.
 
     Args:
       x: [batch, frames, bands, channels].
-      kernel: [height, width, channels / groups, filters].
-      strides: of the window.
-      padding: in any form that XLA accepts.
-      feature_group_count: number of groups.
-      **rest: other arguments of `jax.lax.conv_general_dilated`.
+      kernel: [3, 3, channels / groups, filters].
+      groups: number of groups of channels.
 
     Returns:
-      [batch, frames, bands, filters]. On the CPU, full 3 x 3 kernels without strides and with
-      `SAME` padding take the fast paths, which round differently.
+      [batch, frames, bands, filters]. On the CPU, convolutions of one group take the fast paths,
+      which round differently.
     """
-    plain: Any = functools.partial(
+    plain = functools.partial(
         jax.lax.conv_general_dilated,
-        window_strides=strides,
-        padding=padding,
-        feature_group_count=feature_group_count,
-        **rest,
+        window_strides=(1, 1),
+        padding="SAME",
+        feature_group_count=groups,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
-    steps = {*strides, *(rest.get("lhs_dilation") or ()), *(rest.get("rhs_dilation") or ())}
-    fits = kernel.shape[:2] == (_KERNEL, _KERNEL) and steps == {1} and padding == "SAME"
-    if feature_group_count != 1 or not fits:
+    if groups != 1:
         return plain(x, kernel)
     return (_by_winograd if suits_winograd(x, kernel) else _by_products)(plain)(x, kernel)
 

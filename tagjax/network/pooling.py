@@ -46,7 +46,7 @@ def convolve_and_pool(
         return _pool_of_one_channel(x, kernel, window)
     if groups == 1 and suits_winograd(x, kernel):
         return _pool_of_many_channels(x, kernel, window)
-    return max_pool(_convolve(x, kernel, groups), window)
+    return max_pool(convolve(x, kernel, groups), window)
 
 
 def convolve_and_pool_with_moments(
@@ -55,19 +55,8 @@ def convolve_and_pool_with_moments(
     """`convolve_and_pool` with (means, variances) of the convolution, float32 [filters]."""
     if _has_one_channel(x, kernel, window):
         return _pool_of_one_channel(x, kernel, window), _moments_of_one_channel(x, kernel)
-    y, mean, square = _pool_with_moments(_convolve(x, kernel, groups), window)
+    y, mean, square = _pool_with_moments(convolve(x, kernel, groups), window)
     return y, (mean, jnp.maximum(0.0, square - jnp.square(mean)))
-
-
-def _convolve(x: jax.Array, kernel: jax.Array, groups: int = 1) -> jax.Array:
-    return convolve(
-        x,
-        kernel,
-        (1, 1),
-        "SAME",
-        feature_group_count=groups,
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
@@ -210,7 +199,7 @@ _pool_of_many_channels.defvjp(
 
 
 def _plain_pool(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    return max_pool(_convolve(x, kernel), window)
+    return max_pool(convolve(x, kernel), window)
 
 
 def _outputs(x: jax.Array, kernel: jax.Array, window: Window) -> list[jax.Array]:

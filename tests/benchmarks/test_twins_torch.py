@@ -1,26 +1,21 @@
 """The PyTorch twins against the networks that they are compared with."""
 
 import dataclasses
-import importlib.util
-import pathlib
 
 import jax
 import numpy as np
 import pytest
+import twins
 
 from tagjax.network import model, step
 from tagjax.run.config import PRESETS
 
 pytest.importorskip("torch")
-TWIN = pathlib.Path(__file__).resolve().parents[2] / "benchmarks" / "twins_torch.py"
 
 
 @pytest.fixture(scope="module")
 def twins_torch():
-    specification = importlib.util.spec_from_file_location("twins_torch", TWIN)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return twins.loaded("twins_torch")
 
 
 @pytest.mark.parametrize("preset", ["paper", "catalogue"])

@@ -1,25 +1,20 @@
 """The whole network and its training against a Keras 3 twin with the same weights."""
 
 import dataclasses
-import importlib.util
-import pathlib
 
 import jax
 import numpy as np
 import pytest
+import twins
 
 from tagjax.network import model, step
 
 pytest.importorskip("keras")
-TWIN = pathlib.Path(__file__).resolve().parents[3] / "benchmarks" / "twins_keras.py"
 
 
 @pytest.fixture(scope="module")
 def twins_keras():
-    specification = importlib.util.spec_from_file_location("twins_keras", TWIN)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return twins.loaded("twins_keras")
 
 
 def random_variables(num_tags):
